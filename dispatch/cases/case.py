@@ -1,0 +1,233 @@
+"""The case: what is known of it after its events, and how each event changes it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Literal, assert_never
+
+import msgspec
+from msgspec.structs import replace
+
+from dispatch.events import (
+    AlarmRaised,
+    Answer,
+    CallOutcome,
+    CallsRecorded,
+    CaseCancelled,
+    CaseNoted,
+    CaseResolved,
+    Channel,
+    Commit,
+    Event,
+    Gap,
+    PlannedCall,
+    PressedAgain,
+    Reason,
+    Resolution,
+    ResponderReplied,
+    RespondersCalled,
+)
+from dispatch.identifiers import CaseId, CommitId, PersonId, PressId
+
+Status = Literal["none", "raised", "under_way", "on_scene", "resolved", "cancelled"]
+"""`none` before the first event; `raised` while nobody comes; the last two are final."""
+
+OUTCOME_RANK = {"unknown": 1, "failed": 2, "sent": 3, "delivered": 4, "seen": 5}
+"""What is known of a call never goes back to something worse."""
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """A responder's latest answer, with minutes to arrival if they said."""
+
+    id: str
+    answer: Answer
+    at: datetime
+    eta_minutes: int | None = None
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One responder called in one step: what is owed, and what came of it over each channel."""
+
+    step: int
+    responder: PersonId
+    reasons: tuple[Reason, ...]
+    channels: tuple[Channel, ...]
+    called_at: datetime
+    outcomes: Mapping[Channel, CallOutcome] = MappingProxyType({})
+
+    def owed(self) -> tuple[Channel, ...]:
+        """The channels over which this call has no outcome yet, or one that a crash left unknown."""
+        return tuple(c for c in self.channels if (o := self.outcomes.get(c)) is None or o.outcome == "unknown")
+
+    def best(self) -> CallOutcome | None:
+        """The best that came of it over any channel, or None while nothing did."""
+        return max(self.outcomes.values(), key=lambda o: OUTCOME_RANK[o.outcome], default=None)
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    author: str
+    text: str
+    at: datetime
+
+
+class Closing(msgspec.Struct, frozen=True, kw_only=True):
+    """How and by whom the case was closed; `resolution` is None when it was cancelled."""
+
+    by: str
+    at: datetime
+    resolution: Resolution | None
+    text: str
+
+
+class Firsts(msgspec.Struct, frozen=True, kw_only=True):
+    """When each thing happened for the first time on this case."""
+
+    called: datetime | None = None
+    delivered: datetime | None = None
+    answered: datetime | None = None
+    going: datetime | None = None
+    on_scene: datetime | None = None
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """A case as its events left it. `Case()` is one that has not begun."""
+
+    raised: AlarmRaised | None = None
+    presses: tuple[PressId, ...] = ()
+    last_pressed_at: datetime | None = None
+    calls: Mapping[tuple[int, PersonId], Call] = MappingProxyType({})
+    gaps: tuple[Gap, ...] = ()
+    replies: Mapping[PersonId, Reply] = MappingProxyType({})
+    reply_ids: frozenset[str] = frozenset()
+    notes: tuple[Note, ...] = ()
+    closing: Closing | None = None
+    firsts: Firsts = Firsts()
+    seq: int = 0
+    """The log's sequence of the newest commit folded in; 0 before the first."""
+    commits: frozenset[CommitId] = frozenset()
+
+    @property
+    def id(self) -> CaseId:
+        return self.alarm.case
+
+    @property
+    def alarm(self) -> AlarmRaised:
+        """How it began. Only for a case that has."""
+        if self.raised is None:
+            raise ValueError("this case has not begun")
+        return self.raised
+
+    @property
+    def status(self) -> Status:
+        if self.raised is None:
+            return "none"
+        if self.closing is not None:
+            return "cancelled" if self.closing.resolution is None else "resolved"
+        answers = {reply.answer for reply in self.replies.values()}
+        if "on_scene" in answers:
+            return "on_scene"
+        return "under_way" if "going" in answers else "raised"
+
+    @property
+    def is_open(self) -> bool:
+        return self.raised is not None and self.closing is None
+
+    def called(self) -> set[PersonId]:
+        """Everybody who was called, in any step."""
+        return {call.responder for call in self.calls.values()}
+
+    def owed(self) -> list[Call]:
+        """Calls that still have a channel without an outcome."""
+        return [call for call in self.calls.values() if call.owed()]
+
+
+def evolve(case: Case, event: Event) -> Case:  # noqa: PLR0911  (one return for each event)
+    """`case` after `event`. Fails on an event it does not know, rather than overlook it."""
+    match event:
+        case AlarmRaised():
+            return replace(case, raised=event, presses=(event.press,), last_pressed_at=event.accepted_at)
+        case PressedAgain():
+            return replace(case, presses=(*case.presses, event.press), last_pressed_at=event.accepted_at)
+        case RespondersCalled():
+            return _call(case, event)
+        case CallsRecorded():
+            return _record(case, event)
+        case ResponderReplied():
+            return _reply(case, event)
+        case CaseNoted():
+            note = Note(id=event.note, author=event.author, text=event.text, at=event.at)
+            return replace(case, notes=(*case.notes, note))
+        case CaseResolved():
+            closing = Closing(by=event.by, at=event.at, resolution=event.resolution, text=event.text)
+            return replace(case, closing=closing)
+        case CaseCancelled():
+            return replace(case, closing=Closing(by=event.by, at=event.at, resolution=None, text=event.reason))
+        case _:
+            assert_never(event)
+
+
+def fold(commits: Iterable[Commit], case: Case | None = None) -> Case:
+    """`case` (a new one when not given) after `commits`; those it has seen already change nothing."""
+    case = case or Case()
+    for commit in commits:
+        if commit.seq <= case.seq:
+            continue
+        for event in commit.events:
+            case = evolve(case, event)
+        case = replace(case, seq=commit.seq, commits=case.commits | {commit.id})
+    return case
+
+
+def _call(case: Case, event: RespondersCalled) -> Case:
+    calls = {(event.step, planned.responder): _owed(event, planned) for planned in event.calls}
+    return replace(case, calls={**case.calls, **calls}, gaps=(*case.gaps, *event.gaps))
+
+
+def _owed(event: RespondersCalled, planned: PlannedCall) -> Call:
+    return Call(
+        step=event.step,
+        responder=planned.responder,
+        reasons=planned.reasons,
+        channels=planned.channels,
+        called_at=event.at,
+    )
+
+
+def _record(case: Case, event: CallsRecorded) -> Case:
+    calls, firsts = dict(case.calls), case.firsts
+    for outcome in event.outcomes:
+        key = (outcome.step, outcome.responder)
+        calls[key] = replace(calls[key], outcomes={**calls[key].outcomes, outcome.channel: outcome})
+        rank = OUTCOME_RANK[outcome.outcome]
+        if rank >= OUTCOME_RANK["sent"]:
+            firsts = replace(firsts, called=_earlier(firsts.called, outcome.at))
+        if rank >= OUTCOME_RANK["delivered"]:
+            firsts = replace(firsts, delivered=_earlier(firsts.delivered, outcome.at))
+    return replace(case, calls=calls, firsts=firsts)
+
+
+def _reply(case: Case, event: ResponderReplied) -> Case:
+    reply = Reply(id=event.reply, answer=event.answer, at=event.at, eta_minutes=event.eta_minutes)
+    firsts = replace(case.firsts, answered=_earlier(case.firsts.answered, event.at))
+    match event.answer:
+        case "going":
+            firsts = replace(firsts, going=_earlier(firsts.going, event.at))
+        case "on_scene":
+            firsts = replace(firsts, on_scene=_earlier(firsts.on_scene, event.at))
+        case "cannot":
+            pass
+        case _:
+            assert_never(event.answer)
+    return replace(
+        case,
+        replies={**case.replies, event.responder: reply},
+        reply_ids=case.reply_ids | {event.reply},
+        firsts=firsts,
+    )
+
+
+def _earlier(known: datetime | None, at: datetime) -> datetime:
+    return at if known is None else min(known, at)

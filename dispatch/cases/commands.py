@@ -1,0 +1,80 @@
+"""What can be asked of a case. Each command has an `id`, by which a repeated one is known, and the time `at`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from dispatch.events import (
+    Answer,
+    CallOutcome,
+    Gap,
+    PlannedCall,
+    Press,
+    Resolution,
+)
+from dispatch.identifiers import AreaId, CommitId, GroupId, PersonId
+
+
+class _Command(msgspec.Struct, frozen=True, kw_only=True):
+    id: CommitId
+    at: datetime
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a household belongs, and who is to be called for it: what the roster said when the case began."""
+
+    group: GroupId | None
+    areas: tuple[AreaId, ...]
+    calls: tuple[PlannedCall, ...]
+    gaps: tuple[Gap, ...] = ()
+
+
+class RaiseAlarm(_Command, frozen=True, kw_only=True):
+    """A press, stored at `accepted_at`; on a case that has not begun it comes with the plan."""
+
+    press: Press
+    accepted_at: datetime
+    plan: Plan | None = None
+
+
+class RecordCalls(_Command, frozen=True, kw_only=True):
+    """What came of calls."""
+
+    outcomes: tuple[CallOutcome, ...]
+
+
+class GiveAnswer(_Command, frozen=True, kw_only=True):
+    """A responder's answer; `eta_minutes` is from now."""
+
+    responder: PersonId
+    answer: Answer
+    via: Literal["page", "link", "operator"]
+    eta_minutes: int | None = None
+
+
+class AddNote(_Command, frozen=True, kw_only=True):
+    """Write something down on the case."""
+
+    author: str
+    text: str
+
+
+class Resolve(_Command, frozen=True, kw_only=True):
+    """Close the case: it is over."""
+
+    by: str
+    resolution: Resolution
+    text: str = ""
+
+
+class Cancel(_Command, frozen=True, kw_only=True):
+    """Call the alarm off."""
+
+    by: str
+    reason: str = ""
+
+
+Command = RaiseAlarm | RecordCalls | GiveAnswer | AddNote | Resolve | Cancel

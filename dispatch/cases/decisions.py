@@ -1,0 +1,151 @@
+"""Deciding: a case and a command make events. Pure: no clock, no network, no chance."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import assert_never
+
+from dispatch.cases.case import OUTCOME_RANK, Case
+from dispatch.cases.commands import AddNote, Cancel, Command, GiveAnswer, RaiseAlarm, RecordCalls, Resolve
+from dispatch.errors import Conflict, Forbidden, NotFound
+from dispatch.events import (
+    AlarmRaised,
+    CallOutcome,
+    CallsRecorded,
+    CaseCancelled,
+    CaseNoted,
+    CaseResolved,
+    Event,
+    PressedAgain,
+    ResponderReplied,
+    RespondersCalled,
+)
+from dispatch.identifiers import case_id_for
+
+PRESSES_RECORDED = 20
+FLOOD_SPACING = timedelta(seconds=10)
+"""After `PRESSES_RECORDED` presses on one case (a stuck key, a flood) one is recorded each `FLOOD_SPACING`."""
+
+
+def decide(case: Case, command: Command) -> list[Event]:
+    """The events that `command` makes of `case`; none when it changes nothing or was carried out before.
+
+    Raises `NotFound` for a case that has not begun, `Conflict` for one that is over,
+    `Forbidden` for an answer of somebody who was not called.
+    """
+    if command.id in case.commits:
+        return []
+    if isinstance(command, RaiseAlarm):
+        return _raise(case, command)
+    if case.raised is None:
+        raise NotFound("there is no such case; see GET /v1/cases for those that are open", field="case")
+    if isinstance(command, RecordCalls):
+        return _record(case, command)
+    if isinstance(command, AddNote):
+        return [CaseNoted(at=command.at, note=command.id, author=command.author, text=command.text)]
+    return _while_open(case, command)
+
+
+def _raise(case: Case, command: RaiseAlarm) -> list[Event]:
+    press = command.press
+    if press.press in case.presses:
+        return []
+    if case.raised is None:
+        return _open(command)
+    _require_open(case)
+    if _is_flood(case, command):
+        return []
+    return [
+        PressedAgain(
+            at=command.at,
+            press=press.press,
+            device=press.device,
+            kind=press.kind,
+            source=press.source,
+            pressed_at=press.pressed_at,
+            accepted_at=command.accepted_at,
+        )
+    ]
+
+
+def _is_flood(case: Case, command: RaiseAlarm) -> bool:
+    if len(case.presses) < PRESSES_RECORDED or case.last_pressed_at is None:
+        return False
+    return command.accepted_at - case.last_pressed_at < FLOOD_SPACING
+
+
+def _open(command: RaiseAlarm) -> list[Event]:
+    press, plan = command.press, command.plan
+    if plan is None:
+        raise ValueError("a press that opens a case must come with its plan")
+    raised = AlarmRaised(
+        at=command.at,
+        case=case_id_for(press.household, press.press),
+        household=press.household,
+        press=press.press,
+        device=press.device,
+        kind=press.kind,
+        source=press.source,
+        pressed_at=press.pressed_at,
+        accepted_at=command.accepted_at,
+        silent=press.silent,
+        drill=press.drill,
+        group=plan.group,
+        areas=plan.areas,
+    )
+    return [raised, RespondersCalled(at=command.at, step=0, calls=plan.calls, gaps=plan.gaps)]
+
+
+def _record(case: Case, command: RecordCalls) -> list[Event]:
+    news = tuple(outcome for outcome in command.outcomes if _is_news(case, outcome))
+    return [CallsRecorded(at=command.at, outcomes=news)] if news else []
+
+
+def _is_news(case: Case, outcome: CallOutcome) -> bool:
+    call = case.calls.get((outcome.step, outcome.responder))
+    if call is None:
+        return False
+    known = call.outcomes.get(outcome.channel)
+    return known is None or OUTCOME_RANK[outcome.outcome] > OUTCOME_RANK[known.outcome]
+
+
+def _while_open(case: Case, command: GiveAnswer | Resolve | Cancel) -> list[Event]:
+    if isinstance(command, GiveAnswer) and command.responder not in case.called():
+        raise Forbidden("only somebody who was called can answer this case", field="responder")
+    _require_open(case)
+    match command:
+        case GiveAnswer():
+            return _answer(case, command)
+        case Resolve():
+            return [
+                CaseResolved(at=command.at, by=command.by, resolution=command.resolution, text=command.text)
+            ]
+        case Cancel():
+            return [CaseCancelled(at=command.at, by=command.by, reason=command.reason)]
+        case _:
+            assert_never(command)
+
+
+def _answer(case: Case, command: GiveAnswer) -> list[Event]:
+    known = case.replies.get(command.responder)
+    if known is not None and (known.answer, known.eta_minutes) == (command.answer, command.eta_minutes):
+        return []
+    return [
+        ResponderReplied(
+            at=command.at,
+            reply=command.id,
+            responder=command.responder,
+            answer=command.answer,
+            via=command.via,
+            eta_minutes=command.eta_minutes,
+        )
+    ]
+
+
+def _require_open(case: Case) -> None:
+    if not case.is_open:
+        raise Conflict(
+            f"case {case.id} is over ({case.status}); nobody needs to come any more",
+            case=case.id,
+            case_status=case.status,
+        )

@@ -1,0 +1,110 @@
+"""Load, decide, append: the one way in which a case is changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from dispatch.cases.case import Case, fold
+from dispatch.cases.commands import Command, Plan, RaiseAlarm
+from dispatch.cases.decisions import decide
+from dispatch.errors import Unavailable
+from dispatch.events import CaseLog, Event, Press, Stale
+from dispatch.identifiers import CaseId, case_id_for
+
+REMEMBERED_CASES = 4096
+TRIES = 20
+
+
+class Handled(msgspec.Struct, frozen=True):
+    """The case after a command, and what the command made happen (nothing, when it had been carried out before)."""
+
+    case: Case
+    events: tuple[Event, ...]
+
+
+class CaseDesk:
+    """Carries commands out on cases of one site.
+
+    Cases it has seen lately are remembered, so that most commands need no load; one that was
+    changed by another process meanwhile is caught by the log, caught up and decided again.
+    """
+
+    def __init__(self, log: CaseLog) -> None:
+        self.log = log
+        self._remembered: OrderedDict[CaseId, Case] = OrderedDict()
+
+    async def load(self, case_id: CaseId) -> Case:
+        """The case as the log has it now; `Case()` when there is none."""
+        known = self._remembered.get(case_id, Case())
+        return self._remember(case_id, fold(await self.log.load(case_id, after=known.seq), known))
+
+    async def handle(self, case_id: CaseId, command: Command) -> Handled:
+        """Decide `command` on the case and append what happens.
+
+        Raises what `decide` raises, and `Unavailable` when the log cannot be reached.
+        """
+        case = self._remembered.get(case_id)
+        if case is None:
+            case = await self.load(case_id)
+        for attempt in range(TRIES):
+            events = decide(case, command)
+            if not events:
+                return Handled(case, ())
+            try:
+                return await self._append(case_id, case, command, events, after=case.seq)
+            except Stale:
+                await _pause(attempt)
+                case = await self.load(case_id)
+        raise Unavailable(f"case {case_id} is changing too fast; send it again")
+
+    async def press(self, command: RaiseAlarm, plan: Callable[[Press], Awaitable[Plan]]) -> Handled:
+        """Take a press: on the household's open case if it has one, else on a new one with a `plan`.
+
+        Raises `Unavailable` when the log cannot be reached.
+        """
+        household, press = command.press.household, command.press.press
+        for attempt in range(TRIES):
+            head = await self.log.head(household)
+            latest = await self.load(head.case) if head else Case()
+            if latest.is_open or press in latest.presses:
+                return await self.handle(latest.id, command)
+            new = case_id_for(household, press)
+            if head and (earlier := await self.load(new)).raised is not None:
+                return Handled(earlier, ())  # an old press, delivered again after its case was closed
+            planned = msgspec.structs.replace(command, plan=await plan(command.press))
+            events = decide(Case(), planned)
+            try:
+                return await self._append(new, Case(), planned, events, after=head.seq if head else 0, opens=True)
+            except Stale:
+                await _pause(attempt)
+        raise Unavailable(f"household {household} is changing too fast; send it again")
+
+    async def _append(
+        self, case_id: CaseId, case: Case, command: Command, events: list[Event], *, after: int, opens: bool = False
+    ) -> Handled:
+        commit = await self.log.append(
+            case_id, events, commit=command.id, at=command.at, after=after, opens=opens
+        )
+        return Handled(self._remember(case_id, fold([commit], case)), tuple(events))
+
+    def _remember(self, case_id: CaseId, case: Case) -> Case:
+        if case.raised is None:
+            return case
+        known = self._remembered.get(case_id)
+        if known is not None and known.seq > case.seq:
+            return known
+        self._remembered[case_id] = case
+        self._remembered.move_to_end(case_id)
+        while len(self._remembered) > REMEMBERED_CASES:
+            self._remembered.popitem(last=False)
+        return case
+
+
+async def _pause(attempt: int) -> None:
+    """Step aside a little longer each time, so that writers on one case do not run in lockstep."""
+    if attempt:
+        await asyncio.sleep(0.002 * min(attempt, 25))

@@ -1,0 +1,54 @@
+"""The language: what happens, how it is written down, and how it is read.
+
+`from dispatch.events import …` names what a reader of the domain needs; what only this package
+needs stays in its modules.
+"""
+
+from dispatch.events.codec import Commit
+from dispatch.events.connection import connect
+from dispatch.events.dlq import DeadLetter, bury, decode_letter
+from dispatch.events.log import CaseLog, Head, Stale, commit_of, direct_get
+from dispatch.events.press import (
+    MAX_PRESS_BYTES,
+    Press,
+    answer_subject,
+    believed,
+    decode_press,
+    encode_press,
+    kind_of,
+    press_subject,
+)
+from dispatch.events.streams import CASES, DLQ, INCIDENTS, INTAKE, KEYS, ROSTER, TOKENS, ensure_streams
+from dispatch.events.subscription import consume, follow, work_consumer
+from dispatch.events.types import (
+    AlarmRaised,
+    Answer,
+    CallOutcome,
+    CallsRecorded,
+    CaseCancelled,
+    CaseNoted,
+    CaseResolved,
+    Channel,
+    Event,
+    Gap,
+    Kind,
+    Outcome,
+    PlannedCall,
+    PressedAgain,
+    Reason,
+    Resolution,
+    ResponderReplied,
+    RespondersCalled,
+    Role,
+    Source,
+)
+
+__all__ = [
+    "CASES", "DLQ", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "ROSTER", "TOKENS",
+    "AlarmRaised", "Answer", "CallOutcome", "CallsRecorded", "CaseCancelled", "CaseLog", "CaseNoted",
+    "CaseResolved", "Channel", "Commit", "DeadLetter", "Event", "Gap", "Head", "Kind", "Outcome",
+    "PlannedCall", "Press", "PressedAgain", "Reason", "Resolution", "ResponderReplied", "RespondersCalled",
+    "Role", "Source", "Stale",
+    "answer_subject", "believed", "bury", "commit_of", "connect", "consume", "decode_letter", "decode_press",
+    "direct_get", "encode_press", "ensure_streams", "follow", "kind_of", "press_subject", "work_consumer",
+]  # fmt: skip

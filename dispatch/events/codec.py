@@ -1,0 +1,87 @@
+"""A commit as bytes and back. One message of the log is one commit: a list of events of one case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from dispatch.errors import Unreadable
+from dispatch.events.envelope import CloudEvent, headers_of
+from dispatch.events.types import Event
+from dispatch.events.upcasting import Document, upcast
+from dispatch.identifiers import CaseId, CommitId, Site
+
+COMMIT_TYPE = "dispatch.case.commit.v1"
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to `case` at once. `seq` and `stored_at` are given by the stream."""
+
+    id: CommitId
+    case: CaseId
+    events: tuple[Event, ...]
+    seq: int
+    stored_at: datetime
+
+
+class _Body(msgspec.Struct):
+    events: tuple[Event, ...]
+
+
+class _Documents(msgspec.Struct):
+    events: list[Document]
+
+
+_encoder = msgspec.json.Encoder()
+_bodies = msgspec.json.Decoder(_Body)
+_documents = msgspec.json.Decoder(_Documents)
+
+
+def case_subject(site: Site | str, case: CaseId, household: str) -> str:
+    """Where the commits of `case` stand in the log."""
+    return f"cases.{site}.{household}.{case}"
+
+
+def encode_events(events: Sequence[Event]) -> bytes:
+    return _encoder.encode(_Body(tuple(events)))
+
+
+def commit_headers(site: Site, case: CaseId, commit: CommitId, at: datetime) -> dict[str, str]:
+    """The CloudEvents headers of a commit decided at `at`."""
+    return headers_of(
+        CloudEvent(id=commit, source=f"/dispatch/{site}/cases", type=COMMIT_TYPE, subject=case, time=at)
+    )
+
+
+def decode_events(body: bytes) -> tuple[Event, ...]:
+    """The events of a commit, each at its newest version. Raises `Unreadable` for anything else."""
+    try:
+        return _bodies.decode(body).events
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _decode_old(body)
+
+
+def _decode_old(body: bytes) -> tuple[Event, ...]:
+    try:
+        documents = [upcast(document) for document in _documents.decode(body).events]
+        return msgspec.convert(documents, tuple[Event, ...])
+    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError) as error:
+        raise Unreadable(f"not a commit of a case: {error}") from None
+
+
+def decode_commit(
+    subject: str, headers: Mapping[str, str] | None, body: bytes, *, seq: int, stored_at: datetime
+) -> Commit:
+    """The commit in a message of the stream `CASES`. Raises `Unreadable` with the reason when it is none."""
+    parts = subject.split(".")
+    if len(parts) != 4 or headers is None or "ce-id" not in headers:  # noqa: PLR2004  (cases.site.household.case)
+        raise Unreadable(f"not a commit of a case: subject {subject!r}, headers {sorted(headers or ())}")
+    return Commit(
+        id=CommitId(headers["ce-id"]),
+        case=CaseId(parts[3]),
+        events=decode_events(body),
+        seq=seq,
+        stored_at=stored_at,
+    )

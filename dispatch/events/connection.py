@@ -1,0 +1,60 @@
+"""Connecting to NATS, so that a server that is away for a while is waited for and one that never was is named."""
+
+from __future__ import annotations
+
+import asyncio
+
+import nats
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from dispatch.errors import SetupError
+
+log = structlog.get_logger()
+
+FIRST_CONNECT_SECONDS = 10.0
+RECONNECT_SECONDS = 0.1
+
+
+async def connect(url: str, name: str) -> Client:
+    """A connection called `name` to the server at `url` that reconnects for ever once it was up.
+
+    Raises `SetupError` when the server cannot be reached within ten seconds or refuses the login.
+    """
+
+    async def lost() -> None:
+        log.warning("nats.disconnected", connection=name)
+
+    async def back() -> None:
+        log.info("nats.reconnected", connection=name)
+
+    async def failed(error: Exception) -> None:
+        log.debug("nats.error", connection=name, error=repr(error))
+
+    try:
+        return await asyncio.wait_for(
+            nats.connect(
+                url,
+                name=name,
+                connect_timeout=2,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=RECONNECT_SECONDS,
+                ping_interval=10,
+                pending_size=64 * 1024 * 1024,
+                disconnected_cb=lost,
+                reconnected_cb=back,
+                error_cb=failed,
+            ),
+            FIRST_CONNECT_SECONDS,
+        )
+    except (NatsError, OSError, TimeoutError) as error:
+        raise SetupError(
+            f"NATS at {_without_password(url)} does not answer ({type(error).__name__}: {error}); "
+            "is it running, and are DISPATCH_NATS_URL and its password right?"
+        ) from None
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.rpartition("://")
+    return f"{scheme or 'nats'}://{rest.rpartition('@')[2]}"

@@ -1,0 +1,184 @@
+"""The log of cases: append with optimistic concurrency, load one case, follow from a position.
+
+All cases of a household share the subject prefix `cases.<site>.<household>.`; a case is opened by an
+append that expects the household's last sequence, so that the log itself admits one opening at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+import msgspec
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError, NotFoundError
+
+from dispatch.errors import DispatchError, Unavailable, Unreadable
+from dispatch.events.codec import Commit, case_subject, commit_headers, decode_commit, encode_events
+from dispatch.events.streams import CASES
+from dispatch.events.subscription import follow
+from dispatch.events.types import Event
+from dispatch.identifiers import CaseId, CommitId, HouseholdId, Site, household_of
+
+log = structlog.get_logger()
+
+APPEND_SECONDS = 2.0
+"""How long one try waits for the acknowledgement."""
+APPEND_TRIES = 5
+WRONG_LAST_SEQUENCE = 10071
+_LOAD_BATCH = 256
+
+
+class Stale(DispatchError):
+    """Somebody else appended first: load, decide and append again."""
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The last commit of a household, whichever case it belongs to."""
+
+    case: CaseId
+    seq: int
+
+
+class CaseLog:
+    """The stream `CASES` of one site."""
+
+    def __init__(self, nc: Client, site: Site | str) -> None:
+        self._nc, self._js, self.site = nc, nc.jetstream(), Site(site)
+
+    async def append(
+        self, case: CaseId, events: Sequence[Event], *, commit: CommitId, at: datetime, after: int, opens: bool = False
+    ) -> Commit:
+        """Store `events` as one commit, durably, and return it with its sequence.
+
+        `after` is the last sequence the decision was made on: the case's own, or with `opens`
+        the household's (0 for none). The same `commit` id is stored once however often it is sent.
+        Raises `Stale` when something came in between, `Unavailable` when no acknowledgement came.
+        """
+        household = household_of(case)
+        subject = case_subject(self.site, case, household)
+        headers = commit_headers(self.site, case, commit, at)
+        headers["Nats-Msg-Id"] = f"{case}:{commit}"
+        headers["Nats-Expected-Last-Subject-Sequence"] = str(after)
+        if opens:
+            headers["Nats-Expected-Last-Subject-Sequence-Subject"] = self._household_subject(household)
+        seq = await self._store(subject, encode_events(events), headers, case, commit)
+        return Commit(id=commit, case=case, events=tuple(events), seq=seq, stored_at=at)
+
+    async def _store(
+        self, subject: str, body: bytes, headers: dict[str, str], case: CaseId, commit: CommitId
+    ) -> int:
+        for attempt in range(APPEND_TRIES):
+            try:
+                # publish() changes the headers it is given.
+                ack = await self._js.publish(subject, body, timeout=APPEND_SECONDS, headers=dict(headers))
+            except APIError as error:
+                if error.err_code != WRONG_LAST_SEQUENCE:
+                    raise Unavailable(f"the log refused case {case}: {error.description}") from error
+                # Our own earlier try may be what came in between: its acknowledgement was lost.
+                if (mine := await self._find(case, commit)) is not None:
+                    return mine
+                raise Stale(f"case {case} has moved on") from None
+            except (NatsError, TimeoutError) as error:
+                log.warning("log.append_retry", case=case, commit=commit, attempt=attempt, error=repr(error))
+                await asyncio.sleep(0.05 * 2**attempt)
+            else:
+                return ack.seq
+        raise Unavailable(f"the log did not acknowledge commit {commit} of case {case}; send it again")
+
+    async def _find(self, case: CaseId, commit: CommitId) -> int | None:
+        return next((c.seq for c in await self.load(case) if c.id == commit), None)
+
+    async def load(self, case: CaseId, *, after: int = 0) -> list[Commit]:
+        """The commits of `case` behind sequence `after`, oldest first; none when there is no such case.
+
+        A commit that cannot be read is left out and logged: the rest of the case must go on.
+        Raises `Unavailable` when the server does not answer.
+        """
+        subject = case_subject(self.site, case, household_of(case))
+        commits: list[Commit] = []
+        while True:
+            page = await self._page(subject, after + 1)
+            for message in page:
+                after = int(message.headers["Nats-Sequence"])  # type: ignore[index]
+                try:
+                    commits.append(_stored_commit(message, after))
+                except Unreadable as error:
+                    log.error("log.unreadable", case=case, seq=after, reason=error.detail)
+            if len(page) < _LOAD_BATCH:
+                return commits
+
+    async def _page(self, subject: str, start: int) -> list[Msg]:
+        request = {"seq": start, "next_by_subj": subject, "batch": _LOAD_BATCH}
+        return await direct_get(self._nc, CASES, request)
+
+    async def head(self, household: HouseholdId) -> Head | None:
+        """The last commit of any case of `household`, or None when it never had one."""
+        try:
+            message = await self._js.get_last_msg(CASES, self._household_subject(household))
+        except NotFoundError:
+            return None
+        except (NatsError, APIError, TimeoutError) as error:
+            raise Unavailable(f"the log does not answer: {error!r}") from error
+        return Head(CaseId(str(message.subject).rpartition(".")[2]), int(message.seq or 0))
+
+    async def follow(self, *, after: int = 0) -> AsyncIterator[Msg]:
+        """Every stored message of this site behind sequence `after`, in order, for ever; see `commit_of`."""
+        async for message in follow(self._nc, CASES, f"cases.{self.site}.*.*", after=after):
+            yield message
+
+    async def last_sequence(self) -> int:
+        """The sequence of the newest message in the stream, of any site."""
+        info = await self._js.stream_info(CASES)
+        return info.state.last_seq
+
+    def _household_subject(self, household: str) -> str:
+        return f"cases.{self.site}.{household}.*"
+
+
+def commit_of(message: Msg) -> Commit:
+    """The commit in a message that a consumer delivered. Raises `Unreadable` when it is none."""
+    metadata = message.metadata
+    return decode_commit(
+        message.subject,
+        message.headers,
+        message.data,
+        seq=metadata.sequence.stream,
+        stored_at=metadata.timestamp,
+    )
+
+
+def _stored_commit(message: Msg, seq: int) -> Commit:
+    headers = message.headers or {}
+    stored_at = datetime.fromisoformat(headers["Nats-Time-Stamp"])
+    return decode_commit(headers["Nats-Subject"], headers, message.data, seq=seq, stored_at=stored_at)
+
+
+async def direct_get(nc: Client, stream: str, request: dict[str, object]) -> list[Msg]:
+    """The messages that answer one batched direct-get request (nats-server ADR-31), oldest first.
+
+    One round trip for many messages. Raises `Unavailable` when the answer does not end in time.
+    """
+    inbox = nc.new_inbox()
+    subscription = await nc.subscribe(inbox)
+    try:
+        await nc.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox)
+        messages: list[Msg] = []
+        while True:
+            message = await subscription.next_msg(timeout=APPEND_SECONDS)
+            status = (message.headers or {}).get("Status")
+            if status is None:
+                messages.append(message)
+            elif status in {"204", "404"}:
+                return messages
+            else:
+                raise Unavailable(f"stream {stream} answered {status} to {request}")
+    except (NatsError, TimeoutError) as error:
+        raise Unavailable(f"stream {stream} does not answer: {error!r}") from error
+    finally:
+        await subscription.unsubscribe()

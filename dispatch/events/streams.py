@@ -1,0 +1,79 @@
+"""Streams and buckets: what they hold and how, created when they are missing and brought up to date when not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from nats.js import JetStreamContext
+from nats.js.api import DiscardPolicy, KeyValueConfig, StorageType, StreamConfig
+from nats.js.errors import BadRequestError, NotFoundError
+
+INTAKE, CASES, DLQ = "INTAKE", "CASES", "DLQ"
+ROSTER, TOKENS, KEYS, INCIDENTS = "ROSTER", "TOKENS", "KEYS", "INCIDENTS"
+
+_DEDUPLICATION = timedelta(minutes=10).total_seconds()
+
+
+def stream_configs(replicas: int = 1) -> list[StreamConfig]:
+    """Every stream of ours. `replicas` is 1 on a single server, 3 on a cluster."""
+    return [
+        StreamConfig(
+            name=INTAKE,
+            description="Presses from every kind of device",
+            subjects=["intake.press.*.*"],
+            storage=StorageType.FILE,
+            num_replicas=replicas,
+            max_age=timedelta(days=30).total_seconds(),
+            # A button gone mad pushes out its own old presses and nobody else's.
+            max_msgs_per_subject=200,
+            discard=DiscardPolicy.OLD,
+            max_msg_size=64 * 1024,
+            duplicate_window=_DEDUPLICATION,
+            allow_direct=True,
+        ),
+        StreamConfig(
+            name=CASES,
+            description="What happened: one message is one commit of one case",
+            subjects=["cases.*.*.*"],
+            storage=StorageType.FILE,
+            num_replicas=replicas,
+            discard=DiscardPolicy.NEW,
+            deny_delete=True,
+            deny_purge=True,
+            duplicate_window=_DEDUPLICATION,
+            allow_direct=True,
+        ),
+        StreamConfig(
+            name=DLQ,
+            description="What could not be processed, with the reason",
+            subjects=["dlq.*.*"],
+            storage=StorageType.FILE,
+            num_replicas=replicas,
+            duplicate_window=_DEDUPLICATION,
+            allow_direct=True,
+        ),
+    ]
+
+
+def bucket_configs(replicas: int = 1) -> list[KeyValueConfig]:
+    """Every key-value bucket of ours. Keys begin with the site."""
+    return [
+        KeyValueConfig(bucket=ROSTER, description="Who is called", history=8, replicas=replicas),
+        KeyValueConfig(bucket=TOKENS, description="Access, by the hash of the token", replicas=replicas),
+        KeyValueConfig(bucket=KEYS, description="Keys made on first run", replicas=replicas),
+        KeyValueConfig(bucket=INCIDENTS, description="What the watchdog found wrong", replicas=replicas),
+    ]
+
+
+async def ensure_streams(js: JetStreamContext, replicas: int = 1) -> None:
+    """Create what is missing and update what differs; safe to run at every start, by every process at once."""
+    for config in stream_configs(replicas):
+        try:
+            await js.add_stream(config)
+        except BadRequestError:
+            await js.update_stream(config)
+    for bucket in bucket_configs(replicas):
+        try:
+            await js.stream_info(f"KV_{bucket.bucket}")
+        except NotFoundError:
+            await js.create_key_value(bucket)

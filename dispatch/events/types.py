@@ -1,0 +1,159 @@
+"""What can happen in a case: the events, as they are today.
+
+Events carry ids, never people: names, phones and addresses live in the roster alone. Every
+event has `at`, the moment it was decided, in UTC. A change of a published event makes a new
+version (`….v2`) here and an upcaster for the old one in `upcasting.py`; nothing is edited.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, PressId
+
+Kind = Literal["help", "intrusion", "medical", "fire"]
+"""Kind of case: 求助, 入室, 急病, 火警. A device with one key and nothing else says `help`."""
+
+Source = Literal["http", "mqtt", "cli"]
+Channel = Literal["live", "webpush", "webhook"]
+Outcome = Literal["unknown", "failed", "sent", "delivered", "seen"]
+"""What came of one call over one channel, from worst to best.
+
+`sent`: the provider has it. `delivered`: the phone said so. `seen`: a person did something with
+it. `unknown`: a crash came between the sending and the record, so it is made again.
+"""
+
+Answer = Literal["going", "cannot", "on_scene"]
+Resolution = Literal["helped", "false_alarm", "handed_over", "other"]
+Role = Literal[
+    "group_leader", "member", "police_assistant", "auxiliary_officer", "community_police_officer", "station"
+]
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why somebody is called: in which `role`, and of what (`of`, the id of a group or an area)."""
+
+    role: Role
+    of: str
+
+
+class PlannedCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that is owed: whom, why, and over which channels, all at once."""
+
+    responder: PersonId
+    reasons: tuple[Reason, ...]
+    channels: tuple[Channel, ...]
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody or some post that should have been called and could not be, and why."""
+
+    what: str
+    reason: str
+
+
+class CallOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one call over one channel. `reason` is given when it failed; `at` is when it was known."""
+
+    step: int
+    responder: PersonId
+    channel: Channel
+    outcome: Outcome
+    at: datetime
+    reason: str | None = None
+    attempt: int = 1
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    at: datetime
+
+
+class AlarmRaised(_Event, frozen=True, kw_only=True, tag="alarm_raised.v1"):
+    """A press opened a case. `pressed_at` is the key going down, `accepted_at` when the log of presses had it."""
+
+    case: CaseId
+    household: HouseholdId
+    press: PressId
+    device: str
+    kind: Kind
+    source: Source
+    pressed_at: datetime
+    accepted_at: datetime
+    silent: bool = False
+    drill: bool = False
+    group: GroupId | None = None
+    areas: tuple[AreaId, ...] = ()
+    """The household's area and those above it, smallest first."""
+
+
+class PressedAgain(_Event, frozen=True, kw_only=True, tag="pressed_again.v1"):
+    """One more press while the case was open."""
+
+    press: PressId
+    device: str
+    kind: Kind
+    source: Source
+    pressed_at: datetime
+    accepted_at: datetime
+
+
+class RespondersCalled(_Event, frozen=True, kw_only=True, tag="responders_called.v1"):
+    """The plan of one step: from here on, these calls are owed."""
+
+    step: int
+    calls: tuple[PlannedCall, ...]
+    gaps: tuple[Gap, ...] = ()
+
+
+class CallsRecorded(_Event, frozen=True, kw_only=True, tag="calls_recorded.v1"):
+    """What came of calls, several at once."""
+
+    outcomes: tuple[CallOutcome, ...]
+
+
+class ResponderReplied(_Event, frozen=True, kw_only=True, tag="responder_replied.v1"):
+    """A responder answered: going (with minutes to arrival, if they said), cannot, or on scene."""
+
+    reply: str
+    responder: PersonId
+    answer: Answer
+    via: Literal["page", "link", "operator"]
+    eta_minutes: int | None = None
+
+
+class CaseNoted(_Event, frozen=True, kw_only=True, tag="case_noted.v1"):
+    """Somebody wrote something down on the case."""
+
+    note: str
+    author: str
+    text: str
+
+
+class CaseResolved(_Event, frozen=True, kw_only=True, tag="case_resolved.v1"):
+    """An operator or a responder on scene closed the case."""
+
+    by: str
+    resolution: Resolution
+    text: str = ""
+
+
+class CaseCancelled(_Event, frozen=True, kw_only=True, tag="case_cancelled.v1"):
+    """The one who pressed, or an operator, called it off. The record stays."""
+
+    by: str
+    reason: str = ""
+
+
+Event = (
+    AlarmRaised
+    | PressedAgain
+    | RespondersCalled
+    | CallsRecorded
+    | ResponderReplied
+    | CaseNoted
+    | CaseResolved
+    | CaseCancelled
+)

@@ -1,0 +1,101 @@
+"""What the roster holds: whole documents, each under its own key in the bucket `ROSTER`.
+
+This is the only place where people have names, phones and addresses.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from dispatch.events import Role
+from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, PostId
+
+MAX_BOUND_NUMBERS = 10
+"""At most ten numbers are bound into one joint-defence group, the leader's among them."""
+
+
+class _Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+class Area(_Document, frozen=True, kw_only=True):
+    """辖区: a node of the tree county, township, village or community, grid."""
+
+    id: AreaId
+    name: str
+    kind: Literal["county", "township", "village", "grid"]
+    parent: AreaId | None = None
+    response_target_seconds: int | None = None
+
+
+class Group(_Document, frozen=True, kw_only=True):
+    """联防组: its members' ids, the leader's among them."""
+
+    id: GroupId
+    name: str
+    area: AreaId
+    members: tuple[PersonId, ...]
+    leader: PersonId | None = None
+
+
+class Household(_Document, frozen=True, kw_only=True):
+    """户: where help must come to. `note` is what responders should know (an old man alone, a dog)."""
+
+    id: HouseholdId
+    name: str
+    address: str
+    area: AreaId
+    group: GroupId | None = None
+    phone: str | None = None
+    note: str = ""
+
+
+class WebPushPoint(_Document, frozen=True, kw_only=True, tag_field="kind", tag="webpush"):
+    """A browser's push subscription (Push API, `PushSubscription.toJSON()`)."""
+
+    endpoint: str
+    p256dh: str
+    auth: str
+    retired: str | None = None
+    """Why it is not used any more (the push service said it is gone), or None."""
+
+
+class WebhookPoint(_Document, frozen=True, kw_only=True, tag_field="kind", tag="webhook"):
+    """An HTTP endpoint that takes calls, signed with `secret` (`whsec_` and base64, Standard Webhooks)."""
+
+    url: str
+    secret: str
+    retired: str | None = None
+
+
+ContactPoint = WebPushPoint | WebhookPoint
+
+
+class Person(_Document, frozen=True, kw_only=True):
+    """Somebody who can be called. The first contact point that is not retired is their best."""
+
+    id: PersonId
+    name: str
+    phone: str | None = None
+    contact_points: tuple[ContactPoint, ...] = ()
+
+
+class Duty(_Document, frozen=True, kw_only=True):
+    """Who stands at a post, always or within [start, end)."""
+
+    person: PersonId
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+class Post(_Document, frozen=True, kw_only=True):
+    """A post of an area (its auxiliary officer's, say) and who is on duty there."""
+
+    id: PostId
+    area: AreaId
+    role: Role
+    name: str
+    duty: tuple[Duty, ...] = ()

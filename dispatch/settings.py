@@ -1,0 +1,119 @@
+"""Settings: environment variables that begin with `DISPATCH_`, and what `dispatch up` left in the data folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dispatch.errors import SetupError
+
+
+def default_data_folder() -> Path:
+    """Where embedded servers keep their data.
+
+    As root it must be somewhere that the database's own system user may enter, so not in
+    root's home; else it is the user's data folder (XDG Base Directory Specification).
+    """
+    if os.geteuid() == 0:
+        return Path("/var/lib/joint-defence-dispatch")
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "joint-defence-dispatch"
+
+
+class RunningServers(BaseModel):
+    """What `dispatch up` started: written to `servers.json` in the data folder, readable by its owner alone."""
+
+    nats_url: str
+    postgres_dsn: str
+    mqtt_port: int | None = None
+    pid: int
+    port: int
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside. Times are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="DISPATCH_", extra="ignore")
+
+    site: str = Field("demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+    data: Path = Field(default_factory=default_data_folder)
+    nats_url: str | None = None
+    postgres_dsn: str | None = None
+    nats_port: int | None = None
+    mqtt_port: int | None = None
+    postgres_port: int | None = None
+    replicas: int = Field(1, ge=1, le=5)
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    public_url: str | None = None
+    admin_port: int | None = None
+    """A worker's own port for `/healthz`, `/readyz` and `/metrics`; none is opened when unset."""
+
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    private_push_endpoints: bool = False
+    """Let phones register push endpoints on http or private addresses; for trials on one machine."""
+
+    @property
+    def url(self) -> str:
+        """Where people reach this system, without a slash at the end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def servers_file(self) -> Path:
+        return self.data / "servers.json"
+
+    def require_nats(self) -> str:
+        """The NATS URL. Raises `SetupError` when there is none."""
+        if self.nats_url is None:
+            raise SetupError(
+                "no NATS server is known: run `dispatch up` in another terminal, or set DISPATCH_NATS_URL"
+            )
+        return self.nats_url
+
+    def require_postgres(self) -> str:
+        """The Postgres DSN. Raises `SetupError` when there is none."""
+        if self.postgres_dsn is None:
+            raise SetupError(
+                "no Postgres server is known: run `dispatch up` in another terminal, or set DISPATCH_POSTGRES_DSN"
+            )
+        return self.postgres_dsn
+
+
+def load_settings() -> Settings:
+    """Settings from the environment; servers not named there are those that `dispatch up` is running.
+
+    Raises `SetupError` naming each variable whose value cannot be used.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"DISPATCH_{'_'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()
+        )
+        raise SetupError(f"settings that cannot be used: {wrong}") from None
+    running = running_servers(settings)
+    if running is not None:
+        settings.nats_url = settings.nats_url or running.nats_url
+        settings.postgres_dsn = settings.postgres_dsn or running.postgres_dsn
+        settings.mqtt_port = settings.mqtt_port or running.mqtt_port
+        if "port" not in settings.model_fields_set:
+            settings.port = running.port
+    return settings
+
+
+def running_servers(settings: Settings) -> RunningServers | None:
+    """What a live `dispatch up` wrote down, or None when none is running on this data folder."""
+    try:
+        running = RunningServers.model_validate(json.loads(settings.servers_file.read_text()))
+        os.kill(running.pid, 0)
+    except (OSError, ValueError):
+        return None
+    return running
