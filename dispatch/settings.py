@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dispatch.errors import SetupError
@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     mqtt_port: int | None = None
     postgres_port: int | None = None
     replicas: int = Field(1, ge=1, le=5)
+    auth_callout_seed: SecretStr | None = None
+    """The NATS account key that signs what a button may do; without it we authenticate no buttons."""
 
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
