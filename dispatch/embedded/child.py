@@ -49,6 +49,7 @@ class Child:
         program: Sequence[str | Path],
         *,
         env: Mapping[str, str] | None = None,
+        folder: str | None = None,
         user: SystemUser | None = None,
         death_signal: signal.Signals = signal.SIGKILL,
     ) -> None:
@@ -66,7 +67,7 @@ class Child:
                 stdout=log,
                 stderr=STDOUT,
                 env=None if env is None else dict(env),
-                cwd="/",
+                cwd=folder,
                 start_new_session=True,
             )
 

@@ -90,6 +90,7 @@ class EmbeddedPostgres(EmbeddedServer):
                 *("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
             ],
             env={"PATH": os.defpath},
+            folder="/",
             user=self._system_user,
         )
         if await initdb.wait() != 0:

@@ -50,7 +50,11 @@ class EmbeddedServer(ABC):
             self._say(f"stopped a {self.name} that an earlier run left behind (process {left_over})")
         await self._prepare()
         await self.child.start(
-            self._command(), env={"PATH": os.defpath, "LANG": "C.UTF-8"}, user=self._user(), death_signal=self.gentle
+            self._command(),
+            env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+            folder="/",
+            user=self._user(),
+            death_signal=self.gentle,
         )
         try:
             await self._until_ready()

@@ -1,0 +1,143 @@
+"""What `dispatch doctor` looks at. Each check gives findings; none raises."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+import nats
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+
+from dispatch.embedded.kept import is_free
+from dispatch.errors import DispatchError
+from dispatch.events.streams import bucket_configs, stream_configs
+from dispatch.migrate import pending
+from dispatch.settings import Settings, running_servers
+
+ROLES = ("serve", "fanout", "project", "watch")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; `advice` is empty when nothing is to be done."""
+
+    what: str
+    state: Literal["ok", "warn", "fail"]
+    found: str
+    advice: str = ""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at everything, the servers at the same time."""
+    message_server, database = await asyncio.gather(_message_server(settings), _database(settings))
+    return [_python(), _data_folder(settings), *message_server, *database, _port(settings)]
+
+
+def _python() -> Finding:
+    if sys.version_info < (3, 11):  # noqa: UP036 - this is the program that says so
+        return Finding("Python", "fail", platform.python_version(), "install Python 3.11 or newer")
+    return Finding("Python", "ok", platform.python_version())
+
+
+def _data_folder(settings: Settings) -> Finding:
+    running = running_servers(settings)
+    if running is not None:
+        return Finding("dispatch up", "ok", f"running on {settings.data} (process {running.pid})")
+    if settings.nats_url is not None:
+        return Finding("dispatch up", "ok", "not running here; servers are named by the environment")
+    return Finding("dispatch up", "fail", f"not running on {settings.data}", "run `dispatch up` or name your servers")
+
+
+def _port(settings: Settings) -> Finding:
+    what = f"port {settings.port}"
+    taken = not is_free(settings.port, settings.host)
+    if running_servers(settings) is not None:
+        if taken:
+            return Finding(what, "ok", f"served by `dispatch up`: {settings.url}")
+        return Finding(what, "fail", "nobody listens", f"look into {settings.data / 'logs' / 'serve.log'}")
+    if taken:
+        return Finding(what, "warn", "taken by another program", "choose another with `dispatch up --port`")
+    return Finding(what, "ok", "free")
+
+
+async def _message_server(settings: Settings) -> list[Finding]:
+    if settings.nats_url is None:
+        return [Finding("NATS", "fail", "no server is known", "run `dispatch up`, or set DISPATCH_NATS_URL")]
+    try:
+        client = await asyncio.wait_for(
+            nats.connect(settings.nats_url, allow_reconnect=False, connect_timeout=3, error_cb=_ignore), 5
+        )
+    except (OSError, TimeoutError, nats.errors.Error) as error:
+        return [Finding("NATS", "fail", str(error) or type(error).__name__, "start it, or correct DISPATCH_NATS_URL")]
+    try:
+        found = await asyncio.gather(_jetstream(client), _roles(client), _fsync(settings))
+        return [Finding("NATS", "ok", f"{client.connected_server_version}"), *found[0], found[2], *found[1]]
+    finally:
+        await client.close()
+
+
+async def _jetstream(client: Client) -> list[Finding]:
+    try:
+        streams = {stream.config.name for stream in await client.jetstream().streams_info()}
+    except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+        return [Finding("JetStream", "fail", str(error), "turn JetStream on in the server's configuration")]
+    wanted = [str(stream.name) for stream in stream_configs()] + [f"KV_{kept.bucket}" for kept in bucket_configs()]
+    missing = [name for name in wanted if name not in streams]
+    if missing:
+        return [Finding("JetStream", "fail", f"streams missing: {', '.join(missing)}", "`dispatch serve` makes them")]
+    return [Finding("JetStream", "ok", f"streams: {', '.join(wanted)}")]
+
+
+async def _fsync(settings: Settings) -> Finding:
+    """Whether JetStream writes to disk before it acknowledges; only a system account may ask the server."""
+    what = "JetStream sync_interval"
+    password = settings.data / "secrets" / "nats-password"
+    url = settings.nats_url or ""
+    if not password.exists() or password.read_text().strip() not in url:
+        return Finding(
+            what, "warn", "unknown: not our server", "see that its configuration says `sync_interval: always`"
+        )
+    try:
+        client = await nats.connect(url.replace("nats://dispatch:", "nats://sys:"), allow_reconnect=False)
+        answer = await client.request("$SYS.REQ.SERVER.PING.VARZ", timeout=3)
+        await client.close()
+        always = json.loads(answer.data)["data"]["jetstream"]["config"].get("sync_always", False)
+    except (OSError, TimeoutError, nats.errors.Error, KeyError, ValueError) as error:
+        return Finding(what, "warn", f"unknown: {str(error) or type(error).__name__}", "ask again")
+    if always:
+        return Finding(what, "ok", "always")
+    return Finding(what, "fail", "not always", "set it, or acknowledged presses are lost in a power cut")
+
+
+async def _roles(client: Client) -> list[Finding]:
+    return list(await asyncio.gather(*(_role(client, role) for role in ROLES)))
+
+
+async def _role(client: Client, role: str) -> Finding:
+    try:
+        await client.request(f"ops.ping.{role}", timeout=2)
+    except (nats.errors.Error, TimeoutError):
+        return Finding(role, "fail", "does not answer", f"start `dispatch {role}`, or look into its log")
+    return Finding(role, "ok", "answers")
+
+
+async def _database(settings: Settings) -> list[Finding]:
+    if settings.postgres_dsn is None:
+        return [Finding("Postgres", "fail", "no server is known", "run `dispatch up`, or set DISPATCH_POSTGRES_DSN")]
+    try:
+        missing = await pending(settings.postgres_dsn)
+    except DispatchError as error:
+        return [Finding("Postgres", "fail", error.detail, "start it; people are called meanwhile, boards stand still")]
+    if missing:
+        return [Finding("Postgres schema", "fail", f"missing: {', '.join(missing)}", "run `dispatch migrate`")]
+    return [Finding("Postgres", "ok", "answers, and its schema is current")]
+
+
+async def _ignore(error: Exception) -> None:
+    """Said again by what `connect` raises."""

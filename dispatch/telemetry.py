@@ -1,0 +1,94 @@
+"""Logs: one JSON object (or one readable line) per event, with the role and whatever ids are bound to the context.
+
+Bind ids where work on them begins: `structlog.contextvars.bound_contextvars(case=…, press=…)`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from dispatch.settings import Settings
+
+SECRET_NAME = re.compile(r"password|secret|token|authorization|cookie|seed|private_key|\bauth\b|p256dh", re.IGNORECASE)
+URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]+):[^\s@/]+@")
+HIDDEN = "***"
+
+QUIET = {"nats": logging.WARNING, "aiohttp.access": logging.WARNING, "asyncio": logging.WARNING}
+"""Libraries that say at INFO what we say ourselves."""
+
+Event = MutableMapping[str, Any]
+
+
+def configure(role: str, settings: Settings) -> None:
+    """Send structlog and the standard library's logging to stderr, in `settings.log_format`.
+
+    Call it once, first thing in a process; `role` is on every line.
+    """
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_role(role),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.PositionalArgumentsFormatter()],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderers(settings),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level.upper())
+    for name, level in QUIET.items():
+        logging.getLogger(name).setLevel(max(level, root.level))
+
+
+def hide_secrets(_logger: object, _method: str, event: Event) -> Event:
+    """Replace values under names that tell secrets, and passwords inside URLs."""
+    for name, value in event.items():
+        if SECRET_NAME.search(name):
+            event[name] = HIDDEN
+        elif isinstance(value, str):
+            event[name] = URL_PASSWORD.sub(rf"\1:{HIDDEN}@", value)
+    return event
+
+
+def _add_role(role: str) -> structlog.typing.Processor:
+    def add(_logger: object, _method: str, event: Event) -> Event:
+        event["role"] = role
+        return event
+
+    return add
+
+
+def _renderers(settings: Settings) -> list[structlog.typing.Processor]:
+    if settings.log_format == "console":
+        return [hide_secrets, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return [
+        structlog.processors.format_exc_info,
+        hide_secrets,
+        structlog.processors.EventRenamer("message"),
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
