@@ -117,9 +117,7 @@ def _while_open(case: Case, command: GiveAnswer | Resolve | Cancel) -> list[Even
         case GiveAnswer():
             return _answer(case, command)
         case Resolve():
-            return [
-                CaseResolved(at=command.at, by=command.by, resolution=command.resolution, text=command.text)
-            ]
+            return [CaseResolved(at=command.at, by=command.by, resolution=command.resolution, text=command.text)]
         case Cancel():
             return [CaseCancelled(at=command.at, by=command.by, reason=command.reason)]
         case _:

@@ -86,9 +86,7 @@ class CaseDesk:
     async def _append(
         self, case_id: CaseId, case: Case, command: Command, events: list[Event], *, after: int, opens: bool = False
     ) -> Handled:
-        commit = await self.log.append(
-            case_id, events, commit=command.id, at=command.at, after=after, opens=opens
-        )
+        commit = await self.log.append(case_id, events, commit=command.id, at=command.at, after=after, opens=opens)
         return Handled(self._remember(case_id, fold([commit], case)), tuple(events))
 
     def _remember(self, case_id: CaseId, case: Case) -> Case:

@@ -50,9 +50,7 @@ def encode_events(events: Sequence[Event]) -> bytes:
 
 def commit_headers(site: Site, case: CaseId, commit: CommitId, at: datetime) -> dict[str, str]:
     """The CloudEvents headers of a commit decided at `at`."""
-    return headers_of(
-        CloudEvent(id=commit, source=f"/dispatch/{site}/cases", type=COMMIT_TYPE, subject=case, time=at)
-    )
+    return headers_of(CloudEvent(id=commit, source=f"/dispatch/{site}/cases", type=COMMIT_TYPE, subject=case, time=at))
 
 
 def decode_events(body: bytes) -> tuple[Event, ...]:
@@ -76,7 +74,7 @@ def decode_commit(
 ) -> Commit:
     """The commit in a message of the stream `CASES`. Raises `Unreadable` with the reason when it is none."""
     parts = subject.split(".")
-    if len(parts) != 4 or headers is None or "ce-id" not in headers:  # noqa: PLR2004  (cases.site.household.case)
+    if len(parts) != 4 or headers is None or "ce-id" not in headers:
         raise Unreadable(f"not a commit of a case: subject {subject!r}, headers {sorted(headers or ())}")
     return Commit(
         id=CommitId(headers["ce-id"]),

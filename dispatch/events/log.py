@@ -70,9 +70,7 @@ class CaseLog:
         seq = await self._store(subject, encode_events(events), headers, case, commit)
         return Commit(id=commit, case=case, events=tuple(events), seq=seq, stored_at=at)
 
-    async def _store(
-        self, subject: str, body: bytes, headers: dict[str, str], case: CaseId, commit: CommitId
-    ) -> int:
+    async def _store(self, subject: str, body: bytes, headers: dict[str, str], case: CaseId, commit: CommitId) -> int:
         for attempt in range(APPEND_TRIES):
             try:
                 # publish() changes the headers it is given.

@@ -133,10 +133,9 @@ async def consume(nc: Client, stream: str, config: ConsumerConfig, *, batch: int
     """Messages of a durable consumer, for as long as the caller wants; each must be acknowledged by the caller."""
     name = str(config.durable_name)
     await nc.jetstream().add_consumer(stream, config)
-    async with Pull(nc, stream, name, batch=batch) as pull:
-        async with _kept_alive(nc, stream, config, pull):
-            while True:
-                yield await pull.next()
+    async with Pull(nc, stream, name, batch=batch) as pull, _kept_alive(nc, stream, config, pull):
+        while True:
+            yield await pull.next()
 
 
 @asynccontextmanager
@@ -160,9 +159,7 @@ async def _kept_alive(nc: Client, stream: str, config: ConsumerConfig, pull: Pul
         keeper.cancel()
 
 
-async def follow(
-    nc: Client, stream: str, subject: str, *, after: int = 0, batch: int = 1024
-) -> AsyncIterator[Msg]:
+async def follow(nc: Client, stream: str, subject: str, *, after: int = 0, batch: int = 1024) -> AsyncIterator[Msg]:
     """Every message on `subject` after stream sequence `after`, in order, each once, for ever.
 
     A gap, a silence or a lost consumer makes a new one behind the last message that was yielded.

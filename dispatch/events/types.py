@@ -28,9 +28,7 @@ it. `unknown`: a crash came between the sending and the record, so it is made ag
 
 Answer = Literal["going", "cannot", "on_scene"]
 Resolution = Literal["helped", "false_alarm", "handed_over", "other"]
-Role = Literal[
-    "group_leader", "member", "police_assistant", "auxiliary_officer", "community_police_officer", "station"
-]
+Role = Literal["group_leader", "member", "police_assistant", "auxiliary_officer", "community_police_officer", "station"]
 
 
 class Reason(msgspec.Struct, frozen=True):
