@@ -1,0 +1,66 @@
+"""`python -m bench`: run every benchmark on a fresh system and print ratios."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import platform
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import accepted, last_call
+from bench.figures import Comparison
+from bench.scene import scene
+
+
+async def measure(presses: int, alarms: int) -> list[Comparison]:
+    """Both comparisons, on one system. The last-call one goes first: its households must have no open case."""
+    async with scene(alarms) as stage:
+        return [await last_call.compare(stage), await accepted.compare(stage, presses)]
+
+
+def show(comparisons: list[Comparison]) -> None:
+    table = Table(title="ours beside the bare limit, one run, this machine; times in ms")
+    for column in ("what", "", "p50", "p99", "max", "n"):
+        table.add_column(column, justify="left" if column in {"what", ""} else "right")
+    for comparison in comparisons:
+        for measured in (comparison.bare, comparison.ours):
+            figures = (measured.p50, measured.p99, max(measured.milliseconds))
+            table.add_row(
+                comparison.title if measured is comparison.bare else "",
+                measured.name,
+                *(f"{value:.2f}" for value in figures),
+                str(len(measured.milliseconds)),
+            )
+        document = comparison.document()
+        table.add_row(
+            "",
+            f"ratio; to reach {comparison.target_p50:g} / {comparison.target_p99:g} ms: "
+            + ("[green]reached" if comparison.reached else "[red]missed"),
+            f"×{document['ratio_p50']}",
+            f"×{document['ratio_p99']}",
+            "",
+            "",
+            end_section=True,
+        )
+    Console(width=140).print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print figures for a machine")
+    parser.add_argument("--presses", type=int, default=1000, help="presses to time (default 1000)")
+    parser.add_argument("--alarms", type=int, default=300, help="alarms of 13 calls to time (default 300)")
+    asked = parser.parse_args()
+    comparisons = asyncio.run(measure(asked.presses, asked.alarms))
+    if asked.json:
+        machine = {"python": platform.python_version(), "machine": platform.machine()}
+        print(json.dumps({"machine": machine, "benchmarks": [c.document() for c in comparisons]}, indent=2))
+    else:
+        show(comparisons)
+
+
+if __name__ == "__main__":
+    main()
