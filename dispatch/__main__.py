@@ -15,7 +15,9 @@ def main() -> None:
     try:
         build()()
     except DispatchError as error:
-        Console(stderr=True).print(f"dispatch: {error.detail}", style="red", markup=False, highlight=False)
+        Console(stderr=True).print(
+            f"dispatch: {error.detail}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
         sys.exit(1)
 
 

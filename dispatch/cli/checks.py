@@ -77,7 +77,7 @@ async def _message_server(settings: Settings) -> list[Finding]:
         return [Finding("NATS", "fail", str(error) or type(error).__name__, "start it, or correct DISPATCH_NATS_URL")]
     try:
         found = await asyncio.gather(_jetstream(client), _roles(client), _fsync(settings))
-        return [Finding("NATS", "ok", f"{client.connected_server_version}"), *found[0], found[2], *found[1]]
+        return [Finding("NATS", "ok", str(client.connected_server_version).strip("<>")), *found[0], found[2], *found[1]]
     finally:
         await client.close()
 

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -114,15 +115,27 @@ def stop_left_over(pid_file: Path, named: Path, how: signal.Signals, patience: f
         if not any(str(named) in argument for argument in process.cmdline()):
             return None
         process.send_signal(how)
-        _wait_or_kill(process, patience)
+        if not _ended(process, patience):
+            process.kill()
+            _ended(process, patience)
     except (OSError, ValueError, IndexError, psutil.Error):
         return None
     return process.pid
 
 
-def _wait_or_kill(process: psutil.Process, patience: float) -> None:
+def _ended(process: psutil.Process, patience: float) -> bool:
+    """Wait until it has ended. One that nobody collects (a zombie, in a container without an init) has ended."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if not alive(process):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether a process still runs: neither gone nor a zombie."""
     try:
-        process.wait(patience)
-    except psutil.TimeoutExpired:
-        process.kill()
-        process.wait(patience)
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

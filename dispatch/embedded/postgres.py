@@ -17,6 +17,7 @@ from dispatch.embedded.child import Child, SystemUser
 from dispatch.embedded.kept import kept_secret
 from dispatch.embedded.programs import postgres_installation
 from dispatch.embedded.server import EmbeddedServer
+from dispatch.embedded.stale_lock import clear_stale_lock
 from dispatch.embedded.system_user import ensure_system_user, reachable, require_way_to
 from dispatch.errors import SetupError
 
@@ -70,6 +71,7 @@ class EmbeddedPostgres(EmbeddedServer):
         if not self._home().exists():
             await self._initialise()
         self._require_version()
+        await asyncio.to_thread(clear_stale_lock, self._home())
 
     async def _initialise(self) -> None:
         """Make the cluster beside its place and move it there whole, so that a crash leaves none or all of it."""
