@@ -1,0 +1,12 @@
+"""Intake: how presses come in, over HTTP and the command line (`IntakeDesk`) and from buttons over MQTT.
+
+A button's press is stored by nats-server itself; `ButtonGate` says who may send one and
+`ButtonAnswers` tells the button what became of it.
+"""
+
+from dispatch.intake.callout import ButtonGate
+from dispatch.intake.desk import Accepted, IntakeDesk
+from dispatch.intake.frequency import Limits
+from dispatch.intake.mqtt import ButtonAnswers
+
+__all__ = ["Accepted", "ButtonAnswers", "ButtonGate", "IntakeDesk", "Limits"]

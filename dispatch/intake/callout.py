@@ -1,0 +1,177 @@
+"""Who may sign in over MQTT: the NATS auth callout for buttons.
+
+nats-server asks here about everybody whom its configuration does not name. A button gives its bearer token
+as the password (the user name is not looked at) and may then publish presses of its own household and hear
+their answers, and nothing else. The permission ends after `lifetime` at the latest: the server closes the
+connection and the button signs in anew, so a revoked token works for no longer than that.
+
+Client ids in MQTT are shared by all: whoever connects under one throws out who had it before. So an id that
+has a `/` must begin with the button's own household (`h-0012/gate`); name buttons like that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Protocol
+
+import msgspec
+import nkeys
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from dispatch.clock import now
+from dispatch.errors import DispatchError, Forbidden, Malformed, NotSignedIn
+from dispatch.events import answer_subject, press_subject
+from dispatch.identifiers import Site
+from dispatch.intake.nkey_jwt import sign, verified
+
+log = structlog.get_logger()
+
+REQUESTS = "$SYS.REQ.USER.AUTH"
+AUDIENCE = "nats-authorization-request"
+ACCOUNT = "$G"
+"""The account in which buttons and the rest of us meet."""
+LIFETIME = timedelta(hours=1)
+_MAX_SECRET = 512
+
+
+class Principal(Protocol):
+    """Whom a token belongs to. A device's subject is its household."""
+
+    @property
+    def role(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+
+
+Check = Callable[[str], Awaitable[Principal]]
+"""Whom a secret token belongs to; raises a `DispatchError` when to nobody."""
+
+
+class _Server(msgspec.Struct):
+    id: str
+
+
+class _Client(msgspec.Struct):
+    kind: str = ""
+    type: str = ""
+    mqtt_id: str = ""
+    host: str = ""
+
+
+class _Given(msgspec.Struct):
+    secret: str = msgspec.field(default="", name="pass")
+
+
+class _Request(msgspec.Struct):
+    server_id: _Server
+    user_nkey: str
+    client_info: _Client
+    connect_opts: _Given
+
+
+class ButtonGate:
+    """Answers nats-server's questions for one site. `seed` is that of the issuer in the server's configuration."""
+
+    def __init__(
+        self, nc: Client, site: Site | str, seed: str, check: Check, *, lifetime: timedelta = LIFETIME
+    ) -> None:
+        self._nc, self._site, self._check, self._lifetime = nc, Site(site), check, lifetime
+        self._key = nkeys.from_seed(bytearray(seed.encode()))
+
+    async def run(self) -> None:
+        """Answer until cancelled. Several processes may; each question goes to one of them."""
+        async with asyncio.TaskGroup() as answers:
+
+            async def take(message: Msg) -> None:  # in a task, so that a slow check keeps nobody else waiting
+                answers.create_task(self._answer(message))
+
+            subscription = await self._nc.subscribe(REQUESTS, queue="button-gate", cb=take)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await subscription.unsubscribe()
+
+    async def _answer(self, message: Msg) -> None:
+        try:
+            request = _read(message.data)
+            await message.respond(self._reply(request, **await self._judge(request)).encode())
+        except Malformed as error:
+            log.warning("gate.unreadable", reason=error.detail)
+        except NatsError as error:
+            log.warning("gate.unanswered", error=repr(error))
+
+    async def _judge(self, request: _Request) -> dict[str, str]:
+        client = request.client_info
+        try:
+            household = await self._household(request)
+        except DispatchError as error:
+            log.warning("gate.refused", client=client.mqtt_id, host=client.host, reason=error.detail)
+            return {"error": error.detail}
+        except Exception:
+            log.exception("gate.failed", client=client.mqtt_id, host=client.host)
+            return {"error": "sign-in is not possible at the moment; try again"}
+        log.info("gate.admitted", household=household, client=client.mqtt_id, host=client.host)
+        return {"jwt": self._permission(request.user_nkey, household)}
+
+    async def _household(self, request: _Request) -> str:
+        client, secret = request.client_info, request.connect_opts.secret
+        if (client.kind.lower(), client.type.lower()) != ("client", "mqtt"):
+            raise Forbidden("only buttons sign in with a token, and only over MQTT; services use their own login")
+        if not secret or len(secret) > _MAX_SECRET:
+            raise NotSignedIn("no token: give the button's bearer token as the MQTT password")
+        principal = await self._check(secret)
+        if principal.role != "device":
+            raise Forbidden(f"a token of role {principal.role!r} is not for buttons; make one of role 'device'")
+        owner, slash, _ = client.mqtt_id.partition("/")
+        if slash and owner != principal.subject:
+            raise Forbidden(f"client id {client.mqtt_id!r} is not of household {principal.subject!r}", field="client")
+        return principal.subject
+
+    def _permission(self, user: str, household: str) -> str:
+        # Not all at the same moment, or all buttons that a restart brought back would come back together for ever.
+        seconds = int(self._lifetime.total_seconds() * (0.75 + secrets.randbelow(256) / 1024))
+        return sign(
+            self._key,
+            {
+                "sub": user,
+                "aud": ACCOUNT,
+                "name": household,
+                "exp": int(now().timestamp()) + max(1, seconds),
+                "nats": {
+                    "type": "user",
+                    "version": 2,
+                    "subs": -1,
+                    "data": -1,
+                    "payload": -1,
+                    "allowed_connection_types": ["MQTT"],
+                    "pub": {"allow": [press_subject(self._site, household)]},
+                    "sub": {"allow": [answer_subject(self._site, household)]},
+                },
+            },
+        )
+
+    def _reply(self, request: _Request, **outcome: str) -> str:
+        nats = {"type": "authorization_response", "version": 2, **outcome}
+        return sign(self._key, {"sub": request.user_nkey, "aud": request.server_id.id, "nats": nats})
+
+
+def _read(data: bytes) -> _Request:
+    """The question, if a server signed it itself. Its own expiry is not checked: late answers are not used."""
+    claims = verified(data.decode("ascii", "replace"))
+    try:
+        request = msgspec.convert(claims.get("nats"), _Request)
+    except msgspec.ValidationError as error:
+        raise Malformed(f"not a question about a login: {error}") from None
+    if (
+        claims.get("aud") != AUDIENCE
+        or not request.server_id.id.startswith("N")
+        or claims["iss"] != request.server_id.id
+    ):
+        raise Malformed("a question about a login that is not from a server")
+    return request

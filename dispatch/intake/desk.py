@@ -1,0 +1,92 @@
+"""Accepting a press that one of our processes was handed: stored first, then "accepted"."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+import msgspec
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.api import PubAck
+
+from dispatch.clock import Clock, now
+from dispatch.errors import Oversized, Unavailable
+from dispatch.events import MAX_PRESS_BYTES, Press, encode_press
+from dispatch.identifiers import HouseholdId, PressId, Site, token
+from dispatch.intake.frequency import Frequency, Limits
+
+log = structlog.get_logger()
+
+TRIES = 3
+TRY_SECONDS = 1.5
+"""How long one try waits for the acknowledgement, in seconds."""
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """JetStream has the press on disk since `accepted_at` at the latest; `duplicate` when it had it before."""
+
+    press: PressId
+    household: HouseholdId
+    accepted_at: datetime
+    duplicate: bool
+
+
+class IntakeDesk:
+    """Takes presses for one site. `try_seconds` is how long each of `TRIES` tries waits."""
+
+    def __init__(
+        self,
+        nc: Client,
+        site: Site | str,
+        *,
+        limits: Limits | None = None,
+        try_seconds: float = TRY_SECONDS,
+        clock: Clock = now,
+    ) -> None:
+        self._js, self._site = nc.jetstream(), Site(site)
+        self._frequency = Frequency(limits or Limits())
+        self._try_seconds, self._clock = try_seconds, clock
+
+    async def accept(self, press: Press) -> Accepted:
+        """Store `press`, once however often it is sent, and say so. The household is not looked up here.
+
+        Raises `Malformed` for ids that cannot be, `Oversized`, `TooFrequent`, and `Unavailable` when no
+        acknowledgement came; the press may have been stored even so, and may be sent again as it is.
+        """
+        token(press.household, "household")
+        token(press.press, "press")
+        with self._frequency.counted(press, self._clock()):
+            ack = await self._store(press)
+        accepted = Accepted(
+            press=press.press,
+            household=press.household,
+            accepted_at=self._clock(),
+            duplicate=bool(ack.duplicate),
+        )
+        log.info("press.accepted", press=press.press, household=press.household, duplicate=accepted.duplicate)
+        return accepted
+
+    async def _store(self, press: Press) -> PubAck:
+        subject, headers, body = encode_press(press, self._site)
+        if len(body) > MAX_PRESS_BYTES:
+            raise Oversized(f"a press of {len(body)} bytes: send {MAX_PRESS_BYTES} at most", field="body")
+        headers["Nats-Msg-Id"] = headers["ce-id"]
+        for attempt in range(TRIES):
+            try:
+                return await self._publish(subject, headers, body)
+            except (NatsError, TimeoutError) as error:
+                why = repr(error)
+                log.warning("press.retry", press=press.press, household=press.household, attempt=attempt, error=why)
+                await asyncio.sleep(0.05 * 2**attempt)
+        raise Unavailable(
+            f"press {press.press} of household {press.household} was not acknowledged by the store of presses; "
+            "send it again under the same press id, and use the telephone meanwhile (请同时拨打电话报警)",
+            press_id=press.press,
+        )
+
+    async def _publish(self, subject: str, headers: dict[str, str], body: bytes) -> PubAck:
+        async with asyncio.timeout(self._try_seconds):  # a full write buffer waits longer than publish()'s own limit
+            # publish() changes the headers it is given.
+            return await self._js.publish(subject, body, timeout=self._try_seconds, headers=dict(headers))
