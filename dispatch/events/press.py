@@ -55,6 +55,9 @@ _button = msgspec.json.Decoder(ButtonPress)
 _press = msgspec.json.Decoder(Press)
 encode = msgspec.json.encode
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for bytes from outside; the last for arrays nested a thousand deep, in 2 kB."""
+
 
 def press_subject(site: Site | str, household: HouseholdId | str) -> str:
     return f"intake.press.{site}.{household}"
@@ -81,8 +84,9 @@ def believed(claimed: datetime | None, arrived: datetime) -> datetime:
     """When the key went down: what the device says, unless its clock cannot be right; then when it arrived."""
     if claimed is None:
         return arrived
-    claimed = claimed.replace(tzinfo=UTC) if claimed.tzinfo is None else claimed.astimezone(UTC)
-    return claimed if arrived - CLOCK_TOLERANCE <= claimed <= arrived else arrived
+    # Compared, not converted: a time at either end of the calendar has no equal in UTC.
+    claimed = claimed.replace(tzinfo=UTC) if claimed.tzinfo is None else claimed
+    return claimed.astimezone(UTC) if arrived - CLOCK_TOLERANCE <= claimed <= arrived else arrived
 
 
 def decode_press(subject: str, headers: Mapping[str, str] | None, body: bytes, arrived: datetime) -> Press:
@@ -95,7 +99,7 @@ def decode_press(subject: str, headers: Mapping[str, str] | None, body: bytes, a
     if is_cloud_event(headers):
         try:
             press = _press.decode(body)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise Malformed(f"the press cannot be read: {error}", field="body") from None
         if not subject.endswith(f".{press.household}"):
             raise Malformed(f"a press of household {press.household!r} on the subject {subject!r}", field="household")
@@ -106,7 +110,7 @@ def decode_press(subject: str, headers: Mapping[str, str] | None, body: bytes, a
 def _decode_button(household: HouseholdId, body: bytes, arrived: datetime) -> Press:
     try:
         button = _button.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise Malformed(
             f'the press cannot be read: {error}; send JSON such as {{"press_id": "b7f3", "kind": "help"}}',
             field="body",
