@@ -67,7 +67,7 @@ async def receiving() -> AsyncIterator[str]:
 async def scene(households: int) -> AsyncIterator[Scene]:
     """A fresh system with `households` households, each with a full group whose calls go to the receiver."""
     with tempfile.TemporaryDirectory(prefix="dispatch-bench-", ignore_cleanup_errors=True) as folder:
-        os.chmod(folder, 0o755)  # noqa: PTH101 - once, before anything runs; the database's own user must get through
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103 - once, before anything runs; the database's own user must get through
         console.print("[dim]starting a fresh system …")
         async with receiving() as receiver, System(Path(folder, "data"), demo=False) as system:
             console.print(f"[dim]writing a roster of {households} households …")

@@ -63,7 +63,7 @@ class CaseLog:
         household = household_of(case)
         subject = case_subject(self.site, case, household)
         headers = commit_headers(self.site, case, commit, at)
-        headers["Nats-Msg-Id"] = f"{case}:{commit}"
+        headers["Nats-Msg-Id"] = f"{self.site}:{case}:{commit}"
         headers["Nats-Expected-Last-Subject-Sequence"] = str(after)
         if opens:
             headers["Nats-Expected-Last-Subject-Sequence-Subject"] = self._household_subject(household)

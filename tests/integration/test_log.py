@@ -1,0 +1,196 @@
+"""The log on a real nats-server: what is appended, loaded, refused and followed."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from dispatch.cases import CaseDesk, GiveAnswer, Handled, Plan, RaiseAlarm, Resolve
+from dispatch.clock import now
+from dispatch.embedded import EmbeddedNats
+from dispatch.errors import Unavailable
+from dispatch.events import CaseLog, CaseNoted, PlannedCall, Press, Reason, Stale, commit_of, connect, ensure_streams
+from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId, case_id_for
+
+pytestmark = pytest.mark.embedded
+
+HOUSEHOLD = HouseholdId("h-1")
+CASE = case_id_for(HOUSEHOLD, PressId("p"))
+
+
+@pytest.fixture(scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedNats]:
+    async with EmbeddedNats(Path(tmp_path_factory.mktemp("nats"))) as running:
+        yield running
+
+
+@pytest.fixture
+async def nc(server: EmbeddedNats) -> AsyncIterator[Client]:
+    client = await connect(server.url, "test")
+    await ensure_streams(client.jetstream())
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def log(nc: Client) -> CaseLog:
+    """A log with a site of its own, so that tests do not see one another."""
+    return CaseLog(nc, f"t{uuid.uuid4().hex[:8]}")
+
+
+def note(text: str) -> CaseNoted:
+    return CaseNoted(at=now(), note=text, author="op", text=text)
+
+
+async def append(log: CaseLog, text: str, after: int, *, opens: bool = False, case: CaseId = CASE) -> int:
+    commit = await log.append(case, [note(text)], commit=CommitId(text), at=now(), after=after, opens=opens)
+    return commit.seq
+
+
+async def texts(log: CaseLog, case: CaseId = CASE) -> list[str]:
+    return [event.text for commit in await log.load(case) for event in commit.events if isinstance(event, CaseNoted)]
+
+
+async def test_what_is_appended_is_loaded_in_order(log: CaseLog) -> None:
+    assert await log.load(CASE) == []
+    assert await log.head(HOUSEHOLD) is None
+    seq = await append(log, "one", 0, opens=True)
+    seq = await append(log, "two", seq)
+    (first, second) = await log.load(CASE)
+    assert (first.id, second.id, second.seq, second.case) == ("one", "two", seq, CASE)
+    assert isinstance(second.stored_at, datetime)
+    assert [c.id for c in await log.load(CASE, after=first.seq)] == ["two"]
+    head = await log.head(HOUSEHOLD)
+    assert head is not None
+    assert (head.case, head.seq) == (CASE, seq)
+
+
+async def test_a_long_case_is_loaded_whole(log: CaseLog) -> None:
+    seq = await append(log, "0", 0, opens=True)
+    for number in range(1, 600):
+        seq = await append(log, str(number), seq)
+    assert await texts(log) == [str(number) for number in range(600)]
+
+
+async def test_a_decision_on_an_old_state_is_refused(log: CaseLog) -> None:
+    first = await append(log, "one", 0, opens=True)
+    await append(log, "two", first)
+    with pytest.raises(Stale):
+        await append(log, "late", first)
+    assert await texts(log) == ["one", "two"]
+
+
+async def test_the_same_commit_sent_again_is_stored_once(log: CaseLog) -> None:
+    first = await append(log, "one", 0, opens=True)
+    second = await append(log, "two", first)
+    assert await append(log, "two", first) == second, "the acknowledgement was lost, and the case has not moved on"
+    third = await append(log, "three", second)
+    assert await append(log, "two", first) == second, "nor when it has"
+    assert (await texts(log), third) == (["one", "two", "three"], third)
+
+
+async def test_a_household_opens_one_case_at_a_time(log: CaseLog) -> None:
+    other = case_id_for(HOUSEHOLD, PressId("other"))
+    await append(log, "one", 0, opens=True)
+    with pytest.raises(Stale):
+        await append(log, "two", 0, opens=True, case=other)
+    assert await log.load(other) == []
+
+
+async def test_a_message_that_is_no_commit_does_not_hide_the_rest(log: CaseLog, nc: Client) -> None:
+    first = await append(log, "one", 0, opens=True)
+    subject = f"cases.{log.site}.{HOUSEHOLD}.{CASE}"
+    garbage = await nc.jetstream().publish(subject, b"garbage", headers={"ce-id": "x"})
+    await append(log, "two", garbage.seq)
+    assert (await texts(log), first < garbage.seq) == (["one", "two"], True)
+
+
+async def plan(_press: Press) -> Plan:
+    call = PlannedCall(responder=PersonId("anna"), reasons=(Reason("member", "g"),), channels=("live",))
+    return Plan(group=GroupId("g"), areas=(AreaId("v"),), calls=(call,))
+
+
+def press(name: str, household: str = HOUSEHOLD) -> RaiseAlarm:
+    at = now()
+    pressed = Press(press=PressId(name), household=HouseholdId(household), device="key", source="http", pressed_at=at)
+    return RaiseAlarm(id=CommitId(f"press-{name}"), at=at, accepted_at=at, press=pressed)
+
+
+async def test_many_presses_at_once_by_several_workers_open_one_case(log: CaseLog, nc: Client) -> None:
+    workers = [CaseDesk(CaseLog(nc, log.site)) for _ in range(4)]
+    handled = await asyncio.gather(*(workers[n % 4].press(press(f"p{n}"), plan) for n in range(12)))
+    assert len({h.case.id for h in handled}) == 1
+    case = await CaseDesk(log).load(handled[0].case.id)
+    assert sorted(case.presses) == sorted(f"p{n}" for n in range(12))
+    assert len(case.calls) == 1, "everybody was called once"
+
+
+async def test_after_the_end_a_new_press_opens_a_new_case_and_an_old_one_nothing(log: CaseLog) -> None:
+    desk = CaseDesk(log)
+    first = (await desk.press(press("first"), plan)).case.id
+    await desk.handle(first, Resolve(id=CommitId("over"), at=now(), by="op", resolution="helped"))
+    second = (await desk.press(press("second"), plan)).case.id
+    assert second != first
+    assert (await desk.load(second)).is_open
+    await desk.handle(second, Resolve(id=CommitId("over"), at=now(), by="op", resolution="helped"))
+    for again in ("first", "second"):
+        handled: Handled = await CaseDesk(log).press(press(again), plan)
+        assert handled.events == ()
+        assert handled.case.status == "resolved"
+
+
+async def test_two_desks_on_one_case_lose_no_command(log: CaseLog, nc: Client) -> None:
+    desks = [CaseDesk(CaseLog(nc, log.site)) for _ in range(3)]
+    case = (await desks[0].press(press("p"), plan)).case.id
+
+    async def answer(number: int) -> None:
+        command = GiveAnswer(
+            id=CommitId(f"a{number}"), at=now(), responder=PersonId("anna"), answer="going", via="page",
+            eta_minutes=number,
+        )  # fmt: skip
+        await desks[number % 3].handle(case, command)
+
+    await asyncio.gather(*(answer(number) for number in range(15)))
+    assert len((await desks[0].load(case)).reply_ids) == 15
+
+
+async def test_following_goes_on_through_a_server_that_is_killed(server: EmbeddedNats, log: CaseLog) -> None:
+    seen: list[str] = []
+
+    async def watch() -> None:
+        async for message in log.follow():
+            seen.append(str(commit_of(message).id))
+            if len(seen) == 400:
+                return
+
+    watching = asyncio.create_task(watch())
+    sent = [f"n{number}" for number in range(400)]
+    seq = 0
+    for number, name in enumerate(sent):
+        if number in {100, 250}:
+            await server.kill()
+            await server.start()
+        seq = await append(log, name, seq, opens=not number)
+    await asyncio.wait_for(watching, 30)
+    assert seen == sent, "each once, in order"
+    assert await texts(log) == sent
+
+
+async def test_no_acknowledgement_no_append(
+    server: EmbeddedNats, log: CaseLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dispatch.events.log.APPEND_SECONDS", 0.1)
+    monkeypatch.setattr("dispatch.events.log.APPEND_TRIES", 2)
+    await append(log, "one", 0, opens=True)
+    await server.kill()
+    try:
+        with pytest.raises(Unavailable, match="acknowledge"):
+            await append(log, "two", 1)
+    finally:
+        await server.start()

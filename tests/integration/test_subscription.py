@@ -1,0 +1,108 @@
+"""Shared work on a real nats-server: nothing is skipped, nothing stalls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+from nats.js.api import StreamConfig
+
+from dispatch.embedded import EmbeddedNats
+from dispatch.events import connect, consume, work_consumer
+
+pytestmark = pytest.mark.embedded
+
+
+@pytest.fixture(scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedNats]:
+    async with EmbeddedNats(Path(tmp_path_factory.mktemp("nats"))) as running:
+        yield running
+
+
+@pytest.fixture
+async def nc(server: EmbeddedNats) -> AsyncIterator[Client]:
+    client = await connect(server.url, "test")
+    await client.jetstream().add_stream(StreamConfig(name="WORK", subjects=["work.*"]))
+    yield client
+    await client.jetstream().delete_stream("WORK")
+    await client.close()
+
+
+class Worker:
+    """Takes work and notes it down; `lazy` ones never acknowledge."""
+
+    def __init__(self, nc: Client, *, lazy: bool = False, ack_wait: float = 30) -> None:
+        self.done: list[str] = []
+        self._nc, self._lazy = nc, lazy
+        self._config = work_consumer("workers", "work.*", ack_wait=timedelta(seconds=ack_wait), max_ack_pending=1000)
+        self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        async for message in consume(self._nc, "WORK", self._config, batch=32):
+            self.done.append(message.data.decode())
+            if not self._lazy:
+                await message.ack()
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+
+async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - the worker tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def publish(nc: Client, first: int, count: int) -> list[str]:
+    names = [str(number) for number in range(first, first + count)]
+    for name in names:
+        await nc.jetstream().publish("work.a", name.encode())
+    return names
+
+
+async def test_two_workers_share_the_work(nc: Client) -> None:
+    workers = [Worker(nc), Worker(nc)]
+    names = await publish(nc, 0, 300)
+    await until(lambda: sum(len(w.done) for w in workers) >= 300)
+    assert sorted(int(n) for w in workers for n in w.done) == [int(n) for n in names]
+    for worker in workers:
+        await worker.stop()
+
+
+async def test_work_arrives_while_the_server_is_killed_and_started(server: EmbeddedNats, nc: Client) -> None:
+    worker = Worker(nc)
+    names = await publish(nc, 0, 50)
+    await until(lambda: len(worker.done) >= 50)
+    await server.kill()
+    await server.start()
+    loop = asyncio.get_running_loop()
+    names += await publish(nc, 50, 50)
+    published = loop.time()
+    await until(lambda: set(worker.done) == set(names))
+    assert loop.time() - published < 3, "a plain fetch() held messages for 8 s here"
+    await worker.stop()
+
+
+async def test_a_consumer_that_somebody_deleted_is_made_again(nc: Client) -> None:
+    worker = Worker(nc)
+    names = await publish(nc, 0, 5)
+    await until(lambda: len(worker.done) == 5)
+    await nc.jetstream().delete_consumer("WORK", "workers")
+    names += await publish(nc, 5, 5)
+    await until(lambda: set(worker.done) == set(names))
+    await worker.stop()
+
+
+async def test_what_a_worker_leaves_unfinished_another_gets(nc: Client) -> None:
+    lazy = Worker(nc, lazy=True, ack_wait=0.5)
+    await publish(nc, 0, 10)
+    await until(lambda: len(lazy.done) >= 10)
+    await lazy.stop()
+    worker = Worker(nc, ack_wait=0.5)
+    await until(lambda: len(set(worker.done)) == 10)
+    await worker.stop()
