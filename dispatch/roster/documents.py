@@ -6,15 +6,20 @@ This is the only place where people have names, phones and addresses.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
+from dispatch.errors import Malformed
 from dispatch.events import Role
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, PostId
 
 MAX_BOUND_NUMBERS = 10
 """At most ten numbers are bound into one joint-defence group, the leader's among them."""
+
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time that says its zone; one without cannot be compared with the time of an alarm."""
 
 
 class _Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -87,8 +92,11 @@ class Duty(_Document, frozen=True, kw_only=True):
     """Who stands at a post, always or within [start, end)."""
 
     person: PersonId
-    start: datetime | None = None
-    end: datetime | None = None
+    start: Moment | None = None
+    end: Moment | None = None
+
+    def covers(self, at: datetime) -> bool:
+        return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
 
 
 class Post(_Document, frozen=True, kw_only=True):
@@ -99,3 +107,31 @@ class Post(_Document, frozen=True, kw_only=True):
     role: Role
     name: str
     duty: tuple[Duty, ...] = ()
+
+    def on_duty(self, at: datetime) -> tuple[PersonId, ...]:
+        """Who stands here at `at`, each once."""
+        return tuple(dict.fromkeys(duty.person for duty in self.duty if duty.covers(at)))
+
+    def everyone(self) -> tuple[PersonId, ...]:
+        """Everyone who ever stands here, each once."""
+        return tuple(dict.fromkeys(duty.person for duty in self.duty))
+
+
+Document = Area | Group | Household | Person | Post
+DocumentKind = Literal["area", "group", "household", "person", "post"]
+
+KINDS: dict[DocumentKind, type[Document]] = {
+    "area": Area,
+    "group": Group,
+    "household": Household,
+    "person": Person,
+    "post": Post,
+}
+
+
+def document_kind(value: str) -> DocumentKind:
+    """`value` as a kind of document. Raises `Malformed` when there is no such kind."""
+    for kind in get_args(DocumentKind):
+        if value == kind:
+            return kind  # type: ignore[no-any-return]
+    raise Malformed(f"kind {value[:80]!r} is none of {', '.join(KINDS)}", field="kind")

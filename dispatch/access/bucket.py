@@ -1,0 +1,65 @@
+"""Small values in a bucket, by key. What the NATS client raises becomes `Unavailable`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.kv import KeyValue
+
+from dispatch.errors import Unavailable
+
+ANSWER_SECONDS = 2.0
+
+
+class Bucket:
+    """One key-value bucket, read by direct gets; what a key was last is kept, nothing before."""
+
+    def __init__(self, nc: Client, name: str) -> None:
+        js = nc.jetstream(timeout=ANSWER_SECONDS)
+        # `await js.key_value(name)` would ask the server what is known here, at every start.
+        self._kv = KeyValue(name=name, stream=f"KV_{name}", pre=f"$KV.{name}.", js=js, direct=True)
+        self._name = name
+
+    async def get(self, key: str) -> bytes | None:
+        """The value of `key`, or None when it has none. Raises `Unavailable`, as all of these do."""
+        try:
+            return (await self._kv.get(key)).value
+        except KeyNotFoundError:
+            return None
+        except (NatsError, TimeoutError) as error:
+            raise self._unavailable(error) from error
+
+    async def create(self, key: str, value: bytes) -> bool:
+        """Store `value` if `key` has none; False when it has one."""
+        try:
+            await self._kv.create(key, value)
+        except KeyWrongLastSequenceError:
+            return False
+        except (NatsError, TimeoutError) as error:
+            raise self._unavailable(error) from error
+        return True
+
+    async def delete(self, key: str) -> None:
+        """Remove `key`; nothing happens when it has no value."""
+        try:
+            await self._kv.delete(key)
+        except (NatsError, TimeoutError) as error:
+            raise self._unavailable(error) from error
+
+    async def items(self, keys: str) -> AsyncIterator[tuple[str, bytes]]:
+        """Every key that matches the subject pattern `keys`, with its value."""
+        try:
+            watcher = await self._kv.watch(keys, ignore_deletes=True)
+            try:
+                while (update := await watcher.updates()) is not None:  # type: ignore[no-untyped-call]
+                    yield update.key, update.value or b""
+            finally:
+                await watcher.stop()  # type: ignore[no-untyped-call]
+        except (NatsError, TimeoutError) as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> Unavailable:
+        return Unavailable(f"the bucket {self._name} does not answer: {error!r}; try again")
