@@ -98,7 +98,7 @@ class Supervisor:
     def _report_death(self, kept: Kept, code: int, deaths: int) -> None:
         how = f"was ended by signal {-code}" if code < 0 else f"stopped with exit code {code}"
         if deaths % 3 == 0:
-            again = f"for the {deaths}th time in a row; next try in {pause_after(deaths):.0f} s. {kept.child.log} ends:"
+            again = f"({deaths} times in a row); next try in {pause_after(deaths):.0f} s. {kept.child.log} ends:"
             self._report(f"{kept.name} {how} {again}", kept.child.last_lines())
         else:
             self._report(f"{kept.name} {how}; starting it again", "")

@@ -1,0 +1,127 @@
+"""Supervision: what dies is started again, what will not stay up is reported, and all ends in order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dispatch.embedded.logs import Follower, bound, last_lines
+from dispatch.embedded.supervisor import Role, Supervisor, errors_in, pause_after
+
+SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
+NOTES_ITS_END = """
+import pathlib, signal, sys, time
+def end(*_):
+    with pathlib.Path(sys.argv[2]).open("a") as order:
+        order.write(sys.argv[1] + " ")
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+class Reports(list[tuple[str, str]]):
+    async def wait_for(self, part: str) -> tuple[str, str]:
+        async with asyncio.timeout(20):
+            while True:
+                for report in self:
+                    if part in report[0]:
+                        return report
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def reports() -> Reports:
+    return Reports()
+
+
+@pytest.fixture
+async def supervisor(reports: Reports) -> AsyncIterator[Supervisor]:
+    supervisor = Supervisor(lambda line, log: reports.append((line, log)))
+    yield supervisor
+    await supervisor.stop()
+
+
+async def test_what_dies_is_started_again_at_once(tmp_path: Path, supervisor: Supervisor, reports: Reports) -> None:
+    role = Role("fanout", tmp_path, {}, SLEEPS)
+    await supervisor.start(role)
+    first = role.child.pid
+    await role.child.kill()
+    await reports.wait_for("fanout was ended by signal 9; starting it again")
+    async with asyncio.timeout(5):
+        while role.child.pid == first or not role.child.running:  # noqa: ASYNC110 - no event is set on a start
+            await asyncio.sleep(0.01)
+
+
+async def test_what_will_not_stay_up_is_reported_with_its_last_words(
+    tmp_path: Path, supervisor: Supervisor, reports: Reports
+) -> None:
+    await supervisor.start(Role("watch", tmp_path, {}, [sys.executable, "-c", "raise SystemExit('no clock')"]))
+    line, log = await reports.wait_for("3 times in a row")
+    assert line.startswith("watch stopped with exit code 1")
+    assert "no clock" in log
+
+
+async def test_roles_end_in_the_order_asked_for(tmp_path: Path, supervisor: Supervisor) -> None:
+    order = tmp_path / "order"
+    for name in ("servers", "watch", "serve", "fanout"):
+        role = Role(name, tmp_path, {}, [sys.executable, "-c", NOTES_ITS_END, name, str(order)])
+        await supervisor.start(role)
+        async with asyncio.timeout(10):
+            while "ready" not in role.child.last_lines():  # noqa: ASYNC110 - the log is all that it says
+                await asyncio.sleep(0.01)
+    await supervisor.stop(first=("serve", "fanout", "watch"))
+    assert order.read_text().split() == ["serve", "fanout", "watch", "servers"]
+
+
+async def test_what_does_not_end_when_asked_is_killed(tmp_path: Path) -> None:
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
+    role = Role("serve", tmp_path, {}, [sys.executable, "-c", deaf])
+    await role.start()
+    async with asyncio.timeout(10):
+        while "deaf" not in role.child.last_lines():  # noqa: ASYNC110 - the log is all that it says
+            await asyncio.sleep(0.01)
+    assert not await role.child.stop(patience=0.2)
+    assert await role.child.wait() == -signal.SIGKILL
+
+
+async def test_a_logged_error_reaches_the_terminal(tmp_path: Path, supervisor: Supervisor, reports: Reports) -> None:
+    says = """import time; print('{"level": "error", "message": "no one answers"}', flush=True); time.sleep(60)"""
+    await supervisor.start(Role("fanout", tmp_path, {}, [sys.executable, "-c", says]))
+    assert await reports.wait_for("no one answers") == ("fanout: no one answers", "")
+
+
+def test_only_errors_are_taken_from_a_log() -> None:
+    lines = ['{"level": "info", "message": "a"}', "plain", '{"level": "critical", "message": "b"}', "[1]", "{"]
+    assert list(errors_in(iter(lines))) == ["b"]
+
+
+def test_the_pause_grows_to_a_limit() -> None:
+    assert [pause_after(deaths) for deaths in (1, 2, 3, 4, 9, 999)] == [0, 0.5, 1, 2, 10, 10]
+
+
+def test_a_follower_sees_whole_lines_once_and_survives_a_cut(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("old\n")
+    follower = Follower(log)
+    with log.open("a") as file:
+        file.write("one\ntw")
+        file.flush()
+        assert list(follower.new_lines()) == ["one"]
+        file.write("o\n")
+        file.flush()
+        assert list(follower.new_lines()) == ["two"]
+        bound(log, largest=5)
+        file.write("3\n")
+        file.flush()
+    assert list(follower.new_lines()) == ["3"]
+    assert last_lines(log, 5) == "3"
+    assert last_lines(log.with_name("log.1"), 2) == "one\ntwo"
