@@ -1,0 +1,58 @@
+# 一呼多应 Dispatch: `make up` and `make test` need nothing done before them. `make help` lists the rest.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+RUN_READY := $(VENV)/.run-ready
+TEST_READY := $(VENV)/.test-ready
+SOURCES := dispatch tests bench
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check format bench lock clean system-packages
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: $(RUN_READY) ## run everything on this machine, with a demo roster (DISPATCH_PORT changes 8080)
+	@exec $(BIN)/dispatch up --demo
+
+test: $(TEST_READY) system-packages ## run the tests (ARGS="-k name" for some of them)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(TEST_READY) ## lint, format, types, architecture
+	@echo "== ruff check" && $(BIN)/ruff check .
+	@echo "== ruff format --check" && $(BIN)/ruff format --check .
+	@echo "== mypy" && $(BIN)/mypy $(SOURCES)
+	@echo "== import-linter" && $(BIN)/lint-imports
+
+format: $(TEST_READY) ## put the code in order
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: $(TEST_READY) ## measure ours against the bare limit (ARGS=--json for a machine)
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: $(TEST_READY) ## pin and hash what pyproject.toml asks for, anew
+	@sh tools/lock.sh $(BIN)/uv
+
+clean: ## remove what these commands made here; data are elsewhere and stay
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+
+system-packages:
+	@sh tools/system-packages.sh
+
+$(VENV)/pyvenv.cfg:
+	@sh tools/make-venv.sh $(VENV)
+
+$(RUN_READY): requirements.txt pyproject.toml | $(VENV)/pyvenv.cfg
+	@echo "== installing what runs (about a minute, once)"
+	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(TEST_READY): requirements-test.txt pyproject.toml | $(VENV)/pyvenv.cfg
+	@echo "== installing what runs and tests (about a minute, once)"
+	@$(PIP) install --require-hashes -r requirements-test.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@ $(RUN_READY)

@@ -1,0 +1,12 @@
+#!/bin/sh
+# What the tests use and Python packages do not bring: a browser, an MQTT client that nobody here wrote, Chinese letters.
+set -eu
+cd "$(dirname "$0")/.."
+. tools/as-root.sh
+
+missing=""
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
+    missing="$missing chromium"
+command -v mosquitto_pub >/dev/null || missing="$missing mosquitto-clients"
+# shellcheck disable=SC2086 # a list of names
+[ -z "$missing" ] || install_packages "The tests need more than Python packages" $missing
