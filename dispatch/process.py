@@ -1,0 +1,79 @@
+"""What every role's process does beside its work: answer pings, report its health, and end when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+import uvloop
+from aiohttp import web
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from dispatch.clock import now
+from dispatch.settings import Settings
+
+log = structlog.get_logger()
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` until it ends, or until SIGTERM or Ctrl-C cancels it; what it has in hand it finishes first."""
+    uvloop.run(_until_told(work))
+
+
+async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        log.info("process.stopped")
+
+
+@asynccontextmanager
+async def alive(nc: Client, role: str, settings: Settings) -> AsyncIterator[None]:
+    """Answer `ops.<site>.ping.<role>`, and on `settings.admin_port`, when it is set, `/healthz`, `/readyz`, `/metrics`.
+
+    The admin port is for the machine's own monitoring: it is opened on loopback alone and tells no case's facts.
+    """
+    since = now().isoformat()
+
+    async def pong(message: Msg) -> None:
+        await message.respond(json.dumps({"role": role, "pid": os.getpid(), "since": since}).encode())
+
+    subscription = await nc.subscribe(f"ops.{settings.site}.ping.{role}", cb=pong)
+    runner = await _admin_server(nc, role, settings.admin_port) if settings.admin_port is not None else None
+    log.info("process.started", pid=os.getpid())
+    try:
+        yield
+    finally:
+        if runner is not None:
+            await runner.cleanup()
+        if nc.is_connected:
+            await subscription.unsubscribe()
+
+
+async def _admin_server(nc: Client, role: str, port: int) -> web.AppRunner:
+    async def health(_: web.Request) -> web.Response:
+        return web.json_response({"role": role, "status": "up"})
+
+    async def ready(_: web.Request) -> web.Response:
+        return web.json_response({"role": role, "nats": nc.is_connected}, status=200 if nc.is_connected else 503)
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.add_routes([web.get("/healthz", health), web.get("/readyz", ready), web.get("/metrics", metrics)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    return runner
