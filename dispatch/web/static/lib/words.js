@@ -1,0 +1,221 @@
+// Everything the pages say: [Chinese, English]. In one place, so that it can be read and corrected in one sitting.
+
+export const w = {
+  appName: ["一呼多应", "One call, many responders"],
+
+  // the line to the server
+  signedOut: ["登录已失效", "You are signed out"],
+  signIn: ["重新登录", "Sign in again"],
+  lineLost: ["连接已断开", "Connection lost"],
+  lineStale: ["画面可能不是最新，正在重连", "What you see may be out of date; reconnecting"],
+  lineConnecting: ["正在连接…", "Connecting…"],
+  lineGood: ["已连接", "Connected"],
+  serverAway: ["暂时连不上服务器，请重试", "The server does not answer; try again"],
+  refused: ["没有成功", "It was refused"],
+  close: ["关闭", "Close"],
+  back: ["返回", "Back"],
+  yes: ["确定", "Yes"],
+  no: ["不，返回", "No, go back"],
+  sending: ["正在发送…", "Sending…"],
+  due: ["应已到达", "Due now"],
+  drill: ["演练", "DRILL"],
+  drillLong: ["这是演练，不是真实警情", "This is a drill, not a real emergency"],
+  silent: ["静默", "Silent"],
+  minutes: (count) => [`${count}分钟`, `${count} min`],
+
+  // sign-in
+  signInTitle: ["登录", "Sign in"],
+  signInHint: ["请打开发给您的登录链接，或在此粘贴登录码。", "Open the sign-in link you were given, or paste your code here."],
+  signInCode: ["登录码", "Sign-in code"],
+  signingIn: ["正在登录…", "Signing in…"],
+  badCode: ["登录码无效或已停用，请向发码的人重新索取。", "This code is unknown, expired or withdrawn; ask for a new one."],
+  noCode: ["请先输入登录码。", "Enter your code first."],
+
+  // resident
+  callPolice: ["拨打110", "Call 110"],
+  holdToCall: ["按住1秒", "Hold for 1 second"],
+  keepHolding: ["继续按住…", "Keep holding…"],
+  tooShort: ["没有发送。请按住满1秒。", "Nothing was sent. Hold it for a full second."],
+  chooseKind: ["什么情况？（可不选）", "What is it? (optional)"],
+  pressSending: ["正在报警…", "Sending your alarm…"],
+  pressRetrying: ["还没有送出，正在不断重试", "Not sent yet; trying again and again"],
+  pressCallNow: ["请现在就拨打110", "Call 110 now"],
+  pressRefused: ["报警没有送出", "Your alarm was not sent"],
+  pressAccepted: ["报警已收到", "Your alarm was received"],
+  pressCalling: ["正在呼叫您的联防组和民警", "Calling your group and the police"],
+  calledCount: (count) => [`已呼叫${count}人`, `${count} people were called`],
+  rungCount: (count) => [`其中${count}人的手机已响`, `${count} of their phones have rung`],
+  waitingAnswer: ["正在等人应答，请保持警惕", "Waiting for the first answer; stay alert"],
+  comingCount: (count) => [`${count}人正在赶来`, count === 1 ? "1 person is coming" : `${count} people are coming`],
+  onSceneCount: (count) => [`${count}人已到场`, count === 1 ? "1 person has arrived" : `${count} people have arrived`],
+  nearestIn: ["最近的人还有", "The nearest arrives in"],
+  pressAgain: ["再次按键", "Press again"],
+  pressedTimes: (count) => [`已按${count}次`, `Pressed ${count} times`],
+  sinceAlarm: ["报警已过", "Since the alarm"],
+  cancelHold: ["按住取消报警", "Hold to cancel the alarm"],
+  cancelSure: ["确定已经没有危险，不需要人来了吗？", "Are you sure that the danger is over and nobody needs to come?"],
+  cancelYes: ["是，取消报警", "Yes, cancel the alarm"],
+  cancelNo: ["不，继续求助", "No, I still need help"],
+  cancelFailed: ["取消没有成功", "The alarm was not cancelled"],
+  overResolved: ["本次警情已结束", "This alarm is over"],
+  overCancelled: ["本次报警已取消", "This alarm was cancelled"],
+  quietSent: ["已收到", "Received"],
+  ready: ["可以使用", "Ready"],
+  notReady: ["未连接，遇险请拨打110", "Not connected: in danger, call 110"],
+  pushLate: ["按键仍可使用，会一直重试", "The key still works; it keeps trying"],
+
+  // responder
+  onCall: ["待命中", "Standing by"],
+  onCallHint: ["有人按键求助时，本页会响铃。请保持页面打开。", "This page rings when somebody needs help. Keep it open."],
+  soundOn: ["打开铃声", "Turn the ring on"],
+  soundIsOn: ["铃声已打开", "The ring is on"],
+  soundTest: ["试响", "Test it"],
+  soundNeeded: ["铃声未打开，点这里", "The ring is off: tap here"],
+  pushOn: ["打开通知", "Turn notifications on"],
+  pushIsOn: ["通知已打开", "Notifications are on"],
+  pushDenied: ["通知被禁止，请在浏览器设置中允许", "Notifications are blocked; allow them in the browser's settings"],
+  pushMissing: ["此浏览器不支持通知，请保持页面打开", "This browser has no notifications; keep this page open"],
+  pushFailed: ["通知没有打开，请重试", "Notifications could not be turned on; try again"],
+  needsHelp: ["有人求助，请应答", "Somebody needs help: answer"],
+  muteRing: ["停止响铃", "Stop ringing"],
+  going: ["前往", "I am going"],
+  goingIn: ["几分钟到？", "There in"],
+  onScene: ["已到场", "I am there"],
+  cannot: ["无法前往", "I cannot"],
+  yourAnswer: ["您的应答", "Your answer"],
+  changeHint: ["情况有变可随时更改", "You can change it at any time"],
+  answerSending: ["正在送出您的应答…", "Sending your answer…"],
+  answerRetrying: ["还没有送出，正在重试。急事请打电话。", "Not sent yet; trying again. If it is urgent, phone."],
+  answerFailed: ["您的应答没有送出", "Your answer was not recorded"],
+  answerRecorded: ["应答已记录", "Your answer was recorded"],
+  doNotRing: ["静默报警：不要回拨，不要鸣笛敲门", "Silent alarm: do not call back, no siren, no knocking"],
+  callBack: ["打电话给住户", "Call the household"],
+  othersGoing: ["其他人", "The others"],
+  nobodyYet: ["还没有人应答", "Nobody has answered yet"],
+  calledAlso: (count) => [`另有${count}人被呼叫`, `${count} others were called`],
+  why: ["呼叫您的原因", "Why you are called"],
+  thanksHelped: ["警情已处理，谢谢您", "It has been dealt with. Thank you"],
+  standDown: ["警情已解除，不用再前往", "Stand down: nobody needs to come any more"],
+  recentCases: ["刚结束的警情", "Just closed"],
+
+  // one-tap link
+  linkLoading: ["正在读取…", "Loading…"],
+  linkBad: ["链接无效或已过期", "This link is not valid any more"],
+  linkTapOne: ["请点一个应答", "Tap one answer"],
+
+  // desk
+  desk: ["指挥台", "Operator's desk"],
+  openCases: ["进行中", "Open"],
+  nobodyComing: ["无人前往", "Nobody coming"],
+  underWay: ["有人前往", "On the way"],
+  arrived: ["已到场", "On scene"],
+  allAreas: ["全部辖区", "All areas"],
+  allKinds: ["全部类型", "All kinds"],
+  noCases: ["没有进行中的警情", "No open cases"],
+  noMatch: ["没有符合筛选的警情", "No open case matches the filters"],
+  pickCase: ["选择一个警情查看详情", "Choose a case"],
+  newAlarm: ["代为报警", "Raise an alarm"],
+  household: ["户号", "Household"],
+  kindWord: ["类型", "Kind"],
+  raise: ["报警", "Raise it"],
+  raised: ["报警已收到", "The alarm was accepted"],
+  soundCases: ["新警情提示音", "Sound for new cases"],
+  responders: ["被呼叫的人", "Responders"],
+  answerColumn: ["应答", "Answer"],
+  stateColumn: ["呼叫结果", "Call"],
+  recordFor: ["代记应答", "Record an answer"],
+  gaps: ["未能呼叫", "Could not be called"],
+  timeline: ["经过", "Timeline"],
+  historyAway: ["历史库暂不可用，报警与呼叫不受影响", "History is away; alarms and calls are not affected"],
+  notes: ["记录", "Notes"],
+  noteHint: ["写一条记录", "Write a note"],
+  add: ["添加", "Add"],
+  resolve: ["结案", "Resolve"],
+  cancelCase: ["撤销警情", "Cancel the case"],
+  cancelCaseSure: ["撤销后所有人停止前往。确定吗？", "Everybody stops coming. Are you sure?"],
+  resolveSure: ["结案后所有人停止前往。确定吗？", "Everybody stops coming. Are you sure?"],
+  reason: ["说明", "Reason"],
+  dlq: ["未能处理的消息", "Could not be processed"],
+  dlqNone: ["没有", "None"],
+  incidents: ["系统告警", "System alarm"],
+  recent: ["最近结束", "Recently closed"],
+  presses: (count) => [`按键${count}次`, `${count} presses`],
+  pressedAt: ["按键", "Pressed"],
+  acceptedAt: ["接收", "Accepted"],
+  firstCall: ["首次呼叫", "First called"],
+  firstRing: ["首次响铃", "First rung"],
+  firstAnswer: ["首次应答", "First answer"],
+  source: ["来源", "Source"],
+  group: ["联防组", "Group"],
+  phone: ["电话", "Phone"],
+  noteWord: ["备注", "Note"],
+  keys: ["J/K 上下选择 · N 记录 · Esc 返回", "J/K choose · N note · Esc back"],
+  etaLeft: (text) => [`还有${text}`, `in ${text}`],
+};
+
+export const kinds = {
+  help: ["求助", "Help"],
+  intrusion: ["入室", "Intrusion"],
+  medical: ["急病", "Medical"],
+  fire: ["火警", "Fire"],
+};
+
+export const roles = {
+  group_leader: ["联防组长", "Group leader"],
+  member: ["组员", "Member"],
+  police_assistant: ["警务助理", "Police assistant"],
+  auxiliary_officer: ["辅警", "Auxiliary officer"],
+  community_police_officer: ["社区民警", "Community police officer"],
+  station: ["派出所", "Station"],
+};
+
+export const answers = {
+  going: ["前往", "Going"],
+  cannot: ["无法前往", "Cannot"],
+  on_scene: ["已到场", "On scene"],
+};
+
+export const states = {
+  owed: ["待呼叫", "To be called"],
+  unknown: ["不明", "Unknown"],
+  failed: ["失败", "Failed"],
+  sent: ["已发出", "Sent"],
+  delivered: ["已响铃", "Rung"],
+  seen: ["已看到", "Seen"],
+};
+
+export const channels = {
+  live: ["页面", "Page"],
+  webpush: ["推送", "Push"],
+  webhook: ["接口", "Webhook"],
+};
+
+export const statuses = {
+  raised: ["无人前往", "Nobody coming"],
+  under_way: ["有人前往", "On the way"],
+  on_scene: ["已到场", "On scene"],
+  resolved: ["已结案", "Resolved"],
+  cancelled: ["已撤销", "Cancelled"],
+};
+
+export const resolutions = {
+  helped: ["已救助", "Helped"],
+  false_alarm: ["误报", "False alarm"],
+  handed_over: ["移交110", "Handed over to 110"],
+  other: ["其他", "Other"],
+};
+
+export const sources = { http: ["手机", "Phone"], mqtt: ["按钮", "Button"], cli: ["命令行", "Command line"] };
+
+export const problems = {
+  0: ["没有连上服务器", "The server could not be reached"],
+  400: ["内容有误", "The request could not be read"],
+  401: ["未登录或登录已失效", "You are not signed in"],
+  403: ["您无权这样做", "You may not do this"],
+  404: ["没有找到", "Not found"],
+  409: ["当前无法执行", "Not possible now"],
+  413: ["内容过长", "Too long"],
+  429: ["操作过于频繁，请稍候", "Too often; wait a moment"],
+};
+
+export const nameOf = (table, key) => table[key] ?? [String(key), String(key)];

@@ -1,0 +1,195 @@
+// The resident's page: one key, and then who is coming.
+
+import { call, identity, get } from "../lib/api.js";
+import { now } from "../lib/clock.js";
+import { Hold } from "../lib/hold.js";
+import { isOpen, Live } from "../lib/live.js";
+import { Press } from "../lib/press.js";
+import { buzz } from "../lib/sound.js";
+import { Elapsed, Eta, html, LineState, page, T } from "../lib/ui.js";
+import { kinds, nameOf, roles, w } from "../lib/words.js";
+
+const SHOW_CLOSED_MS = 10 * 60_000;
+
+const choice = { kind: "help", silent: false };
+const say = { note: null, confirming: false, problem: null, dismissed: null };
+let me = null;
+
+const draw = page(() => html`<${Page} />`);
+const live = new Live({ changed: draw, onCase });
+const press = new Press(identity.subject, draw);
+press.resume();
+get("/v1/me").then((answer) => { me = answer; draw(); }, () => {});
+navigator.serviceWorker?.register("/sw.js", { scope: location.pathname }).catch(() => {});
+draw();
+
+function onCase(view, before, started) {
+  if (isOpen(view)) press.clear();
+  const good = started && !view.silent && view.coming + view.on_scene > (before ? before.coming + before.on_scene : 0);
+  if (good) buzz([120, 80, 120]);
+}
+
+function newest(views) {
+  return views.reduce((best, view) => (!best || view.raised_at > best.raised_at ? view : best), null);
+}
+
+function shown() {
+  const open = newest(live.open);
+  if (open) return open;
+  const closed = newest([...live.cases.values()].filter((view) => view.closing));
+  const fresh = closed && closed.id !== say.dismissed && now() - Date.parse(closed.closing.at) < SHOW_CLOSED_MS;
+  return fresh ? closed : null;
+}
+
+function note(words) {
+  say.note = words;
+  draw();
+}
+
+function send() {
+  say.note = null;
+  say.dismissed = shown()?.id;
+  press.start(choice);
+}
+
+function Page() {
+  const view = shown();
+  const open = view && isOpen(view);
+  const quiet = choice.silent || press.state?.silent || (open && view.silent);
+  document.body.classList.toggle("quiet", Boolean(quiet));
+  return html`
+    <${Top} />
+    <${LineState} live=${live} urgent=${w.pushLate} />
+    ${open && view.drill && html`<div class="banner drill"><${T} of=${w.drillLong} /></div>`}
+    <main>
+      <div aria-live="assertive" class="rows">
+        ${press.state && html`<${Sending} state=${press.state} />`}
+        ${!press.state && view && (open ? html`<${Coming} view=${view} />` : html`<${Over} view=${view} />`)}
+      </div>
+      ${!open && !press.state && html`<${Kinds} />`}
+      <${Key} open=${open || press.state} quiet=${quiet} />
+      ${!open && !press.state && html`<${SilentChip} />`}
+      <div class="rows">
+        ${open && html`<${CancelKey} view=${view} quiet=${quiet} />`}
+        <a class="button police ${open || press.pending ? "danger" : ""}" href="tel:110"><${T} of=${w.callPolice} /></a>
+      </div>
+    </main>
+    <${CancelDialog} view=${open && view} />`;
+}
+
+function Top() {
+  const good = live.state === "live";
+  return html`
+    <header class="top">
+      <span class="who">${me?.household?.name ?? me?.name ?? ""}</span>
+      <span class="ready ${good ? "" : "off"}">${good ? "●" : "○"} <${T} of=${good ? w.ready : live.state === "connecting" ? w.lineConnecting : w.notReady} /></span>
+    </header>`;
+}
+
+function Kinds() {
+  const step = (from, by) => {
+    const names = Object.keys(kinds);
+    choice.kind = names[(names.indexOf(from) + by + names.length) % names.length];
+    draw();
+    document.querySelector('.kinds [aria-checked="true"]').focus();
+  };
+  const keys = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+  return html`
+    <fieldset class="kinds" role="radiogroup">
+      <legend><${T} of=${w.chooseKind} /></legend>
+      ${Object.entries(kinds).map(([kind, words]) => html`
+        <button type="button" role="radio" class="chip" key=${kind} aria-checked=${String(choice.kind === kind)}
+          tabindex=${choice.kind === kind ? 0 : -1} onClick=${() => { choice.kind = kind; draw(); }}
+          onKeyDown=${(event) => event.key in keys && step(kind, keys[event.key])}><${T} of=${words} /></button>`)}
+    </fieldset>`;
+}
+
+const SilentChip = () => html`
+  <button type="button" class="chip quiet" aria-pressed=${String(choice.silent)}
+    onClick=${() => { choice.silent = !choice.silent; draw(); }}><${T} of=${w.silent} /></button>`;
+
+function Key({ open, quiet }) {
+  const words = open ? w.pressAgain : kinds[choice.kind];
+  return html`
+    <div class="key-place">
+      <${Hold} class=${`key ${open ? "again" : ""}`} quiet=${quiet} label=${`${words.join(" ")} — ${w.holdToCall.join(" ")}`}
+        onHeld=${send} onStart=${() => note(w.keepHolding)} onEarly=${() => note(w.tooShort)}>
+        <span class="kind"><${T} of=${words} /></span>
+        <span class="how"><${T} of=${w.holdToCall} /></span>
+      <//>
+      <p class="say" role="status">${say.note && html`<${T} of=${say.note} />`}</p>
+    </div>`;
+}
+
+function Sending({ state }) {
+  const bad = state.stage === "refused" || state.stage === "retrying";
+  const headline = {
+    sending: w.pressSending, retrying: w.pressRetrying, refused: w.pressRefused, accepted: w.pressAccepted,
+  }[state.stage];
+  return html`
+    <section class="card ${bad ? "bad" : state.stage === "accepted" ? "good" : ""}" data-stage=${state.stage}>
+      <p class="headline"><${T} of=${headline} /></p>
+      ${state.stage === "accepted" && html`<p class="line"><${T} of=${w.pressCalling} /></p>`}
+      ${bad && html`<p class="line"><${T} of=${w.pressCallNow} /></p>`}
+      ${state.problem && html`<p class="dim"><${T} of=${state.problem.words} /></p>`}
+    </section>`;
+}
+
+function Coming({ view }) {
+  const helpers = view.responders.filter((one) => one.answer === "going" || one.answer === "on_scene");
+  const rung = view.responders.filter((one) => one.state === "delivered" || one.state === "seen").length;
+  const headline = view.on_scene ? w.onSceneCount(view.on_scene)
+    : view.coming ? w.comingCount(view.coming) : w.calledCount(view.responders.length);
+  return html`
+    <section class="card ${helpers.length ? "good" : ""}" data-case=${view.id} data-status=${view.status}>
+      <p class="headline"><${T} of=${headline} /></p>
+      ${!view.on_scene && view.nearest_eta_at && html`
+        <p class="line"><${T} of=${w.nearestIn} /></p>
+        <p class="big"><${Eta} at=${view.nearest_eta_at} /></p>`}
+      ${!helpers.length && html`
+        ${rung > 0 && html`<p class="line"><${T} of=${w.rungCount(rung)} /></p>`}
+        <p class="line"><${T} of=${w.waitingAnswer} /></p>`}
+      ${helpers.length > 0 && html`<ul class="people">${helpers.map((one) => html`<${Helper} key=${one.id} one=${one} />`)}</ul>`}
+      <p class="dim"><${T} of=${w.sinceAlarm} /> <${Elapsed} since=${view.pressed_at} />
+        ${view.presses > 1 && html`<span> · <${T} of=${w.pressedTimes(view.presses)} /></span>`}</p>
+    </section>`;
+}
+
+const Helper = ({ one }) => html`
+  <li>
+    <span>${one.name} <span class="dim">${nameOf(roles, one.roles[0]?.role)[0]}</span></span>
+    <span class="eta">${one.answer === "on_scene" ? html`<${T} of=${w.arrived} />`
+      : one.eta_at ? html`<${Eta} at=${one.eta_at} />` : html`<${T} of=${w.underWay} />`}</span>
+  </li>`;
+
+const Over = ({ view }) => html`
+  <section class="card" data-status=${view.status}>
+    <p class="headline"><${T} of=${view.status === "cancelled" ? w.overCancelled : w.overResolved} /></p>
+    <button type="button" class="button" onClick=${() => { say.dismissed = view.id; draw(); }}><${T} of=${w.close} /></button>
+  </section>`;
+
+const CancelKey = ({ view, quiet }) => html`
+  ${say.problem && html`<p class="problem" role="alert"><${T} of=${w.cancelFailed} /> — <${T} of=${say.problem.words} /></p>`}
+  <${Hold} key=${view.id} class="stop" quiet=${quiet} onEarly=${() => {}} label=${w.cancelHold.join(" ")}
+    onHeld=${() => { say.confirming = true; draw(); }}><${T} of=${w.cancelHold} /><//>`;
+
+function CancelDialog({ view }) {
+  if (!view || !say.confirming) return null;
+  const close = () => { say.confirming = false; draw(); };
+  const cancel = async () => {
+    close();
+    say.problem = null;
+    await call("POST", `/v1/cases/${view.id}/cancel`, { body: {} }).catch((problem) => { say.problem = problem; });
+    draw();
+  };
+  return html`
+    <dialog ref=${(element) => element && !element.open && element.showModal()} onClose=${close}>
+      <div class="dialog-body">
+        <h2><${T} of=${w.cancelSure} /></h2>
+        <div class="choices">
+          <button type="button" class="button main" autofocus onClick=${close}><${T} of=${w.cancelNo} /></button>
+          <button type="button" class="button" onClick=${cancel}><${T} of=${w.cancelYes} /></button>
+        </div>
+      </div>
+    </dialog>`;
+}
