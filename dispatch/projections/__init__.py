@@ -1,0 +1,12 @@
+"""Read models: what the log says, kept in Postgres for boards, timelines and statistics. They can always be rebuilt.
+
+A read model is one module and its `.sql` in `models/`, and a migration.
+"""
+
+from dispatch.projections.models import all_projections
+from dispatch.projections.projection import Change, Projection
+from dispatch.projections.projector import Projector
+from dispatch.projections.queries import ReadModels
+from dispatch.projections.rebuild import rebuild
+
+__all__ = ["Change", "Projection", "Projector", "ReadModels", "all_projections", "rebuild"]

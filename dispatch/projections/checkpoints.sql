@@ -1,0 +1,12 @@
+-- name: begin
+-- Give a read model its checkpoint; one that has read nothing yet takes the log as it finds it.
+insert into checkpoints as known (site, projection, stream_created) values ($1, $2, $3)
+on conflict (site, projection) do update set stream_created = excluded.stream_created where known.seq = 0
+
+-- name: checkpoint
+-- How far a read model has come, and in which log.
+select stream_created, seq, commit_id from checkpoints where site = $1 and projection = $2
+
+-- name: forget
+-- Take a read model's checkpoint away: it begins anew.
+delete from checkpoints where site = $1 and projection = $2

@@ -1,0 +1,150 @@
+"""A lane: read models that are at about the same place share one reading of the log, each writing for itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime
+
+import asyncpg
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError
+
+from dispatch.errors import Unavailable
+from dispatch.events import CaseLog
+from dispatch.projections import checkpoints
+from dispatch.projections.burial import Burials
+from dispatch.projections.checkpoints import LogReplaced
+from dispatch.projections.projection import Projection
+from dispatch.projections.steps import Step, Steps
+from dispatch.projections.writer import Writer, connect
+
+BATCH = 512
+NEAR = 10_000
+"""Read models further than this behind the first one read by themselves, so that it need not wait for them."""
+QUIET_SECONDS = 2.0
+
+AWAY = (
+    ConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InsufficientResourcesError,
+    checkpoints.CheckpointMoved,
+    NatsError,
+    APIError,
+    Unavailable,
+)
+"""What is nobody's fault here: the lane begins again as a whole."""
+
+
+class Apart(Exception):
+    """`projections` cannot go with this lane any more, because of `cause` or because they are far behind."""
+
+    def __init__(self, projections: Sequence[Projection], cause: Exception | None) -> None:
+        super().__init__(cause)
+        self.projections, self.cause = tuple(projections), cause
+
+
+class Lane:
+    """One reading of the log for `projections`. `moved` is told each position that one of them reached."""
+
+    def __init__(
+        self,
+        nc: Client,
+        log: CaseLog,
+        dsn: str,
+        projections: Sequence[Projection],
+        *,
+        batch: int = BATCH,
+        moved: Callable[[Projection, int], None] = lambda _projection, _seq: None,
+    ) -> None:
+        self._nc, self._log, self._dsn, self._batch, self._moved = nc, log, dsn, batch, moved
+        self._projections = projections
+        self._queue: asyncio.Queue[Msg | Exception] = asyncio.Queue(maxsize=2 * batch)
+
+    async def run(self) -> None:
+        """Go on from the checkpoints, until cancelled. Raises `Apart`, and any error of Postgres or NATS."""
+        async with AsyncExitStack() as stack:
+            created = await checkpoints.stream_created(self._nc)
+            burials = Burials(self._nc, self._log.site, created)
+            writers = [await self._writer(projection, created, burials, stack) for projection in self._projections]
+            await self._require_near(writers)
+            for writer in writers:
+                await self._verify(writer)
+            reader = asyncio.create_task(self._read(min(writer.position for writer in writers)))
+            stack.callback(reader.cancel)
+            await self._write_all(writers, Steps(self._log, burials))
+
+    async def _writer(
+        self, projection: Projection, created: datetime, burials: Burials, stack: AsyncExitStack
+    ) -> Writer:
+        connection = await connect(self._dsn, projection.name)
+        stack.callback(connection.terminate)
+        checkpoint = await checkpoints.begin(connection, self._log.site, projection.name, created)
+        return Writer(projection, self._log.site, connection, checkpoint, burials)
+
+    async def _require_near(self, writers: Sequence[Writer]) -> None:
+        first = max(writer.position for writer in writers)
+        far = [writer.projection for writer in writers if first - writer.position > NEAR]
+        if far:
+            raise Apart(far, None)
+
+    async def _verify(self, writer: Writer) -> None:
+        try:
+            await checkpoints.verify(self._nc, self._log, writer.checkpoint)
+        except LogReplaced as error:
+            raise Apart([writer.projection], error) from error
+
+    async def _read(self, after: int) -> None:
+        try:
+            async for message in self._log.follow(after=after):
+                await self._queue.put(message)
+        except Exception as error:  # noqa: BLE001 - raised where the messages are taken
+            await self._queue.put(error)
+
+    async def _write_all(self, writers: Sequence[Writer], steps: Steps) -> None:
+        while True:
+            messages = await self._waiting()
+            # The first message of a new consumer: the server, or the log, may be another one.
+            if not messages or any(message.metadata.sequence.consumer == 1 for message in messages):
+                for writer in writers:
+                    await self._verify(writer)
+                    self._moved(writer.projection, writer.position)
+            if messages:
+                await self._write([await steps.take(message) for message in messages], writers)
+
+    async def _waiting(self) -> list[Msg]:
+        """What has arrived, up to a batch; none when nothing came for a while."""
+        found: list[Msg] = []
+        try:
+            async with asyncio.timeout(QUIET_SECONDS):
+                self._append(found, await self._queue.get())
+        except TimeoutError:
+            return found
+        while len(found) < self._batch and not self._queue.empty():
+            self._append(found, self._queue.get_nowait())
+        return found
+
+    def _append(self, found: list[Msg], item: Msg | Exception) -> None:
+        if isinstance(item, Exception):
+            raise item
+        found.append(item)
+
+    async def _write(self, steps: Sequence[Step], writers: Sequence[Writer]) -> None:
+        results = await asyncio.gather(*(writer.write(steps) for writer in writers), return_exceptions=True)
+        failed: list[tuple[Writer, Exception]] = []
+        for writer, error in zip(writers, results, strict=True):
+            if error is None:
+                self._moved(writer.projection, writer.position)
+            elif isinstance(error, AWAY) or not isinstance(error, Exception):
+                raise error
+            else:
+                failed.append((writer, error))
+        for writer, error in failed:
+            raise Apart([writer.projection], error)

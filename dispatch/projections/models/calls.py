@@ -1,0 +1,115 @@
+"""The calls: one row per case, step, responder and channel, with what came of it and what they answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from dispatch.cases import Case
+from dispatch.events import (
+    Answer,
+    CallsRecorded,
+    Channel,
+    Event,
+    Outcome,
+    Reason,
+    ResponderReplied,
+    RespondersCalled,
+)
+from dispatch.identifiers import CaseId, PersonId, Site
+from dispatch.projections.projection import Change, Projection
+
+Key = tuple[int, PersonId, Channel]
+Times = dict[Outcome, datetime]
+
+
+class CallRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A call over one channel. `outcome` is None while it is owed; `…_at` is when each outcome was first known."""
+
+    site: Site
+    case_id: CaseId
+    step: int
+    responder: PersonId
+    channel: Channel
+    reasons: tuple[Reason, ...]
+    called_at: datetime
+    outcome: Outcome | None
+    reason: str | None
+    attempts: int
+    at: datetime | None
+    unknown_at: datetime | None
+    failed_at: datetime | None
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    seen_at: datetime | None
+    answer: Answer | None
+    eta_minutes: int | None
+    answered_at: datetime | None
+
+
+def rows(change: Change) -> list[CallRow]:
+    """Rows of the calls that these commits touch; times that they do not tell are left to what is stored."""
+    touched: dict[Key, Times] = {}
+    for commit in change.commits:
+        for event in commit.events:
+            for key in _touched(change.case, event):
+                touched.setdefault(key, {})
+            if isinstance(event, CallsRecorded):
+                _note_times(touched, event)
+    return [_row(change, key, times) for key, times in touched.items()]
+
+
+def _touched(case: Case, event: Event) -> Iterator[Key]:
+    match event:
+        case RespondersCalled():
+            for planned in event.calls:
+                for channel in planned.channels:
+                    yield event.step, planned.responder, channel
+        case CallsRecorded():
+            for outcome in event.outcomes:
+                yield outcome.step, outcome.responder, outcome.channel
+        case ResponderReplied():
+            for call in case.calls.values():
+                if call.responder == event.responder:
+                    for channel in {*call.channels, *call.outcomes}:
+                        yield call.step, call.responder, channel
+        case _:
+            pass
+
+
+def _note_times(touched: dict[Key, Times], event: CallsRecorded) -> None:
+    for outcome in event.outcomes:
+        times = touched[outcome.step, outcome.responder, outcome.channel]
+        times[outcome.outcome] = min(outcome.at, times.get(outcome.outcome, outcome.at))
+
+
+def _row(change: Change, key: Key, times: Times) -> CallRow:
+    step, responder, channel = key
+    call = change.case.calls[step, responder]
+    outcome, reply = call.outcomes.get(channel), change.case.replies.get(responder)
+    return CallRow(
+        site=change.site,
+        case_id=change.case.id,
+        step=step,
+        responder=responder,
+        channel=channel,
+        reasons=call.reasons,
+        called_at=call.called_at,
+        outcome=outcome.outcome if outcome else None,
+        reason=outcome.reason if outcome else None,
+        attempts=outcome.attempt if outcome else 0,
+        at=outcome.at if outcome else None,
+        unknown_at=times.get("unknown"),
+        failed_at=times.get("failed"),
+        sent_at=times.get("sent"),
+        delivered_at=times.get("delivered"),
+        seen_at=times.get("seen"),
+        answer=reply.answer if reply else None,
+        eta_minutes=reply.eta_minutes if reply else None,
+        answered_at=reply.at if reply else None,
+    )
+
+
+PROJECTION = Projection.beside(__file__, rows)

@@ -1,0 +1,60 @@
+"""The latency of a case: when each step of help was first reached. See docs/LATENCY.md."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from dispatch.events import Kind
+from dispatch.identifiers import AreaId, CaseId, HouseholdId, Site
+from dispatch.projections.projection import Change, Projection
+
+
+class LatencyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The steps of a case; None for one that was never reached. The table itself makes the seconds between."""
+
+    site: Site
+    case_id: CaseId
+    household: HouseholdId
+    areas: tuple[AreaId, ...]
+    kind: Kind
+    silent: bool
+    drill: bool
+    pressed_at: datetime
+    accepted_at: datetime
+    called_at: datetime | None
+    delivered_at: datetime | None
+    answered_at: datetime | None
+    going_at: datetime | None
+    on_scene_at: datetime | None
+    resolved_at: datetime | None
+    cancelled_at: datetime | None
+
+
+def rows(change: Change) -> list[LatencyRow]:
+    case, alarm, firsts = change.case, change.case.alarm, change.case.firsts
+    closed_at = case.closing.at if case.closing else None
+    return [
+        LatencyRow(
+            site=change.site,
+            case_id=alarm.case,
+            household=alarm.household,
+            areas=alarm.areas,
+            kind=alarm.kind,
+            silent=alarm.silent,
+            drill=alarm.drill,
+            pressed_at=alarm.pressed_at,
+            accepted_at=alarm.accepted_at,
+            called_at=firsts.called,
+            delivered_at=firsts.delivered,
+            answered_at=firsts.answered,
+            going_at=firsts.going,
+            on_scene_at=firsts.on_scene,
+            resolved_at=closed_at if case.status == "resolved" else None,
+            cancelled_at=closed_at if case.status == "cancelled" else None,
+        )
+    ]
+
+
+PROJECTION = Projection.beside(__file__, rows)

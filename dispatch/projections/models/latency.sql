@@ -1,0 +1,37 @@
+-- name: write
+-- One row per case: the newest replaces what was there.
+with moved as (
+    update checkpoints set seq = $5, commit_id = $6, updated_at = now()
+    where site = $1 and projection = $2 and stream_created = $3 and seq >= $4 and seq < $5
+    returning 1
+), written as (
+    insert into latency (
+        site, case_id, household, areas, kind, silent, drill, pressed_at, accepted_at, called_at,
+        delivered_at, answered_at, going_at, on_scene_at, resolved_at, cancelled_at
+    )
+    select
+        site, case_id, household, areas, kind, silent, drill, pressed_at, accepted_at, called_at,
+        delivered_at, answered_at, going_at, on_scene_at, resolved_at, cancelled_at
+    from json_populate_recordset(null::latency, $7::json)
+    where exists (select from moved)
+    on conflict (site, case_id) do update set
+        household = excluded.household,
+        areas = excluded.areas,
+        kind = excluded.kind,
+        silent = excluded.silent,
+        drill = excluded.drill,
+        pressed_at = excluded.pressed_at,
+        accepted_at = excluded.accepted_at,
+        called_at = excluded.called_at,
+        delivered_at = excluded.delivered_at,
+        answered_at = excluded.answered_at,
+        going_at = excluded.going_at,
+        on_scene_at = excluded.on_scene_at,
+        resolved_at = excluded.resolved_at,
+        cancelled_at = excluded.cancelled_at
+)
+select count(*) from moved
+
+-- name: clear
+-- Forget a site, before its log is read again from the start.
+delete from latency where site = $1

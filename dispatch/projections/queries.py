@@ -1,0 +1,187 @@
+"""Reading the read models. What Postgres does not know within two seconds is `Unavailable`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from dispatch.errors import Malformed, Unavailable
+from dispatch.identifiers import AreaId, CaseId, Site
+from dispatch.projections.models import all_projections
+from dispatch.projections.sql import load
+
+ANSWER_SECONDS = 2.0
+POLL_SECONDS = 0.01
+LARGEST_PAGE = 500
+STATUSES = ("open", "closed", "all", "raised", "under_way", "on_scene", "resolved", "cancelled")
+OPEN_STATUSES = ("raised", "under_way", "on_scene")
+PERCENTILES = ("p50", "p90", "p95", "p99")
+
+Row = Mapping[str, Any]
+
+
+class ReadQueries(msgspec.Struct, frozen=True, kw_only=True):
+    newest: str
+    newest_by_state: str
+    open_cases: str
+    timeline: str
+    calls: str
+    latency: str
+    case_summary: str
+    response_summary: str
+    counted: str
+    responses: str
+    positions: str
+
+
+queries = load(Path(__file__).with_suffix(".sql"), ReadQueries)
+
+
+class ReadModels:
+    """The read models of one site. Connects when it is first asked, and again after Postgres was away.
+
+    Every method raises `Unavailable` when Postgres does not answer in time, and `Malformed` for a
+    value that it cannot take. Rows are mappings from column to value; times are in UTC.
+    """
+
+    def __init__(self, dsn: str, site: Site | str, *, connections: int = 8) -> None:
+        self._dsn, self._site, self._connections = dsn, Site(site), connections
+        self._pool: asyncpg.Pool | None = None
+        self._names = {projection.name for projection in all_projections()}
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            self._pool.terminate()
+            self._pool = None
+
+    async def list_cases(
+        self,
+        *,
+        status: str = "open",
+        area: AreaId | None = None,
+        kind: str | None = None,
+        limit: int = 50,
+        before: str | None = None,
+    ) -> tuple[Sequence[Row], str | None]:
+        """A page of the board, newest first: `open`, `closed`, `all`, or the cases in one status.
+
+        The second value is the `before` of the next page, None at the end.
+        """
+        if status not in STATUSES:
+            raise Malformed(f"status {status[:40]!r} is none of {', '.join(STATUSES)}", field="status")
+        self._check_limit(limit)
+        exact = None if status in {"open", "closed", "all"} else status
+        if status == "all":
+            rows = await self._fetch(queries.newest, exact, area, kind, before, limit + 1)
+        else:
+            is_open = status in {"open", *OPEN_STATUSES}
+            rows = await self._fetch(queries.newest_by_state, is_open, exact, area, kind, before, limit + 1)
+        return rows[:limit], rows[limit - 1]["case_id"] if len(rows) > limit else None
+
+    async def open_cases(self) -> tuple[Sequence[CaseId], int]:
+        """The cases that are open, and the log's sequence up to which that is known."""
+        [row] = await self._fetch(queries.open_cases)
+        return row["ids"], row["seq"]
+
+    async def timeline(self, case: CaseId) -> Sequence[Row]:
+        """What happened on the case, oldest first."""
+        return await self._fetch(queries.timeline, case)
+
+    async def calls(self, case: CaseId) -> Sequence[Row]:
+        """Each call of the case, by step, responder and channel, with its outcome."""
+        return await self._fetch(queries.calls, case)
+
+    async def responses(self, case: CaseId) -> Sequence[Row]:
+        """Each responder of the case, with the times of their steps and the seconds between."""
+        return await self._fetch(queries.responses, case)
+
+    async def latency(
+        self,
+        *,
+        area: AreaId | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+    ) -> Mapping[str, Any]:
+        """`{"cases": […], "summary": {…}}` of cases accepted in [since, until): see docs/LATENCY.md.
+
+        The summary is about all of them, `limit` only about the list; drills are listed and not summed up.
+        """
+        self._check_limit(limit)
+        cases, counted, per_case, per_responder = await asyncio.gather(
+            self._fetch(queries.latency, area, since, until, limit),
+            self._fetch(queries.counted, area, since, until),
+            self._fetch(queries.case_summary, area, since, until),
+            self._fetch(queries.response_summary, area, since, until),
+        )
+        summary = {**counted[0], "case": _summary(per_case), "responder": _summary(per_responder)}
+        return {"cases": cases, "summary": summary}
+
+    async def positions(self) -> dict[str, int]:
+        """The log's sequence that each read model has reached; 0 for one that has not begun."""
+        known = {row["projection"]: row["seq"] for row in await self._fetch(queries.positions)}
+        return {name: known.get(name, 0) for name in self._names}
+
+    async def wait_for(self, seq: int, timeout: float) -> bool:  # noqa: ASYNC109  (seconds, not a cancellation)
+        """Whether every read model reached the log's sequence `seq` within `timeout` seconds."""
+        deadline = asyncio.get_running_loop().time() + timeout
+        while min((await self.positions()).values()) < seq:
+            if asyncio.get_running_loop().time() >= deadline:
+                return False
+            await asyncio.sleep(POLL_SECONDS)
+        return True
+
+    async def _fetch(self, query: str, *arguments: Any) -> Sequence[Row]:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return [dict(record) for record in await (await self._ready()).fetch(query, self._site, *arguments)]
+        except asyncpg.DataError as error:
+            raise Malformed(f"a value that the database cannot take: {error}") from error
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise Unavailable(
+                f"the read models do not answer ({type(error).__name__}: {error}); calls and replies go on without them"
+            ) from error
+
+    async def _ready(self) -> asyncpg.Pool:
+        if self._pool is None:
+            # With no connection to begin with, making the pool waits for nothing.
+            self._pool = await asyncpg.create_pool(
+                self._dsn,
+                min_size=0,
+                max_size=self._connections,
+                timeout=ANSWER_SECONDS,
+                command_timeout=ANSWER_SECONDS,
+                init=_decode_json,
+                server_settings={"application_name": "dispatch read"},
+            )
+        return self._pool
+
+    def _check_limit(self, limit: int) -> None:
+        if not 1 <= limit <= LARGEST_PAGE:
+            raise Malformed(f"limit {limit} is not between 1 and {LARGEST_PAGE}", field="limit")
+
+
+def _summary(rows: Sequence[Row]) -> dict[str, dict[str, float | int | None]]:
+    return {
+        row["name"]: {
+            "count": row["count"],
+            "backwards": row["backwards"],
+            **dict(zip(PERCENTILES, row["percentiles"] or [None] * len(PERCENTILES), strict=True)),
+        }
+        for row in rows
+    }
+
+
+async def _decode_json(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: msgspec.json.encode(value).decode(),
+        decoder=msgspec.json.decode,
+    )

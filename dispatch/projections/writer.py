@@ -1,0 +1,115 @@
+"""One read model at work: its rows and its checkpoint, written together over a connection of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from dispatch.clock import now
+from dispatch.identifiers import Site
+from dispatch.projections import checkpoints
+from dispatch.projections.burial import Burials
+from dispatch.projections.checkpoints import Checkpoint, CheckpointMoved
+from dispatch.projections.metrics import DELAY, ROWS
+from dispatch.projections.projection import Projection
+from dispatch.projections.steps import Step, changes
+
+CONNECT_SECONDS, WRITE_SECONDS = 2.0, 5.0
+
+NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+"""U+0000 in JSON: Postgres has no such character, and a note that holds one must be shown all the same."""
+
+BAD_ROWS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+
+
+class BadRows(Exception):
+    """No rows could be made of a step."""
+
+
+async def connect(dsn: str, name: str) -> asyncpg.Connection:
+    """A connection for a read model. A crash of Postgres may take back its last rows, with their checkpoint."""
+    return await asyncpg.connect(
+        dsn,
+        timeout=CONNECT_SECONDS,
+        command_timeout=WRITE_SECONDS,
+        server_settings={"application_name": f"dispatch project {name}", "synchronous_commit": "off"},
+    )
+
+
+class Writer:
+    """Writes `projection` from `checkpoint` on."""
+
+    def __init__(
+        self,
+        projection: Projection,
+        site: Site,
+        connection: asyncpg.Connection,
+        checkpoint: Checkpoint,
+        burials: Burials,
+    ) -> None:
+        self.projection, self._created = projection, checkpoint.stream_created
+        self.position, self._commit_id = checkpoint.seq, checkpoint.commit_id
+        self._site, self._connection, self._burials = site, connection, burials
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """Where this writer left it."""
+        return Checkpoint(stream_created=self._created, seq=self.position, commit_id=self._commit_id)
+
+    async def write(self, steps: Sequence[Step]) -> None:
+        """Store what `steps` change. A step that makes no good rows goes to the DLQ, and the others are stored.
+
+        Raises `CheckpointMoved` when the checkpoint was taken back, and errors of asyncpg and NATS.
+        """
+        new = [step for step in steps if step.seq > self.position]
+        if not new:
+            return
+        try:
+            count, body = self._rows(new)
+            await self._store(new[-1], body)
+        except (BadRows, *BAD_ROWS) as error:
+            await self._one_by_one(new, error)
+        else:
+            ROWS.labels(self.projection.name).inc(count)
+            DELAY.labels(self.projection.name).observe(max(0.0, (now() - new[-1].stored_at).total_seconds()))
+
+    async def _one_by_one(self, steps: Sequence[Step], error: Exception) -> None:
+        if len(steps) > 1:
+            for step in steps:
+                await self.write([step])
+            return
+        reason = f"no rows of {self.projection.name} can be made of it: {type(error).__name__}: {error}"
+        await self._burials.bury(f"project-{self.projection.name}", steps[0].message, reason)
+        await self._store(steps[0], "[]")
+
+    def _rows(self, steps: Sequence[Step]) -> tuple[int, str]:
+        try:
+            rows = [row for change in changes(self._site, steps) for row in self.projection.rows(change)]
+            body = msgspec.json.encode(rows)
+        except Exception as error:
+            raise BadRows(f"{type(error).__name__}: {error}") from error
+        return len(rows), NUL.sub(rb"\1\\ufffd", body).decode()
+
+    async def _store(self, last: Step, body: str) -> None:
+        arguments: tuple[Any, ...] = (
+            self._site,
+            self.projection.name,
+            self._created,
+            self.position,
+            last.seq,
+            last.commit_id,
+            body,
+        )
+        if not await self._connection.fetchval(self.projection.queries.write, *arguments):
+            await self._require_written(last.seq)
+        self.position, self._commit_id = last.seq, last.commit_id
+
+    async def _require_written(self, seq: int) -> None:
+        """Another runner may have been here first; a checkpoint that went back is another matter."""
+        found = await checkpoints.current(self._connection, self._site, self.projection.name)
+        if found is None or found.seq < seq or found.stream_created != self._created:
+            raise CheckpointMoved(f"the checkpoint of {self.projection.name} is not where it was left: {found}")
