@@ -12,6 +12,7 @@ export const w = {
   lineGood: ["已连接", "Connected"],
   serverAway: ["暂时连不上服务器，请重试", "The server does not answer; try again"],
   refused: ["没有成功", "It was refused"],
+  tryAgain: ["重试", "Try again"],
   close: ["关闭", "Close"],
   back: ["返回", "Back"],
   yes: ["确定", "Yes"],

@@ -15,14 +15,6 @@ const choice = { kind: "help", silent: false };
 const say = { note: null, confirming: false, problem: null, dismissed: null };
 let me = null;
 
-const draw = page(() => html`<${Page} />`);
-const live = new Live({ changed: draw, onCase });
-const press = new Press(identity.subject, draw);
-press.resume();
-get("/v1/me").then((answer) => { me = answer; draw(); }, () => {});
-navigator.serviceWorker?.register("/sw.js", { scope: location.pathname }).catch(() => {});
-draw();
-
 function onCase(view, before, started) {
   if (isOpen(view)) press.clear();
   const good = started && !view.silent && view.coming + view.on_scene > (before ? before.coming + before.on_scene : 0);
@@ -193,3 +185,11 @@ function CancelDialog({ view }) {
       </div>
     </dialog>`;
 }
+
+const draw = page(() => html`<${Page} />`);
+const live = new Live({ changed: draw, onCase });
+const press = new Press(identity.subject, draw);
+press.resume();
+get("/v1/me").then((answer) => { me = answer; draw(); }, () => {});
+navigator.serviceWorker?.register("/sw.js", { scope: location.pathname }).catch(() => {});
+draw();

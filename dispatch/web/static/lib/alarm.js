@@ -1,0 +1,27 @@
+// What a called person must see of a case at a glance.
+
+import { Elapsed, html, T } from "./ui.js";
+import { answers, kinds, nameOf, roles, w } from "./words.js";
+
+export function AlarmCard({ view }) {
+  return html`
+    ${view.drill && html`<div class="banner drill"><${T} of=${w.drillLong} /></div>`}
+    ${view.silent && html`<div class="banner warn" data-silent><${T} of=${w.doNotRing} /></div>`}
+    <section class="alarm">
+      <p class="alarm-kind"><${T} of=${nameOf(kinds, view.kind)} /></p>
+      <p class="alarm-address">${view.household.address || view.household.name}</p>
+      <p class="alarm-name">${view.household.name} · ${view.areas?.[0]?.name ?? ""}</p>
+      ${view.household.note && html`<p class="alarm-note">${view.household.note}</p>`}
+      <p class="alarm-clock"><span class="dim"><${T} of=${w.sinceAlarm} /></span> <${Elapsed} since=${view.pressed_at} /></p>
+    </section>`;
+}
+
+export function reasonOf(responder) {
+  return (responder?.roles ?? []).map(({ role, of_name: of }) => `${nameOf(roles, role)[0]} · ${of}`).join("，");
+}
+
+export function answerText({ answer, eta_minutes: minutes }) {
+  const [zh, en] = nameOf(answers, answer);
+  if (answer !== "going" || minutes == null) return [zh, en];
+  return [`${zh} ${w.minutes(minutes)[0]}`, `${en} ${w.minutes(minutes)[1]}`];
+}

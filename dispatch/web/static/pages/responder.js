@@ -1,0 +1,147 @@
+// The responder's page: stands by, rings until it is answered, and shows who else goes.
+
+import { AlarmCard, answerText, reasonOf } from "../lib/alarm.js";
+import { AnswerKeys, AnswerState } from "../lib/answers.js";
+import { get, identity, insist } from "../lib/api.js";
+import { isOpen, Live } from "../lib/live.js";
+import { Phone } from "../lib/phone.js";
+import { hush, ring } from "../lib/sound.js";
+import { Elapsed, html, LineState, page, T } from "../lib/ui.js";
+import { kinds, nameOf, w } from "../lib/words.js";
+
+const muted = new Set();
+const seen = new Set();
+const rung = new Map(); // case → notification
+const sending = new Map(); // case → what became of the last tap
+let me = null;
+let chosen = null;
+
+const mine = (view) => view.responders.find((one) => one.id === identity.subject);
+const unanswered = (view) => isOpen(view) && !mine(view)?.answer;
+const ringing = (view) => unanswered(view) && !muted.has(view.id) && !sending.has(view.id);
+
+function ringOrHush() {
+  if (live.open.some(ringing)) ring();
+  else hush();
+}
+
+function receipt(notification, outcome) {
+  insist("POST", `/v1/rings/${notification}/receipt`, { body: { outcome }, tries: 6 }).catch(() => {});
+}
+
+function onRing(message) {
+  rung.set(message.case, message.notification);
+  muted.delete(message.case);
+  receipt(message.notification, "delivered");
+  ringOrHush();
+}
+
+function onCase(view) {
+  if (view.notification) rung.set(view.id, view.notification);
+  ringOrHush();
+}
+
+// Somebody touches the page while it rings: a person has seen the call.
+function touched() {
+  for (const view of live.open.filter(unanswered)) {
+    const notification = rung.get(view.id);
+    if (!notification || seen.has(view.id)) continue;
+    seen.add(view.id);
+    receipt(notification, "seen");
+  }
+}
+
+async function answer(view, given) {
+  const say = (stage, problem) => {
+    sending.set(view.id, { stage, problem, given });
+    draw();
+  };
+  const latest = () => sending.get(view.id)?.given === given;
+  say("sending");
+  ringOrHush();
+  try {
+    await insist("POST", `/v1/cases/${view.id}/replies`, { body: given, onWait: (problem) => latest() && say("retrying", problem) });
+    if (latest()) say("recorded");
+  } catch (problem) {
+    if (latest()) say("failed", problem);
+  }
+}
+
+function order(views) {
+  const rank = (view) => (!isOpen(view) ? 2 : unanswered(view) ? 0 : 1);
+  return views.sort((a, b) => rank(a) - rank(b) || (a.raised_at < b.raised_at ? 1 : -1));
+}
+
+function Page() {
+  const views = order([...live.cases.values()].filter(mine));
+  const open = views.filter(isOpen);
+  const view = open.find((one) => one.id === chosen) ?? open[0];
+  return html`
+    <header class="top">
+      <span class="who">${me?.name ?? ""}</span>
+      <span class=${live.state === "live" ? "good-line" : "off-line"}>
+        <${T} of=${live.state === "live" ? w.lineGood : w.lineConnecting} /></span>
+    </header>
+    <${LineState} live=${live} urgent=${w.lineStale} />
+    <main class=${view && ringing(view) ? "ringing" : ""} onPointerDown=${touched} onKeyDown=${touched}>
+      ${view && !phone.sounds && html`<${phone.SoundKey} urgent />`}
+      ${open.length > 1 && html`<${Cases} open=${open} view=${view} />`}
+      ${view ? html`<${Called} view=${view} key=${view.id} />` : html`
+        <div class="idle"><p class="state"><${T} of=${w.onCall} /></p><p class="dim"><${T} of=${w.onCallHint} /></p></div>`}
+      ${views.filter((one) => !isOpen(one)).map((one) => html`<${Over} key=${one.id} view=${one} />`)}
+      <${phone.Switches} quiet=${Boolean(view)} />
+    </main>
+    <p class="visually-hidden" role="alert">${view && unanswered(view) ? `${w.needsHelp.join(" ")} ${view.household.address}` : ""}</p>`;
+}
+
+const Cases = ({ open, view }) => html`
+  <nav class="cases">${open.map((one) => html`
+    <button type="button" key=${one.id} class="button" aria-pressed=${String(one.id === view.id)}
+      onClick=${() => { chosen = one.id; draw(); }}>
+      <span>${nameOf(kinds, one.kind)[0]} · ${one.household.address || one.household.name}</span>
+      <span>${unanswered(one) ? "!" : answerText(mine(one))[0]} <${Elapsed} since=${one.pressed_at} /></span>
+    </button>`)}</nav>`;
+
+function Called({ view }) {
+  const me = mine(view);
+  const state = sending.get(view.id);
+  return html`
+    <${AlarmCard} view=${view} />
+    ${ringing(view) && html`<button type="button" class="button" onClick=${() => { muted.add(view.id); ringOrHush(); draw(); }}>
+      <${T} of=${w.muteRing} /></button>`}
+    <div aria-live="polite"><${AnswerState} sending=${state} /></div>
+    <${AnswerKeys} mine=${me.answer ? me : state?.given} onAnswer=${(given) => answer(view, given)} />
+    ${me.answer && html`<p class="why"><${T} of=${w.changeHint} /></p>`}
+    ${!view.silent && view.household.phone && html`
+      <a class="button" href=${`tel:${view.household.phone}`}><${T} of=${w.callBack} /></a>`}
+    <${Others} view=${view} />
+    <p class="why"><${T} of=${w.why} />：${reasonOf(me)}</p>`;
+}
+
+function Others({ view }) {
+  const others = view.responders.filter((one) => one.id !== identity.subject);
+  const answered = others.filter((one) => one.answer);
+  return html`
+    <section class="others" aria-live="polite">
+      <h2><${T} of=${w.othersGoing} /></h2>
+      ${!answered.length && html`<p class="dim"><${T} of=${w.nobodyYet} /></p>`}
+      <ul>${answered.map((one) => html`
+        <li key=${one.id} data-responder=${one.id}><span>${one.name}</span>
+          <b class=${one.answer === "cannot" ? "no" : ""}><${T} of=${answerText(one)} /></b></li>`)}</ul>
+      <p class="dim"><${T} of=${w.calledAlso(others.length)} /></p>
+    </section>`;
+}
+
+const Over = ({ view }) => html`
+  <section class="over" role="status" data-status=${view.status}>
+    ${view.drill && html`<span><span class="tag drill"><${T} of=${w.drill} /></span></span>`}
+    <p class="big-line"><${T} of=${view.status === "resolved" && view.closing.resolution === "helped" ? w.thanksHelped : w.standDown} /></p>
+    <p>${nameOf(kinds, view.kind)[0]} · ${view.household.address || view.household.name}</p>
+    <button type="button" class="button" onClick=${() => { live.cases.delete(view.id); draw(); }}><${T} of=${w.close} /></button>
+  </section>`;
+
+const draw = page(() => html`<${Page} />`);
+const phone = new Phone(draw);
+const live = new Live({ changed: draw, onCase, onRing });
+get("/v1/me").then((answer) => { me = answer; phone.begin(me.vapid_public_key); draw(); }, () => phone.begin());
+draw();
