@@ -72,7 +72,7 @@ class IntakeDesk:
         subject, headers, body = encode_press(press, self._site)
         if len(body) > MAX_PRESS_BYTES:
             raise Oversized(f"a press of {len(body)} bytes: send {MAX_PRESS_BYTES} at most", field="body")
-        headers["Nats-Msg-Id"] = headers["ce-id"]
+        headers["Nats-Msg-Id"] = f"{self._site}:{headers['ce-id']}"  # the stream is shared by all sites
         for attempt in range(TRIES):
             try:
                 return await self._publish(subject, headers, body)

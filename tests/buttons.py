@@ -1,0 +1,72 @@
+"""Buttons for tests: `mosquitto_pub` and `mosquitto_sub`, MQTT clients that nobody here wrote."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from asyncio.subprocess import PIPE, STDOUT
+from typing import Any, Self
+
+import pytest
+
+needs_mosquitto = pytest.mark.skipif(
+    shutil.which("mosquitto_pub") is None, reason="mosquitto_pub is not installed (package mosquitto-clients)"
+)
+
+HEARD_SECONDS = 10.0
+REFUSALS = ("not authori", "all subscription requests were denied", ": 128")
+"""What mosquitto_sub says when it may not sign in or not hear."""
+
+
+class Button:
+    """A button of `household` that signs in with `secret`; while it is entered it hears its answers.
+
+    What waits for it raises `PermissionError` when the server refuses it.
+    """
+
+    def __init__(self, port: int, site: str, household: str, secret: str, *, client: str | None = None) -> None:
+        self._login = ["-h", "127.0.0.1", "-p", str(port), "-u", household, "-P", secret]
+        self._client = client or f"{household}/{id(self)}"
+        self._site, self._household = site, household
+
+    async def __aenter__(self) -> Self:
+        topic = f"intake/answer/{self._site}/{self._household}"
+        self._hearing = await asyncio.create_subprocess_exec(
+            "stdbuf", "-oL", "mosquitto_sub", *self._login, "-i", f"{self._client}-ear", "-q", "1", "-t", topic, "-d",
+            stdout=PIPE, stderr=STDOUT,
+        )  # fmt: skip
+        await self._line("Subscribed")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._hearing.returncode is None:
+            self._hearing.terminate()
+        await self._hearing.wait()
+
+    async def press(self, payload: bytes | str | dict[str, Any], *, household: str | None = None) -> str:
+        """Publish `payload` at QoS 1; what mosquitto_pub said if it failed, "" once it has its PUBACK."""
+        raw = json.dumps(payload) if isinstance(payload, dict) else payload
+        body = raw.encode() if isinstance(raw, str) else raw
+        topic = f"intake/press/{self._site}/{household or self._household}"
+        sending = await asyncio.create_subprocess_exec(
+            "mosquitto_pub", *self._login, "-i", f"{self._client}-key", "-q", "1", "-t", topic, "-s" if body else "-n",
+            stdin=PIPE, stdout=PIPE, stderr=STDOUT,
+        )  # fmt: skip
+        said, _ = await asyncio.wait_for(sending.communicate(body), HEARD_SECONDS)
+        return said.decode() if sending.returncode else ""
+
+    async def answer(self) -> dict[str, Any]:
+        """The next answer on the button's topic."""
+        answer: dict[str, Any] = json.loads(await self._line("{"))
+        return answer
+
+    async def _line(self, start: str) -> str:
+        assert self._hearing.stdout is not None
+        async with asyncio.timeout(HEARD_SECONDS):
+            while line := (await self._hearing.stdout.readline()).decode():
+                if any(word in line.lower() for word in REFUSALS):
+                    raise PermissionError(line)
+                if line.startswith(start):
+                    return line
+        raise ConnectionError("the button hears nothing any more")
