@@ -1,0 +1,6 @@
+"""The web: API, live stream, access and pages, on aiohttp."""
+
+from dispatch.web.ports import Accept, Accepted, ReadModels, WebDeps
+from dispatch.web.server import make_web_app
+
+__all__ = ["Accept", "Accepted", "ReadModels", "WebDeps", "make_web_app"]

@@ -1,0 +1,121 @@
+"""Cases: the board, one case, and what an operator does to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from dispatch.cases import AddNote, Cancel, Resolve
+from dispatch.clock import now
+from dispatch.events import Kind, Resolution
+from dispatch.identifiers import AreaId
+from dispatch.web.api.common import carried_out, from_postgres, permitted_area, shown, visible_case
+from dispatch.web.endpoint import Request
+from dispatch.web.ports import Row
+from dispatch.web.reading import Id, Sent, Text
+from dispatch.web.views import CaseView, viewer_of
+
+WAIT_SECONDS = 1.0
+
+
+class CasesAsked(Sent):
+    status: Literal["open", "closed", "all"] = "open"
+    area: Id | None = None
+    kind: Kind | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    before: Annotated[str | None, Field(max_length=200, description="`next` of the page before this one")] = None
+
+
+class FreshAsked(Sent):
+    min_seq: Annotated[
+        int, Field(ge=0, le=2**53, description="Wait up to 1 s until the answer includes this `seq` of the log")
+    ] = 0
+
+
+class NoteSent(Sent):
+    text: Annotated[Text, Field(min_length=1)]
+
+
+class ResolveSent(Sent):
+    resolution: Resolution
+    text: Text = ""
+
+
+class CancelSent(Sent):
+    reason: Text = ""
+
+
+class CasePage(TypedDict):
+    cases: Sequence[dict[str, Any]]
+    next: str | None
+
+
+class Timeline(TypedDict):
+    entries: Sequence[dict[str, Any]]
+
+
+class Calls(TypedDict):
+    calls: Sequence[dict[str, Any]]
+
+
+async def list_cases(request: Request[None, CasesAsked]) -> CasePage:
+    asked, deps = request.query, request.parts.deps
+    area = await permitted_area(deps.roster, request.principal, AreaId(asked.area) if asked.area else None)
+    rows, following = await from_postgres(
+        deps.read_models.list_cases(
+            status=asked.status, area=area, kind=asked.kind, limit=asked.limit, before=asked.before
+        )
+    )
+    return {"cases": _plain(rows), "next": following}
+
+
+async def show_case(request: Request[None, None]) -> CaseView:
+    return await shown(request.parts, await visible_case(request), viewer_of(request.principal))
+
+
+async def timeline(request: Request[None, FreshAsked]) -> Timeline:
+    case, models = await visible_case(request), request.parts.deps.read_models
+    await _caught_up(request)
+    return {"entries": _plain(await from_postgres(models.timeline(case.id)))}
+
+
+async def calls(request: Request[None, FreshAsked]) -> Calls:
+    case, models = await visible_case(request), request.parts.deps.read_models
+    await _caught_up(request)
+    return {"calls": _plain(await from_postgres(models.calls(case.id)))}
+
+
+async def add_note(request: Request[NoteSent, None]) -> CaseView:
+    case = await visible_case(request)
+    command = AddNote(id=request.once("note", case.id), at=now(), author=request.author, text=request.body.text)
+    return await carried_out(request, case, command)
+
+
+async def resolve(request: Request[ResolveSent, None]) -> CaseView:
+    case, sent = await visible_case(request), request.body
+    command = Resolve(
+        id=request.once("resolve", case.id),
+        at=now(),
+        by=request.author,
+        resolution=sent.resolution,
+        text=sent.text,
+    )
+    return await carried_out(request, case, command)
+
+
+async def cancel(request: Request[CancelSent, None]) -> CaseView:
+    case = await visible_case(request)
+    command = Cancel(id=request.once("cancel", case.id), at=now(), by=request.author, reason=request.body.reason)
+    return await carried_out(request, case, command)
+
+
+async def _caught_up(request: Request[None, FreshAsked]) -> None:
+    if request.query.min_seq:
+        await from_postgres(request.parts.deps.read_models.wait_for(request.query.min_seq, WAIT_SECONDS))
+
+
+def _plain(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    return [dict(row) for row in rows]

@@ -1,0 +1,80 @@
+"""What several groups of routes need."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from dispatch.access import Principal
+from dispatch.cases import Case, Command
+from dispatch.errors import Malformed, NotFound, Unavailable
+from dispatch.identifiers import AreaId, CaseId
+from dispatch.roster import Roster
+from dispatch.web.access import may_see
+from dispatch.web.endpoint import Request
+from dispatch.web.parts import Parts
+from dispatch.web.views import CaseView, Viewer, view, viewer_of
+
+READ_SECONDS = 5.0
+
+T = TypeVar("T")
+
+
+async def visible_case(request: Request[Any, Any]) -> Case:
+    """The case in the path, as the log has it.
+
+    Raises `NotFound` when there is none, and just so when it is none of the caller's business.
+    """
+    case_id = CaseId(request.path("id"))
+    case = await case_or_none(request.parts, case_id)
+    if case is None or not may_see(request.principal, case):
+        raise no_case(case_id)
+    return case
+
+
+async def case_or_none(parts: Parts, case_id: CaseId) -> Case | None:
+    """The case, or None when there is none or `case_id` cannot be one."""
+    try:
+        case = await parts.deps.desk.load(case_id)
+    except Malformed:
+        return None
+    return case if case.raised is not None else None
+
+
+def no_case(case_id: str) -> NotFound:
+    return NotFound(f"there is no case {case_id[:80]!r}, or none that you may see", field="case")
+
+
+async def carried_out(request: Request[Any, Any], case: Case, command: Command) -> CaseView:
+    """The case as the caller may see it after `command`. Raises what deciding raises."""
+    handled = await request.parts.deps.desk.handle(case.id, command)
+    return await shown(request.parts, handled.case, viewer_of(request.principal))
+
+
+async def shown(parts: Parts, case: Case, viewer: Viewer) -> CaseView:
+    return view(case, await parts.directory.names_for([case]), viewer)
+
+
+async def from_postgres(reading: Awaitable[T]) -> T:
+    """What the read models say. Raises `Unavailable` that tells what still works without them."""
+    try:
+        return await asyncio.wait_for(reading, READ_SECONDS)
+    except (Unavailable, TimeoutError) as error:
+        raise Unavailable(
+            "the database of the read models (Postgres) does not answer: lists, timelines and statistics must wait; "
+            "alarms, calls, replies and the live board go on without it",
+            needs="postgres",
+        ) from error
+
+
+async def permitted_area(roster: Roster, principal: Principal, asked: AreaId | None) -> AreaId | None:
+    """The area to read for an operator who asks for `asked` (None: all of theirs).
+
+    Raises `NotFound` for an area that is not theirs.
+    """
+    if principal.area is None or asked is None or asked == principal.area:
+        return asked or principal.area
+    if principal.area not in {area.id for area in await roster.area_path(asked)}:
+        raise NotFound(f"there is no area {asked[:80]!r}, or none that you may see", field="area")
+    return asked

@@ -1,0 +1,102 @@
+"""For those who run the system: health, metrics, dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Literal
+
+from aiohttp import web
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from dispatch.errors import Unavailable
+from dispatch.events import CASES, INTAKE, ROSTER, TOKENS, DeadLetter
+from dispatch.web.endpoint import Request
+from dispatch.web.parts import Parts
+from dispatch.web.reading import Sent
+from dispatch.web.trouble import LetterView, letters
+
+NEEDED_STREAMS = (INTAKE, CASES, f"KV_{ROSTER}", f"KV_{TOKENS}")
+ANSWER_SECONDS = 1.0
+SHOWN_BYTES = 2000
+
+
+class Health(TypedDict):
+    status: Literal["up"]
+
+
+class Readiness(TypedDict):
+    status: Literal["ready"]
+    nats: Literal["up"]
+    postgres: Literal["up", "away"]
+    position: int
+
+
+class LettersAsked(Sent):
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class Letters(TypedDict):
+    letters: list[LetterView]
+    count: int
+
+
+async def healthz(_request: Request[None, None]) -> Health:
+    return {"status": "up"}
+
+
+async def readyz(request: Request[None, None]) -> Readiness:
+    """Ready is who can take an alarm: NATS is there with its streams. Postgres may be away."""
+    parts = request.parts
+    await _require_streams(parts)
+    return {
+        "status": "ready",
+        "nats": "up",
+        "postgres": "up" if await _postgres_answers(parts) else "away",
+        "position": parts.board.position,
+    }
+
+
+async def metrics(_request: Request[None, None]) -> web.Response:
+    return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def dead_letters(request: Request[None, LettersAsked]) -> Letters:
+    """The newest dead letters. What stands in them is for those who may see the whole site."""
+    deps, whole_site = request.parts.deps, request.principal.area is None
+    found = await letters(deps.nc, deps.settings.site, limit=request.query.limit)
+    return {
+        "letters": [_letter(seq, letter, whole_site=whole_site) for seq, letter in found],
+        "count": request.parts.board.trouble.dlq["count"],
+    }
+
+
+def _letter(seq: int, letter: DeadLetter, *, whole_site: bool) -> LetterView:
+    return {
+        "seq": seq,
+        "by": letter.by,
+        "reason": letter.reason,
+        "at": letter.at,
+        "stream": letter.stream,
+        "subject": letter.subject if whole_site else "",
+        "body": letter.body[:SHOWN_BYTES].decode(errors="replace") if whole_site else "",
+    }
+
+
+async def _require_streams(parts: Parts) -> None:
+    js = parts.deps.nc.jetstream(timeout=ANSWER_SECONDS)
+    try:
+        await asyncio.gather(*(js.stream_info(name) for name in NEEDED_STREAMS))
+    except (NatsError, APIError, TimeoutError) as error:
+        raise Unavailable(f"not ready: NATS or a stream of it is missing ({error!r})", nats="away") from error
+
+
+async def _postgres_answers(parts: Parts) -> bool:
+    try:
+        await asyncio.wait_for(parts.deps.read_models.open_cases(), ANSWER_SECONDS)
+    except (Unavailable, TimeoutError):
+        return False
+    return True

@@ -1,0 +1,213 @@
+"""The live board: the cases that are open or were lately, folded in memory from the log itself.
+
+It needs Postgres for nothing but a quicker start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import Self
+
+import structlog
+from nats.aio.client import Client
+
+from dispatch.access import Principal
+from dispatch.cases import Case, fold
+from dispatch.clock import Clock, now
+from dispatch.errors import TooFrequent, Unavailable, Unreadable
+from dispatch.events import AlarmRaised, CaseLog, Commit, commit_of
+from dispatch.identifiers import CaseId
+from dispatch.web.access import may_see
+from dispatch.web.listener import Listener
+from dispatch.web.metrics import BOARD_CASES, BOARD_POSITION
+from dispatch.web.position import last_position, position_at
+from dispatch.web.tasks import Tasks
+from dispatch.web.trouble import Trouble
+
+log = structlog.get_logger()
+
+OpenCases = Callable[[], Awaitable[tuple[Sequence[CaseId], int]]]
+
+CLOSED_FOR = timedelta(minutes=30)
+WITHOUT_POSTGRES = timedelta(hours=48)
+POSTGRES_SECONDS = 2.0
+POSTGRES_AGAIN_SECONDS = 15.0
+PRUNE_SECONDS = 30.0
+READY_SECONDS = 10.0
+LOADS_AT_ONCE = 32
+PAGES_PER_IDENTITY = 12
+
+
+class LiveBoard:
+    """One per `serve` process. `position` is the log's sequence up to which it knows everything."""
+
+    def __init__(self, nc: Client, case_log: CaseLog, open_cases: OpenCases, *, clock: Clock = now) -> None:
+        self._nc, self._log, self._open_cases, self._clock = nc, case_log, open_cases, clock
+        self.trouble = Trouble(nc, case_log.site, self._tell_news)
+        self.cases: dict[CaseId, Case] = {}
+        self.position = 0
+        self._complete_after = 0
+        self._listeners: defaultdict[tuple[str, str], list[Listener]] = defaultdict(list)
+        self._ready = asyncio.Event()
+        self._tasks = Tasks()
+
+    async def __aenter__(self) -> Self:
+        self._tasks.keep("board", self._follow)
+        self._tasks.keep("board.prune", self._prune_for_ever)
+        self.trouble.start(self._tasks)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._tasks.stop()
+
+    async def ready(self) -> None:
+        """Return when the board has caught up with the log. Raises `Unavailable` when that takes too long."""
+        try:
+            await asyncio.wait_for(self._ready.wait(), READY_SECONDS)
+        except TimeoutError:
+            raise Unavailable("the live board is still reading the log; try again in a few seconds") from None
+
+    @contextlib.contextmanager
+    def listening(self, principal: Principal) -> Iterator[Listener]:
+        """A listener that is told of every change from now on. Raises `TooFrequent` for one page too many."""
+        pages = self._listeners[_key(principal)]
+        if len(pages) >= PAGES_PER_IDENTITY:
+            raise TooFrequent(
+                f"{PAGES_PER_IDENTITY} pages of {principal.role}:{principal.subject} are open already; close some",
+                retry_after=10,
+            )
+        listener = Listener(principal)
+        pages.append(listener)
+        try:
+            yield listener
+        finally:
+            pages.remove(listener)
+            if not pages:
+                del self._listeners[_key(principal)]
+
+    def close_pages(self) -> None:
+        """End every open page's stream, as the process is about to stop."""
+        for listener in self._everybody():
+            listener.close()
+
+    def pages_of(self, principal_role: str, subject: str) -> list[Listener]:
+        """The open pages of one identity."""
+        return list(self._listeners.get((principal_role, subject), ()))
+
+    def visible(self, principal: Principal, *, after: int = 0) -> list[Case]:
+        """The cases that are the principal's business and changed after position `after`, oldest change first."""
+        seen = [case for case in self.cases.values() if case.seq > after and may_see(principal, case)]
+        return sorted(seen, key=lambda case: case.seq)
+
+    def remembers(self, position: int) -> bool:
+        """Whether nothing that changed after `position` has been forgotten here."""
+        return self._complete_after <= position <= self.position
+
+    async def _follow(self) -> None:
+        position = await self._begin()
+        target = await last_position(self._nc, self._log.site)
+        self._advance(position, target)
+        async for message in self._log.follow(after=position):
+            seq = message.metadata.sequence.stream
+            try:
+                await self._take(commit_of(message))
+            except Unreadable as error:
+                log.error("board.unreadable", seq=seq, reason=error.detail)
+            self._advance(seq, target)
+
+    def _advance(self, position: int, target: int) -> None:
+        self.position = max(self.position, position)
+        BOARD_POSITION.set(self.position)
+        BOARD_CASES.set(len(self.cases))
+        if position >= target and not self._ready.is_set():
+            self._prune()
+            self._ready.set()
+            log.info("board.ready", position=self.position, cases=len(self.cases))
+
+    async def _begin(self) -> int:
+        """Take up what is open, and give the position to follow from."""
+        lately = await position_at(self._nc, self._log.site, self._clock() - CLOSED_FOR)
+        try:
+            return min(await self._adopt_open_cases(), lately)
+        except (Unavailable, TimeoutError) as error:
+            log.warning("board.without_postgres", reason=str(error))
+        self._tasks.once("board.adopt", self._adopt_later)
+        return await position_at(self._nc, self._log.site, self._clock() - WITHOUT_POSTGRES)
+
+    async def _adopt_open_cases(self) -> int:
+        async with asyncio.timeout(POSTGRES_SECONDS):
+            ids, checkpoint = await self._open_cases()
+        unknown = [case_id for case_id in ids if case_id not in self.cases]
+        for start in range(0, len(unknown), LOADS_AT_ONCE):
+            loads = (self._log.load(case_id) for case_id in unknown[start : start + LOADS_AT_ONCE])
+            for commits in await asyncio.gather(*loads):
+                self._put(fold(commits))
+        return checkpoint
+
+    async def _adopt_later(self) -> None:
+        """A case that is open for longer than the log was read back: Postgres knows it, once it answers."""
+        while True:
+            await asyncio.sleep(POSTGRES_AGAIN_SECONDS)
+            with contextlib.suppress(Unavailable, TimeoutError):
+                await self._adopt_open_cases()
+                return
+
+    async def _take(self, commit: Commit) -> None:
+        known = self.cases.get(commit.case)
+        if known is None and not isinstance(commit.events[0], AlarmRaised):
+            known = await self._load(commit.case)
+        self._put(fold([commit], known))
+
+    async def _load(self, case_id: CaseId) -> Case:
+        while True:
+            try:
+                return fold(await self._log.load(case_id))
+            except Unavailable as error:
+                log.warning("board.waiting", case=case_id, reason=error.detail)
+                await asyncio.sleep(0.5)
+
+    def _put(self, case: Case) -> None:
+        if case.raised is None:
+            return
+        known = self.cases.get(case.id)
+        if known is not None and known.seq >= case.seq:
+            return
+        self.cases[case.id] = case
+        for listener in self._interested(case):
+            listener.tell(case.id)
+
+    def _interested(self, case: Case) -> Iterator[Listener]:
+        for key, listeners in self._listeners.items():
+            if key[0] == "operator":
+                yield from (one for one in listeners if may_see(one.principal, case))
+        yield from self._listeners.get(("device", case.alarm.household), ())
+        for person in case.called():
+            yield from self._listeners.get(("responder", person), ())
+
+    def _tell_news(self, what: str) -> None:
+        for listener in self._everybody():
+            if listener.principal.role == "operator":
+                listener.tell_news("dlq" if what == "dlq" else "incidents")
+
+    def _everybody(self) -> Iterable[Listener]:
+        return [listener for listeners in self._listeners.values() for listener in listeners]
+
+    async def _prune_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(PRUNE_SECONDS)
+            self._prune()
+
+    def _prune(self) -> None:
+        """Forget what was closed long ago; whoever was away since before its closing needs a new snapshot."""
+        before = self._clock() - CLOSED_FOR
+        for case in [case for case in self.cases.values() if case.closing is not None and case.closing.at < before]:
+            self._complete_after = max(self._complete_after, case.seq)
+            del self.cases[case.id]
+
+
+def _key(principal: Principal) -> tuple[str, str]:
+    return (principal.role, principal.subject)

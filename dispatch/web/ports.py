@@ -1,0 +1,78 @@
+"""What this package needs of the rest of the system. `dispatch.app` puts it together."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from nats.aio.client import Client
+
+from dispatch.access import Keys, Links, Tokens
+from dispatch.cases import CaseDesk
+from dispatch.events import CaseLog, Press
+from dispatch.identifiers import AreaId, CaseId, HouseholdId, PressId
+from dispatch.roster import Roster
+from dispatch.settings import Settings
+
+Row = Mapping[str, Any]
+
+
+class Accepted(Protocol):
+    """A press that JetStream has acknowledged."""
+
+    @property
+    def press(self) -> PressId: ...
+    @property
+    def household(self) -> HouseholdId: ...
+    @property
+    def accepted_at(self) -> datetime: ...
+    @property
+    def duplicate(self) -> bool: ...
+
+
+Accept = Callable[[Press], Awaitable[Accepted]]
+"""Stores a press durably. Raises `TooFrequent` or `Unavailable`."""
+
+
+class ReadModels(Protocol):
+    """What Postgres knows. Every method raises `Unavailable` while it is away."""
+
+    async def list_cases(
+        self, *, status: str, area: AreaId | None, kind: str | None, limit: int, before: str | None
+    ) -> tuple[Sequence[Row], str | None]:
+        """A page of the board, newest first, and where the next page begins (`before`), None at the end."""
+
+    async def timeline(self, case: CaseId) -> Sequence[Row]:
+        """What happened on the case, oldest first."""
+
+    async def calls(self, case: CaseId) -> Sequence[Row]:
+        """Each call of the case with its outcome."""
+
+    async def latency(
+        self, *, area: AreaId | None, since: datetime | None, until: datetime | None, limit: int
+    ) -> Mapping[str, Any]:
+        """`{"cases": […], "summary": {…}}`: response times in seconds; drills are left out of the summary."""
+
+    async def wait_for(self, seq: int, timeout: float) -> bool:  # noqa: ASYNC109  (seconds, a contract of ours)
+        """Whether the read models reached the log's sequence `seq` within `timeout` seconds."""
+
+    async def open_cases(self) -> tuple[Sequence[CaseId], int]:
+        """The cases that are open, and the log's sequence up to which that is known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebDeps:
+    """What `dispatch.app` gives the web."""
+
+    settings: Settings
+    nc: Client
+    desk: CaseDesk
+    log: CaseLog
+    roster: Roster
+    tokens: Tokens
+    keys: Keys
+    links: Links
+    accept: Accept
+    read_models: ReadModels

@@ -1,0 +1,50 @@
+"""Background work of one process that must go on: a failure is logged and the work begun again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+log = structlog.get_logger()
+
+AGAIN_SECONDS = 1.0
+
+Work = Callable[[], Awaitable[None]]
+
+
+class Tasks:
+    """Tasks that are started together and stopped together."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def keep(self, name: str, work: Work) -> None:
+        """Run `work` until `stop`, again and again."""
+        self.once(name, lambda: _kept(name, work))
+
+    def once(self, name: str, work: Work) -> None:
+        """Run `work` to its end, or until `stop`; a failure is logged."""
+        task = asyncio.create_task(_logged(name, work), name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def stop(self) -> None:
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _kept(name: str, work: Work) -> None:
+    while True:
+        await _logged(name, work)
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def _logged(name: str, work: Work) -> None:
+    try:
+        await work()
+    except Exception:
+        log.exception("task.failed", task=name)

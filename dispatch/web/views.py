@@ -1,0 +1,295 @@
+"""A case as it is shown: to an operator all of it, to others only what is theirs to know. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Literal, NotRequired
+
+import msgspec
+from typing_extensions import TypedDict
+
+from dispatch.access import Principal
+from dispatch.cases import OUTCOME_RANK, Call, Case, Firsts, Reply, Status
+from dispatch.events import Answer, CallOutcome, Channel, Kind, Reason, Resolution, Role, Source
+from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, notification_id
+from dispatch.roster import Area, Group, Household, Person
+
+State = Literal["owed", "unknown", "failed", "sent", "delivered", "seen"]
+Audience = Literal["operator", "responder", "device"]
+
+
+class Viewer(msgspec.Struct, frozen=True):
+    """Who looks: `subject` is a person's id, a household's id or an operator's name."""
+
+    role: Audience
+    subject: str
+
+
+class Names(msgspec.Struct, frozen=True, kw_only=True):
+    """What the roster says of the ids in cases. What is not here is shown by its id."""
+
+    people: Mapping[PersonId, Person] = MappingProxyType({})
+    households: Mapping[HouseholdId, Household] = MappingProxyType({})
+    groups: Mapping[GroupId, Group] = MappingProxyType({})
+    areas: Mapping[AreaId, Area] = MappingProxyType({})
+
+    def of(self, id_: str) -> str:
+        """The name of a group or an area, or the id when it has none."""
+        known = self.groups.get(GroupId(id_)) or self.areas.get(AreaId(id_))
+        return known.name if known else id_
+
+    def person(self, id_: str) -> str:
+        person = self.people.get(PersonId(id_))
+        return person.name if person else id_
+
+    def who(self, author: str) -> str:
+        """The name behind the author of a note or closing (`responder:p-1`, `operator:wang`, `device:h-1`)."""
+        role, colon, subject = author.partition(":")
+        if not colon:
+            return author
+        if role == "device":
+            household = self.households.get(HouseholdId(subject))
+            return household.name if household else subject
+        return self.person(subject) if role == "responder" else subject
+
+
+class Named(TypedDict):
+    id: str
+    name: str
+
+
+class HouseholdView(Named):
+    address: str
+    phone: NotRequired[str | None]
+    note: NotRequired[str]
+
+
+class RoleView(TypedDict):
+    role: Role
+    of: str
+    of_name: str
+
+
+class ChannelView(TypedDict):
+    channel: Channel
+    outcome: State
+    reason: str | None
+    at: datetime | None
+
+
+class ResponderView(TypedDict):
+    id: str
+    name: str
+    phone: NotRequired[str | None]
+    step: int
+    roles: list[RoleView]
+    state: State
+    called_at: datetime
+    channels: NotRequired[list[ChannelView]]
+    answer: Answer | None
+    eta_minutes: int | None
+    eta_at: datetime | None
+    answered_at: datetime | None
+
+
+class GapView(TypedDict):
+    what: str
+    reason: str
+
+
+class FirstsView(TypedDict):
+    called: datetime | None
+    delivered: datetime | None
+    answered: datetime | None
+    going: datetime | None
+    on_scene: datetime | None
+
+
+class NoteView(TypedDict):
+    id: str
+    author: str
+    text: str
+    at: datetime
+
+
+class ClosingView(TypedDict):
+    by: str
+    at: datetime
+    resolution: Resolution | None
+    text: str
+
+
+class CaseView(TypedDict):
+    id: str
+    seq: int
+    status: Status
+    kind: Kind
+    silent: bool
+    drill: bool
+    source: Source
+    pressed_at: datetime
+    accepted_at: datetime
+    raised_at: datetime
+    presses: int
+    last_pressed_at: datetime | None
+    household: HouseholdView
+    areas: list[Named]
+    group: Named | None
+    responders: list[ResponderView]
+    gaps: list[GapView]
+    coming: int
+    on_scene: int
+    nearest_eta_at: datetime | None
+    firsts: FirstsView
+    notes: NotRequired[list[NoteView]]
+    closing: ClosingView | None
+    you: NotRequired[str]
+    notification: NotRequired[str]
+
+
+def viewer_of(principal: Principal) -> Viewer:
+    """How `principal` sees cases. Fails for a monitor, who sees none."""
+    if principal.role == "monitor":
+        raise ValueError("a monitor sees no case")
+    return Viewer(principal.role, principal.subject)
+
+
+def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
+    """`case`, which has begun, as `viewer` may see it."""
+    alarm = case.alarm
+    answers = [reply.answer for reply in case.replies.values()]
+    shown: CaseView = {
+        "id": case.id,
+        "seq": case.seq,
+        "status": case.status,
+        "kind": alarm.kind,
+        "silent": alarm.silent,
+        "drill": alarm.drill,
+        "source": alarm.source,
+        "pressed_at": alarm.pressed_at,
+        "accepted_at": alarm.accepted_at,
+        "raised_at": alarm.at,
+        "presses": len(case.presses),
+        "last_pressed_at": case.last_pressed_at,
+        "household": _household(alarm.household, names, viewer),
+        "areas": [{"id": area, "name": names.of(area)} for area in alarm.areas],
+        "group": {"id": alarm.group, "name": names.of(alarm.group)} if alarm.group else None,
+        "responders": [_responder(calls, case, names, viewer) for calls in _by_responder(case)],
+        "gaps": [{"what": gap.what, "reason": gap.reason} for gap in case.gaps],
+        "coming": answers.count("going"),
+        "on_scene": answers.count("on_scene"),
+        "nearest_eta_at": min(filter(None, map(_eta_at, case.replies.values())), default=None),
+        "firsts": _firsts(case.firsts),
+        "closing": _closing(case, names),
+    }
+    if viewer.role != "device":
+        shown["notes"] = [
+            {"id": note.id, "author": names.who(note.author), "text": note.text, "at": note.at} for note in case.notes
+        ]
+    if viewer.role == "responder":
+        shown["you"] = viewer.subject
+        shown["notification"] = notification_id(case.id, PersonId(viewer.subject))
+    return shown
+
+
+def _household(id_: HouseholdId, names: Names, viewer: Viewer) -> HouseholdView:
+    household = names.households.get(id_) or Household(id=id_, name=id_, address="", area=AreaId(""))
+    shown: HouseholdView = {"id": id_, "name": household.name, "address": household.address}
+    if viewer.role != "device":
+        shown["phone"], shown["note"] = household.phone, household.note
+    return shown
+
+
+def _by_responder(case: Case) -> list[list[Call]]:
+    """The calls of each responder, oldest step first, in the order in which they were first called."""
+    calls: dict[PersonId, list[Call]] = {}
+    for key in sorted(case.calls, key=lambda key: key[0]):
+        calls.setdefault(key[1], []).append(case.calls[key])
+    return list(calls.values())
+
+
+def _responder(calls: list[Call], case: Case, names: Names, viewer: Viewer) -> ResponderView:
+    newest, person = calls[-1], calls[0].responder
+    reply = case.replies.get(person)
+    channels = _channels(calls)
+    shown: ResponderView = {
+        "id": person,
+        "name": names.person(person),
+        "step": newest.step,
+        "roles": _roles(calls, names),
+        "state": _state(channels),
+        "called_at": newest.called_at,
+        "answer": reply.answer if reply else None,
+        "eta_minutes": reply.eta_minutes if reply else None,
+        "eta_at": _eta_at(reply) if reply else None,
+        "answered_at": reply.at if reply else None,
+    }
+    if viewer.role != "device":
+        shown["channels"] = channels
+    if viewer.role == "operator" or (viewer.role == "responder" and viewer.subject == person):
+        known = names.people.get(person)
+        shown["phone"] = known.phone if known else None
+    return shown
+
+
+def _roles(calls: Iterable[Call], names: Names) -> list[RoleView]:
+    reasons: dict[Reason, None] = dict.fromkeys(reason for call in calls for reason in call.reasons)
+    return [{"role": reason.role, "of": reason.of, "of_name": names.of(reason.of)} for reason in reasons]
+
+
+def _channels(calls: Iterable[Call]) -> list[ChannelView]:
+    """What came of each channel: the best of all steps, `owed` where nothing has yet."""
+    best: dict[Channel, CallOutcome | None] = {}
+    for call in calls:
+        for channel in (*call.channels, *call.outcomes):
+            outcome, known = call.outcomes.get(channel), best.get(channel)
+            better = outcome and (known is None or OUTCOME_RANK[outcome.outcome] >= OUTCOME_RANK[known.outcome])
+            best[channel] = outcome if better else known
+    return [_channel(channel, outcome) for channel, outcome in best.items()]
+
+
+def _channel(channel: Channel, outcome: CallOutcome | None) -> ChannelView:
+    if outcome is None:
+        return {"channel": channel, "outcome": "owed", "reason": None, "at": None}
+    return {"channel": channel, "outcome": outcome.outcome, "reason": outcome.reason, "at": outcome.at}
+
+
+def _state(channels: Iterable[ChannelView]) -> State:
+    """The best over all channels; while one has not been tried, the failure of another is not the last word."""
+    rank = {**OUTCOME_RANK, "owed": OUTCOME_RANK["failed"] + 0.5}
+    return max((channel["outcome"] for channel in channels), key=lambda state: rank[state], default="owed")
+
+
+def _eta_at(reply: Reply) -> datetime | None:
+    if reply.answer != "going" or reply.eta_minutes is None:
+        return None
+    return reply.at + timedelta(minutes=reply.eta_minutes)
+
+
+def _firsts(firsts: Firsts) -> FirstsView:
+    return {
+        "called": firsts.called,
+        "delivered": firsts.delivered,
+        "answered": firsts.answered,
+        "going": firsts.going,
+        "on_scene": firsts.on_scene,
+    }
+
+
+def _closing(case: Case, names: Names) -> ClosingView | None:
+    closing = case.closing
+    if closing is None:
+        return None
+    return {
+        "by": names.who(closing.by),
+        "at": closing.at,
+        "resolution": closing.resolution,
+        "text": closing.text,
+    }
+
+
+def encoded(value: Any) -> bytes:
+    """JSON as this API writes it: times in RFC 3339, UTC, ending in `Z`."""
+    return msgspec.json.encode(value)
