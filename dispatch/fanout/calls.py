@@ -1,0 +1,165 @@
+"""Everybody whom a commit says to be called is called at once; it is done when each call has an outcome on the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Literal, Protocol
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+from nats.aio.msg import Msg
+
+from dispatch.cases import Call, Case, CaseDesk
+from dispatch.clock import Clock, now
+from dispatch.errors import DispatchError
+from dispatch.events import CallOutcome, Channel, RespondersCalled, commit_of
+from dispatch.fanout.channels import Sender, Sent
+from dispatch.fanout.metrics import ACCEPTED_TO_SENT, CALL_SECONDS, CALLS
+from dispatch.fanout.plan import points_for
+from dispatch.fanout.recorder import Recorder, insist
+from dispatch.fanout.ring import Ring, Scene, make_ring, scene_of
+from dispatch.identifiers import CaseId, PersonId
+from dispatch.roster import ContactPoint, Person, Roster
+
+log = structlog.get_logger()
+
+UNKNOWN = "worker stopped before the outcome was known"
+CLOSED = "case closed before the call"
+
+
+class Links(Protocol):
+    """Makes the signed one-tap link of a responder for a case."""
+
+    def make(self, case: CaseId, responder: PersonId) -> str: ...
+
+
+class Owed(msgspec.Struct, frozen=True):
+    """One ring that is to be made: a call over one channel."""
+
+    call: Call
+    channel: Channel
+
+    @property
+    def attempt(self) -> int:
+        before = self.call.outcomes.get(self.channel)
+        return before.attempt + 1 if before else 1
+
+    def came_to(
+        self, outcome: Literal["unknown", "failed", "sent", "delivered"], clock: Clock, reason: str | None = None
+    ) -> CallOutcome:
+        return CallOutcome(
+            step=self.call.step,
+            responder=self.call.responder,
+            channel=self.channel,
+            outcome=outcome,
+            at=clock(),
+            reason=reason,
+            attempt=self.attempt,
+        )
+
+
+class Calls:
+    """Handles one message of the stream `CASES`."""
+
+    def __init__(
+        self,
+        desk: CaseDesk,
+        roster: Roster,
+        links: Links,
+        senders: Mapping[Channel, Sender],
+        clock: Clock = now,
+    ) -> None:
+        self._desk, self._roster, self._links, self._senders = desk, roster, links, senders
+        self._clock = clock
+
+    async def handle(self, message: Msg) -> None:
+        """Make the calls of the commit in `message`. Raises `Unreadable` when it is none.
+
+        Delivered again, it calls only where no outcome is known, and says first that it was unknown.
+        """
+        commit = commit_of(message)
+        steps = {event.step for event in commit.events if isinstance(event, RespondersCalled)}
+        if not steps:
+            return
+        with structlog.contextvars.bound_contextvars(case=commit.case):
+            case = await insist(lambda: self._desk.load(commit.case))
+            recorder = Recorder(self._desk, commit.case, self._clock)
+            if (message.metadata.num_delivered or 1) > 1:
+                case = await self._admit(case, steps, recorder)
+            await self._make(case, owed_of(case, steps), recorder)
+
+    async def _admit(self, case: Case, steps: set[int], recorder: Recorder) -> Case:
+        """Say that what became of calls without an outcome is unknown: they may have been made."""
+        unknown = [
+            owed.came_to("unknown", self._clock, UNKNOWN)
+            for owed in owed_of(case, steps)
+            if owed.channel not in owed.call.outcomes
+        ]
+        return await recorder.record(unknown) if unknown else case
+
+    async def _make(self, case: Case, owed: list[Owed], recorder: Recorder) -> None:
+        if not owed:
+            return
+        if not case.is_open:
+            await recorder.record([one.came_to("failed", self._clock, CLOSED) for one in owed])
+            return
+        people, scene = await insist(lambda: self._look_up(case, owed))
+        await recorder.record_as_they_come(self._call(case, one, scene, people.get(one.call.responder)) for one in owed)
+        log.info("calls.made", calls=len(owed))
+
+    async def _look_up(self, case: Case, owed: Iterable[Owed]) -> tuple[dict[PersonId, Person], Scene]:
+        people, household, areas = await asyncio.gather(
+            self._roster.people({one.call.responder for one in owed}),
+            self._roster.household(case.alarm.household),
+            self._roster.areas(case.alarm.areas),
+        )
+        return people, scene_of(case, household, areas)
+
+    async def _call(self, case: Case, owed: Owed, scene: Scene, person: Person | None) -> CallOutcome:
+        try:
+            ring = make_ring(case, owed.call, scene, self._links.make(case.id, owed.call.responder))
+            with CALL_SECONDS.labels(owed.channel).time():
+                sent = await self._send(ring, owed.channel, person)
+        except Exception as error:  # one call that cannot be made stops none of the others
+            log.exception("call.error", responder=owed.call.responder, channel=owed.channel)
+            sent = Sent("failed", f"an error of ours: {type(error).__name__}")
+        outcome = owed.came_to(sent.outcome, self._clock, sent.reason)
+        _report(case, outcome)
+        return outcome
+
+    async def _send(self, ring: Ring, channel: Channel, person: Person | None) -> Sent:
+        sender = self._senders[channel]
+        if channel == "live":
+            return await sender.send(ring, None)
+        sent = Sent("failed", "no contact point for this channel any more")
+        for point in points_for(person, channel):
+            sent = await sender.send(ring, point)
+            if not sent.gone:
+                break
+            await self._retire(ring.responder, point, sent.reason or "gone")
+        return sent
+
+    async def _retire(self, person: PersonId, point: ContactPoint, reason: str) -> None:
+        def change(person: Person) -> Person:
+            points = (replace(p, retired=reason) if p == point else p for p in person.contact_points)
+            return replace(person, contact_points=tuple(points))
+
+        try:
+            await self._roster.update_person(person, change, by="fanout")
+        except DispatchError as error:  # it will be found gone again next time
+            log.warning("point.not_retired", responder=person, reason=error.detail)
+
+
+def owed_of(case: Case, steps: set[int]) -> list[Owed]:
+    """The rings that are still to be made for `steps` of the case."""
+    return [Owed(call, channel) for call in case.owed() if call.step in steps for channel in call.owed()]
+
+
+def _report(case: Case, outcome: CallOutcome) -> None:
+    CALLS.labels(outcome.channel, outcome.outcome).inc()
+    if outcome.outcome != "failed":
+        ACCEPTED_TO_SENT.observe((outcome.at - case.alarm.accepted_at).total_seconds())
+    elif outcome.channel != "live":
+        log.warning("call.failed", responder=outcome.responder, channel=outcome.channel, reason=outcome.reason)

@@ -1,0 +1,71 @@
+"""An HTTP endpoint of somebody's own, signed as Standard Webhooks 1.0 says (standardwebhooks.com)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from dispatch.clock import Clock, now
+from dispatch.fanout.channels.http import Poster
+from dispatch.fanout.channels.sender import Sent, failed
+from dispatch.fanout.ring import Ring
+from dispatch.roster import WebhookPoint
+
+TYPE: Literal["responder.called"] = "responder.called"
+_SECRET_PREFIX = "whsec_"  # noqa: S105  (what a secret begins with, not one)
+
+
+class _Payload(msgspec.Struct, frozen=True):
+    type: str
+    timestamp: datetime
+    data: Ring
+
+
+class WebhookSender:
+    """Posts `{"type": "responder.called", "timestamp", "data": ring}`."""
+
+    def __init__(self, poster: Poster, clock: Clock = now) -> None:
+        self._poster, self._clock = poster, clock
+
+    async def send(self, ring: Ring, point: WebhookPoint) -> Sent:
+        """Post to the endpoint; `webhook-id` is the notification's id, so that a second ring is known as such."""
+        try:
+            key = secret_key(point.secret)
+        except ValueError as error:
+            return failed(str(error))
+        body = msgspec.json.encode(_Payload(TYPE, ring.raised_at, ring))
+
+        def request() -> tuple[bytes, Mapping[str, str]]:
+            return body, signed_headers(key, ring.notification, int(self._clock().timestamp()), body)
+
+        return await self._poster.post(point.url, request, lambda _status: None)
+
+
+def secret_key(secret: str) -> bytes:
+    """The key in a secret. Raises `ValueError` when it holds none."""
+    try:
+        key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
+    except binascii.Error:
+        key = b""
+    if not key:
+        raise ValueError("the webhook's secret is not whsec_ followed by base64")
+    return key
+
+
+def signed_headers(key: bytes, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """The headers that prove to the endpoint who sent `body`; `timestamp` in seconds since 1970."""
+    signed = b".".join((message_id.encode(), str(timestamp).encode(), body))
+    signature = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    return {
+        "Content-Type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": f"v1,{signature}",
+    }

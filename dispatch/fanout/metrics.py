@@ -1,0 +1,16 @@
+"""What the fan-out counts, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16)
+
+PRESSES = Counter("dispatch_presses_total", "Presses processed", ["result"])
+CALLS = Counter("dispatch_calls_total", "Calls made", ["channel", "outcome"])
+CALL_SECONDS = Histogram("dispatch_call_seconds", "How long one call took", ["channel"], buckets=_SECONDS)
+ACCEPTED_TO_SENT = Histogram(
+    "dispatch_accepted_to_sent_seconds", "From the press being stored to a provider having the call", buckets=_SECONDS
+)
+IN_FLIGHT = Gauge("dispatch_fanout_in_flight", "Messages being worked on", ["consumer"])
+BURIED = Counter("dispatch_fanout_buried_total", "Messages given up, to the DLQ", ["consumer"])

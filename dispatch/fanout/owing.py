@@ -1,0 +1,100 @@
+"""For the watchdog: which cases have calls without an outcome, read from the log alone."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError, NotFoundError
+
+from dispatch.cases import Case, fold
+from dispatch.errors import Unavailable, Unreadable
+from dispatch.events import CASES, AlarmRaised, CaseLog, Commit, RespondersCalled, commit_of, direct_get
+from dispatch.identifiers import CaseId
+
+log = structlog.get_logger()
+
+LOOK_BACK = timedelta(hours=24)
+"""How far back it reads when it starts. Calls owed for longer than that have had their incident."""
+RETRY_SECONDS = 0.5
+
+
+class Owing:
+    """Follows the log of a site and keeps the cases of which some call has no outcome yet."""
+
+    def __init__(self, nc: Client, cases: CaseLog) -> None:
+        self._nc, self._js, self._log = nc, nc.jetstream(), cases
+        self._cases: dict[CaseId, Case] = {}
+        self.caught_up = asyncio.Event()
+        """Set once the log was read to what was its end at the start; before that nothing is known."""
+
+    async def follow(self, since: datetime) -> None:
+        """Follow the log from `since` on, until cancelled."""
+        start, end = await self._range(since)
+        if start >= end:
+            self.caught_up.set()
+        async for message in self._log.follow(after=start):
+            try:
+                await self._see(commit_of(message))
+            except Unreadable as error:
+                log.error("watchdog.unreadable", subject=message.subject, reason=error.detail)
+            if message.metadata.sequence.stream >= end:
+                self.caught_up.set()
+
+    async def overdue(self, before: datetime) -> list[Case]:
+        """The cases with calls owed since before `before`, as the log has them now. Raises `Unavailable`."""
+        for case in [case for case in self._cases.values() if _owed_since(case, before)]:
+            self._keep(case.id, fold(await self._log.load(case.id, after=case.seq), case))
+        return [case for case in self._cases.values() if _owed_since(case, before)]
+
+    async def _see(self, commit: Commit) -> None:
+        known = self._cases.get(commit.case)
+        if known is not None:
+            self._keep(commit.case, fold([commit], known))
+        elif isinstance(commit.events[0], AlarmRaised):
+            self._keep(commit.case, fold([commit]))
+        elif any(isinstance(event, RespondersCalled) for event in commit.events):
+            self._keep(commit.case, fold(await self._load(commit.case)))
+
+    def _keep(self, case_id: CaseId, case: Case) -> None:
+        if case.owed():
+            self._cases[case_id] = case
+        else:
+            self._cases.pop(case_id, None)
+
+    async def _load(self, case: CaseId) -> list[Commit]:
+        while True:
+            try:
+                return await self._log.load(case)
+            except Unavailable as error:
+                log.warning("watchdog.waiting", case=case, reason=error.detail)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _range(self, since: datetime) -> tuple[int, int]:
+        """The sequences between which the log is to be read before anything can be said."""
+        while True:
+            try:
+                end = await self._last()
+                return await self._before(since, end), end
+            except (NatsError, APIError, TimeoutError, Unavailable) as error:
+                log.warning("watchdog.waiting", error=repr(error))
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _last(self) -> int:
+        try:
+            message = await self._js.get_last_msg(CASES, f"cases.{self._log.site}.*.*")
+        except NotFoundError:
+            return 0
+        return int(message.seq or 0)
+
+    async def _before(self, since: datetime, end: int) -> int:
+        request = {"start_time": since.isoformat(), "next_by_subj": f"cases.{self._log.site}.*.*", "batch": 1}
+        first = await direct_get(self._nc, CASES, request)
+        return int((first[0].headers or {})["Nats-Sequence"]) - 1 if first else end
+
+
+def _owed_since(case: Case, before: datetime) -> bool:
+    return any(call.called_at < before for call in case.owed())

@@ -1,0 +1,59 @@
+"""Presses become cases: the alarm and the plan of calls are on the log before anybody is called."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from nats.aio.msg import Msg
+
+from dispatch.cases import CaseDesk, Handled, Plan, RaiseAlarm
+from dispatch.clock import Clock, now
+from dispatch.errors import Conflict, Unavailable
+from dispatch.events import Press, RespondersCalled, decode_press
+from dispatch.fanout.metrics import PRESSES
+from dispatch.identifiers import CommitId
+
+log = structlog.get_logger()
+
+AT_ONCE = 64
+"""Presses being decided at the same time; more would only wait for the log together."""
+
+
+class Presses:
+    """Handles one message of the stream `INTAKE`."""
+
+    def __init__(self, desk: CaseDesk, plan: Callable[[Press], Awaitable[Plan]], clock: Clock = now) -> None:
+        self._desk, self._plan, self._clock = desk, plan, clock
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def handle(self, message: Msg) -> None:
+        """Put the press on the log. Raises `Malformed` for one that cannot be read, `Unavailable` for "later"."""
+        arrived = message.metadata.timestamp
+        press = decode_press(message.subject, message.headers, message.data, arrived=arrived)
+        command = RaiseAlarm(id=CommitId(f"press-{press.press}"), at=self._clock(), accepted_at=arrived, press=press)
+        with structlog.contextvars.bound_contextvars(press=press.press, household=press.household):
+            async with self._turns:
+                handled = await self._take(command)
+            _report(handled)
+
+    async def _take(self, command: RaiseAlarm) -> Handled:
+        try:
+            return await self._desk.press(command, self._plan)
+        except Conflict as error:
+            # Closed between our look and our word: the press belongs to a new case.
+            raise Unavailable(f"the case was just closed: {error.detail}") from None
+
+
+def _report(handled: Handled) -> None:
+    called = [event for event in handled.events if isinstance(event, RespondersCalled)]
+    result = "opened" if called else "again" if handled.events else "nothing_new"
+    PRESSES.labels(result).inc()
+    log.info(
+        "press.taken",
+        case=handled.case.id,
+        result=result,
+        called=sum(len(event.calls) for event in called),
+        gaps=sum(len(event.gaps) for event in called),
+    )

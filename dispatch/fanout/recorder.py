@@ -1,0 +1,60 @@
+"""Outcomes onto the log: all at once when all are there, the finished ones every now and then while some are not."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
+from uuid import uuid4
+
+import structlog
+
+from dispatch.cases import Case, CaseDesk, RecordCalls
+from dispatch.clock import Clock, now
+from dispatch.errors import Unavailable
+from dispatch.events import CallOutcome
+from dispatch.identifiers import CaseId, CommitId
+
+log = structlog.get_logger()
+
+BATCH_SECONDS = 0.15
+"""How long a finished call waits for others before its outcome is recorded."""
+LONGEST_PAUSE_SECONDS = 2.0
+
+Result = TypeVar("Result")
+
+
+async def insist(do: Callable[[], Awaitable[Result]]) -> Result:
+    """`do` until the servers it needs are there, for ever: what is known of a call must not be lost."""
+    for attempt in itertools.count():
+        try:
+            return await do()
+        except Unavailable as error:
+            log.warning("fanout.waiting", reason=error.detail, attempt=attempt)
+            await asyncio.sleep(min(0.1 * 2**attempt, LONGEST_PAUSE_SECONDS))
+    raise AssertionError("count() never ends")
+
+
+class Recorder:
+    """Records what came of the calls of one case."""
+
+    def __init__(self, desk: CaseDesk, case: CaseId, clock: Clock = now) -> None:
+        self._desk, self._case, self._clock = desk, case, clock
+
+    async def record(self, outcomes: Sequence[CallOutcome]) -> Case:
+        """Append `outcomes` as one commit, however long that takes; the case afterwards."""
+        command = RecordCalls(id=CommitId(f"calls-{uuid4().hex}"), at=self._clock(), outcomes=tuple(outcomes))
+        return (await insist(lambda: self._desk.handle(self._case, command))).case
+
+    async def record_as_they_come(self, calls: Iterable[Awaitable[CallOutcome]]) -> None:
+        """Make all `calls` at once and record each; one that takes long delays the record of no other."""
+        pending = {asyncio.ensure_future(call) for call in calls}
+        try:
+            while pending:
+                done, pending = await asyncio.wait(pending, timeout=BATCH_SECONDS)
+                if done:
+                    await self.record([task.result() for task in done])
+        finally:
+            for task in pending:
+                task.cancel()

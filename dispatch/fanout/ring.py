@@ -1,0 +1,120 @@
+"""The ring: what a phone or an endpoint gets when its owner is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from dispatch.cases import Call, Case
+from dispatch.events import AlarmRaised, Kind, Role
+from dispatch.identifiers import AreaId, CaseId, NotificationId, PersonId, notification_id
+from dispatch.roster import Area, Household
+
+KINDS: Mapping[Kind, tuple[str, str]] = {
+    "help": ("求助", "Help"),
+    "intrusion": ("入室", "Intrusion"),
+    "medical": ("急病", "Medical"),
+    "fire": ("火警", "Fire"),
+}
+ROLES: Mapping[Role, tuple[str, str]] = {
+    "group_leader": ("联防组长", "group leader"),
+    "member": ("联防组员", "group member"),
+    "police_assistant": ("警务助理", "police assistant"),
+    "auxiliary_officer": ("辅警", "auxiliary officer"),
+    "community_police_officer": ("社区民警", "community police officer"),
+    "station": ("派出所", "station"),
+}
+DRILL = "【演练 DRILL】"
+
+NAME_CHARACTERS, ADDRESS_CHARACTERS, NOTE_CHARACTERS = 60, 160, 400
+"""A roster may hold more; with these every ring but its body fits one Web Push message."""
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """Where help must come to, as responders are told."""
+
+    area: str
+    name: str
+    address: str
+    note: str = ""
+
+    @property
+    def place(self) -> str:
+        return " ".join(filter(None, (self.area, self.name)))
+
+
+class RingHousehold(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    address: str
+
+
+class Ring(msgspec.Struct, frozen=True, kw_only=True):
+    """One responder's ring for one case; `notification` is the same over every channel and attempt."""
+
+    notification: NotificationId
+    case: CaseId
+    step: int
+    responder: PersonId
+    kind: Kind
+    drill: bool
+    silent: bool
+    title: str
+    body: str
+    household: RingHousehold
+    reason: Role
+    link: str
+    raised_at: datetime
+
+
+def scene_of(case: Case, household: Household | None, areas: Mapping[AreaId, Area]) -> Scene:
+    """The scene of `case`; what the roster does not know is said in words."""
+    area = plain(next((areas[a].name for a in case.alarm.areas if a in areas), ""), NAME_CHARACTERS)
+    if household is None:
+        return Scene(area=area, name=case.alarm.household, address="地址未登记 address unknown")
+    return Scene(
+        area=area,
+        name=plain(household.name, NAME_CHARACTERS),
+        address=plain(household.address, ADDRESS_CHARACTERS),
+        note=plain(household.note, NOTE_CHARACTERS),
+    )
+
+
+def make_ring(case: Case, call: Call, scene: Scene, link: str) -> Ring:
+    """The ring of one `call` of `case`; `link` is the responder's signed one-tap link."""
+    alarm = case.alarm
+    return Ring(
+        notification=notification_id(case.id, call.responder),
+        case=case.id,
+        step=call.step,
+        responder=call.responder,
+        kind=alarm.kind,
+        drill=alarm.drill,
+        silent=alarm.silent,
+        title=f"{DRILL if alarm.drill else ''}{KINDS[alarm.kind][0]} · {scene.place}",
+        body=_body(alarm, call.reasons[0].role, scene),
+        household=RingHousehold(name=scene.name, address=scene.address),
+        reason=call.reasons[0].role,
+        link=link,
+        raised_at=alarm.at,
+    )
+
+
+def plain(text: str, most: int) -> str:
+    """`text` on one line, without control characters, cut to `most` characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def _body(alarm: AlarmRaised, role: Role, scene: Scene) -> str:
+    zh_kind, en_kind = KINDS[alarm.kind]
+    zh_role, en_role = ROLES[role]
+    zh = f"{zh_kind}：{scene.place}，{scene.address}。您是{zh_role}，请回复能否前往。"
+    en = f"{en_kind}: {scene.place}, {scene.address}. Called as {en_role}: please answer whether you can come."
+    if alarm.silent:
+        zh, en = f"静默报警，请勿回拨电话。{zh}", f"Silent alarm: do not ring back. {en}"
+    if alarm.drill:
+        zh, en = f"这是演练，不是真实警情。{zh}", f"This is a drill, not a real alarm. {en}"
+    note = f"注意：{scene.note}" if scene.note else ""
+    return f"{zh}{note}\n{en}"

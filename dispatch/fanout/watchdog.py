@@ -1,0 +1,123 @@
+"""The alarm about the alarm: compares, every second, what is owed with what was done.
+
+It shares nothing with the sending loop. It reads the log itself, asks the server who is behind, and asks
+every role whether it is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError, NotFoundError
+
+from dispatch.cases import Case
+from dispatch.clock import Clock, now
+from dispatch.errors import DispatchError
+from dispatch.events import CASES, INTAKE, CaseLog, direct_get
+from dispatch.fanout.incidents import Incident, Incidents
+from dispatch.fanout.owing import LOOK_BACK, Owing
+from dispatch.settings import Settings
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 1.0
+OWED = timedelta(seconds=5)
+WAITING = timedelta(seconds=5)
+SILENT = timedelta(seconds=3)
+ROLES = ("serve", "fanout", "project")
+
+
+class Watchdog:
+    """Watches one site and keeps what is wrong in the bucket `INCIDENTS`."""
+
+    def __init__(self, nc: Client, cases: CaseLog, settings: Settings, clock: Clock = now) -> None:
+        self._nc, self._js, self._clock = nc, nc.jetstream(timeout=LOOK_SECONDS), clock
+        self._site = settings.site
+        self._owing = Owing(nc, cases)
+        self._incidents = Incidents(self._js, self._site)
+        self._answered: dict[str, datetime] = {}
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        start = self._clock()
+        self._answered = dict.fromkeys(ROLES, start)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._owing.follow(start - LOOK_BACK))
+            for role in ROLES:
+                group.create_task(self._ping(role))
+            group.create_task(self._look())
+
+    async def _look(self) -> None:
+        await self._owing.caught_up.wait()
+        while True:
+            try:
+                await self._incidents.are(await self._found())
+            except (NatsError, APIError, TimeoutError, DispatchError) as error:
+                log.error("watchdog.blind", error=repr(error))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _found(self) -> list[Incident]:
+        return [
+            *(_owed(case) for case in await self._owing.overdue(self._clock() - OWED)),
+            *await self._waiting(INTAKE, "fanout", f"intake.press.{self._site}.*", "有按键未处理 / presses wait"),
+            *await self._waiting(CASES, "calls", f"cases.{self._site}.*.*", "有呼叫未开始 / calls wait"),
+            *self._silent(),
+        ]
+
+    async def _waiting(self, stream: str, job: str, subject: str, detail: str) -> list[Incident]:
+        """An incident when the oldest message that `job` has not dealt with has been there for too long."""
+        done = await self._done(stream, job)
+        if done is None:
+            return []
+        oldest = await direct_get(self._nc, stream, {"seq": done + 1, "next_by_subj": subject, "batch": 1})
+        stored = [datetime.fromisoformat((message.headers or {})["Nats-Time-Stamp"]) for message in oldest]
+        late = [at for at in stored if at < self._clock() - WAITING]
+        return [Incident(kind="waiting", what=job, since=at, detail=detail) for at in late]
+
+    async def _done(self, stream: str, job: str) -> int | None:
+        """The sequence up to which `job` has dealt with everything, or None when nothing is left.
+
+        Presses are dealt with when acknowledged, calls when taken in hand: from there on `Owing` has them.
+        """
+        try:
+            info = await self._js.consumer_info(stream, f"{job}-{self._site}")
+        except NotFoundError:
+            return 0
+        place = info.ack_floor if stream == INTAKE else info.delivered
+        left = (info.num_pending or 0) + ((info.num_ack_pending or 0) if stream == INTAKE else 0)
+        return (place.stream_seq if place else 0) if left else None
+
+    def _silent(self) -> list[Incident]:
+        return [
+            Incident(
+                kind="silent",
+                what=role,
+                since=heard,
+                detail=f"进程 {role} 没有应答 / the process {role} does not answer",
+            )
+            for role, heard in self._answered.items()
+            if heard < self._clock() - SILENT
+        ]
+
+    async def _ping(self, role: str) -> None:
+        while True:
+            try:
+                await self._nc.request(f"ops.{self._site}.ping.{role}", timeout=LOOK_SECONDS)
+                self._answered[role] = self._clock()
+            except (NatsError, TimeoutError) as error:
+                log.debug("watchdog.no_answer", asked=role, error=repr(error))
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def _owed(case: Case) -> Incident:
+    calls = case.owed()
+    return Incident(
+        kind="owed",
+        what=case.id,
+        since=min(call.called_at for call in calls),
+        detail=f"{len(calls)} 人的呼叫没有结果 / calls to {len(calls)} people without an outcome",
+    )

@@ -1,0 +1,108 @@
+"""The fan-out worker: presses become cases, and cases become calls."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+import structlog
+from nats.aio.client import Client
+
+from dispatch.cases import CaseDesk
+from dispatch.events import CASES, INTAKE, Channel
+from dispatch.fanout.calls import Calls, Links
+from dispatch.fanout.channels import LiveSender, Poster, Sender, WebhookSender, WebPushSender
+from dispatch.fanout.plan import Planner
+from dispatch.fanout.presses import Presses
+from dispatch.fanout.work import Job, Work
+from dispatch.identifiers import Site
+from dispatch.roster import Roster
+from dispatch.settings import Settings
+
+log = structlog.get_logger()
+
+PRESSES_IN_HAND = 1024
+CALLS_IN_HAND = 4096
+"""Cases with calls under way; a storm in which each has one endpoint that hangs must fit."""
+MANY_FILES = 65_536
+
+
+class Keys(Protocol):
+    """The site's keys; here the one that signs Web Push."""
+
+    @property
+    def vapid_private_pem(self) -> str: ...
+
+    @property
+    def vapid_public(self) -> str: ...
+
+
+class Fanout:
+    """One worker. Any number of them may run on one site and share the work."""
+
+    def __init__(
+        self,
+        nc: Client,
+        *,
+        site: Site | str,
+        desk: CaseDesk,
+        roster: Roster,
+        links: Links,
+        keys: Keys,
+        settings: Settings,
+    ) -> None:
+        self._nc, self._site, self._settings = nc, site, settings
+        self._desk, self._roster, self._links, self._keys = desk, roster, links, keys
+
+    async def run(self) -> None:
+        """Work until cancelled; then take nothing new, finish what is in hand within three seconds, and return."""
+        _open_many_files()
+        async with AsyncExitStack() as stack:
+            presses = Presses(self._desk, Planner(self._roster))
+            calls = Calls(self._desk, self._roster, self._links, await self._senders(stack))
+            jobs = (
+                Job(
+                    stream=INTAKE,
+                    subject=f"intake.press.{self._site}.*",
+                    name="fanout",
+                    handler=presses.handle,
+                    at_once=PRESSES_IN_HAND,
+                ),
+                Job(
+                    stream=CASES,
+                    subject=f"cases.{self._site}.*.*",
+                    name="calls",
+                    handler=calls.handle,
+                    at_once=CALLS_IN_HAND,
+                ),
+            )
+            async with asyncio.TaskGroup() as group:
+                for job in jobs:
+                    group.create_task(Work(self._nc, self._site, job).run())
+
+    async def _senders(self, stack: AsyncExitStack) -> Mapping[Channel, Sender]:
+        phones = await stack.enter_async_context(Poster(guarded=not self._settings.private_push_endpoints))
+        endpoints = await stack.enter_async_context(Poster(guarded=False))
+        return {
+            "live": LiveSender(self._nc, self._site),
+            "webpush": WebPushSender(
+                phones, self._keys.vapid_private_pem, self._keys.vapid_public, contact_of(self._settings.url)
+            ),
+            "webhook": WebhookSender(endpoints),
+        }
+
+
+def contact_of(url: str) -> str:
+    """By what a push service can reach us (RFC 8292, 2.1): our own address when it is https, else a mail address."""
+    return url if url.startswith("https://") else "mailto:dispatch@localhost.localdomain"
+
+
+def _open_many_files() -> None:
+    """Let this process have as many sockets as it may; the usual soft limit of 1024 is less than a storm needs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

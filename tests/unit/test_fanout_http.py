@@ -1,0 +1,229 @@
+"""Posting to strangers: every way in which an endpoint can misbehave, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from datetime import timedelta
+from email.utils import format_datetime
+from time import monotonic
+
+import pytest
+from aiohttp import web
+
+from dispatch.clock import now
+from dispatch.fanout.channels import Poster, Sent
+from dispatch.fanout.channels.guard import is_public
+from dispatch.fanout.channels.retry_after import seconds_of
+from tests.receivers import raw_server, receiving, status
+
+
+async def post(url: str, *, guarded: bool = False, try_seconds: float = 0.5, budget_seconds: float = 2.0) -> Sent:
+    async with Poster(guarded=guarded, try_seconds=try_seconds, budget_seconds=budget_seconds) as poster:
+        return await poster.post(url, lambda: (b"{}", {}), lambda _status: None)
+
+
+@pytest.mark.parametrize("code", [200, 201, 202, 204])
+async def test_every_success_is_sent(code: int) -> None:
+    async with receiving(status(code)) as receiver:
+        assert await post(receiver.url) == Sent("sent")
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 413, 422])
+async def test_a_refusal_is_not_tried_again(code: int) -> None:
+    async with receiving(status(code)) as receiver:
+        assert await post(receiver.url) == Sent("failed", f"HTTP {code}")
+    assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize("code", [408, 425, 429, 500, 502, 503])
+async def test_what_may_pass_is_tried_again(code: int) -> None:
+    async with receiving(status(code, 200)) as receiver:
+        assert await post(receiver.url) == Sent("sent")
+    assert len(receiver.requests) == 2
+
+
+async def test_what_does_not_pass_fails_within_the_budget_and_says_how_often() -> None:
+    async with receiving(status(503)) as receiver:
+        sent = await post(receiver.url, budget_seconds=1.0)
+    assert sent == Sent("failed", f"HTTP 503; tried {len(receiver.requests)} times")
+    assert len(receiver.requests) == 3
+
+
+async def test_retry_after_is_honoured() -> None:
+    async with receiving(status(429, 200, headers={"Retry-After": "1"})) as receiver:
+        assert await post(receiver.url) == Sent("sent")
+    first, second = receiver.requests
+    assert second.at - first.at >= 1.0
+
+
+async def test_a_wait_beyond_the_budget_fails_at_once() -> None:
+    async with receiving(status(429, headers={"Retry-After": "3600"})) as receiver:
+        assert await post(receiver.url) == Sent("failed", "HTTP 429, asks to wait 3600 s")
+    assert len(receiver.requests) == 1
+
+
+async def test_an_endpoint_that_hangs_is_given_up_and_not_rung_twice() -> None:
+    async with receiving() as receiver:
+        receiver.answer = receiver.hang
+        assert await post(receiver.url) == Sent("failed", "no answer in time; it may have arrived")
+    assert len(receiver.requests) == 1
+
+
+async def test_nobody_listening_is_tried_again_until_somebody_does() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    sent = await post(f"http://127.0.0.1:{port}/", budget_seconds=0.5)
+    assert sent.outcome == "failed"
+    assert "no connection" in str(sent.reason)
+    assert sent.reason.endswith("tried 2 times")  # type: ignore[union-attr]
+
+
+async def test_a_connection_closed_without_an_answer_is_tried_again() -> None:
+    async def hang_up(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        return
+
+    async with raw_server(hang_up) as url:
+        sent = await post(url, budget_seconds=0.5)
+    assert sent == Sent("failed", "the connection was closed without an answer; tried 2 times")
+
+
+async def test_garbage_is_no_answer() -> None:
+    async def garbage(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\x00\xff nonsense\r\n\r\n")
+        await writer.drain()
+
+    async with raw_server(garbage) as url:
+        sent = await post(url)
+    assert sent.outcome == "failed"
+    assert "no proper answer" in str(sent.reason)
+
+
+async def test_headers_that_trickle_are_cut_off() -> None:
+    async def trickle(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            writer.write(b"X-A: b\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    async with raw_server(trickle) as url:
+        assert (await post(url)).outcome == "failed"
+
+
+async def test_a_body_without_end_is_not_read() -> None:
+    received = 0
+
+    async def gush(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal received
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        while True:
+            writer.write(b"x" * 65536)
+            await writer.drain()
+            received += 65536
+
+    started = monotonic()
+    async with raw_server(gush) as url:
+        assert await post(url, try_seconds=5) == Sent("sent")
+    assert monotonic() - started < 4
+    assert received < 50_000_000
+
+
+async def test_a_body_that_trickles_delays_nothing() -> None:
+    async def trickle(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await receiver.released.wait()
+        return response
+
+    async with receiving(trickle) as receiver:
+        assert await post(receiver.url, try_seconds=30) == Sent("sent")
+
+
+async def test_redirects_are_not_followed() -> None:
+    async with receiving() as target, receiving(status(307, headers={"Location": target.url})) as receiver:
+        assert await post(receiver.url) == Sent("failed", "HTTP 307: redirects are not followed")
+        assert not target.requests
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://x.example/", "http://", "file:///etc/passwd", "http://[::1", "javascript:1"]
+)
+async def test_what_is_no_url_fails_in_words(url: str) -> None:
+    assert (await post(url)).outcome == "failed"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://push.example/",
+        "https://127.0.0.1/",
+        "https://10.0.0.1/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[64:ff9b::7f00:1]/",
+        "https://localhost/",
+    ],
+)
+async def test_a_phone_cannot_point_into_our_network(url: str) -> None:
+    sent = await post(url, guarded=True)
+    assert sent.outcome == "failed"
+    assert sent.reason in {"the endpoint is not https", "the endpoint is not on a public address"}
+
+
+@pytest.mark.parametrize("url", ["https://127.1/", "https://2130706433/", "https://0/", "https://0x7f000001/"])
+async def test_nor_by_an_address_in_disguise(url: str) -> None:
+    sent = await post(url, guarded=True)
+    assert sent.outcome == "failed"
+    assert sent.reason in {"the endpoint is no URL to post to", "the endpoint is not on a public address"}
+
+
+async def test_a_name_with_a_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.168.1.1", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    assert await post("https://push.example/", guarded=True) == Sent(
+        "failed", "the endpoint is not on a public address"
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True),
+        ("2001:4860:4860::8888", True),
+        ("100.64.0.1", False),
+        ("224.0.0.1", False),
+        ("0.0.0.0", False),
+        ("fe80::1%eth0", False),
+        ("fc00::1", False),
+        ("::ffff:8.8.8.8", True),
+        ("::ffff:10.0.0.1", False),
+        ("2002:7f00:1::", False),
+        ("64:ff9b::8.8.8.8", False),
+        ("2001:0:4136:e378:8000:63bf:3fff:fdd2", False),
+    ],
+)
+def test_which_addresses_are_public(address: str, *, public: bool) -> None:
+    assert is_public(address) is public
+
+
+async def test_a_dead_origin_takes_no_turn_of_another() -> None:
+    async with receiving() as dead, receiving() as alive, Poster(guarded=False, try_seconds=20) as poster:
+        dead.answer = dead.hang
+        calls = [asyncio.create_task(poster.post(dead.url, lambda: (b"", {}), lambda _: None)) for _ in range(300)]
+        assert await poster.post(alive.url, lambda: (b"", {}), lambda _: None) == Sent("sent")
+        assert not any(call.done() for call in calls)
+        dead.released.set()
+        assert set(await asyncio.gather(*calls)) == {Sent("sent")}
+
+
+def test_retry_after_in_seconds_dates_and_nonsense() -> None:
+    assert seconds_of("7") == 7
+    assert seconds_of("9" * 5000) == 86_400
+    assert seconds_of(None) == seconds_of("") == seconds_of("-5") == seconds_of("soon") == seconds_of("²") == 0
+    assert 25 < seconds_of(format_datetime(now() + timedelta(seconds=30), usegmt=True)) <= 30
+    assert seconds_of(format_datetime(now() - timedelta(days=1))) == 0

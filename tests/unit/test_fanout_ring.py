@@ -1,0 +1,69 @@
+"""What a responder reads when a phone rings."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+from msgspec.structs import replace
+
+from dispatch.fanout.ring import plain
+from dispatch.identifiers import AreaId, notification_id
+from tests.rings import AT, HOME, ring
+
+
+def test_it_has_the_fields_of_the_contract_and_no_others() -> None:
+    document = json.loads(msgspec.json.encode(ring()))
+    assert list(document) == [
+        "notification", "case", "step", "responder", "kind", "drill", "silent", "title", "body", "household",
+        "reason", "link", "raised_at",
+    ]  # fmt: skip
+    assert document["household"] == {"name": "李家", "address": "茅州村 12 号"}
+    assert document["notification"] == notification_id(ring().case, ring().responder)
+    assert len(document["notification"]) == 26
+    assert (document["reason"], document["raised_at"]) == ("member", AT.isoformat().replace("+00:00", "Z"))
+
+
+def test_both_languages_chinese_first() -> None:
+    text = ring()
+    assert text.title == "火警 · 茅州村 李家"
+    zh, en = text.body.split("\n")
+    assert zh.startswith("火警：茅州村 李家，茅州村 12 号。您是联防组员") and zh.endswith("注意：老人独居")  # noqa: PT018
+    assert en.startswith("Fire: 茅州村 李家")
+    assert "group member" in en
+
+
+def test_a_drill_is_marked_first_of_all() -> None:
+    drill = ring(drill=True)
+    assert drill.title.startswith("【演练 DRILL】")
+    assert drill.body.startswith("这是演练")
+    assert "This is a drill" in drill.body
+    assert "演练" not in ring().title + ring().body
+
+
+def test_a_silent_alarm_asks_not_to_ring_back() -> None:
+    assert "请勿回拨" in ring(silent=True).body
+    assert "do not ring back" in ring(silent=True).body
+    assert "回拨" not in ring().body
+
+
+def test_a_household_that_nobody_knows_is_still_called_for() -> None:
+    unknown = ring(home=None)
+    assert unknown.household.name == "h-1"
+    assert "地址未登记" in unknown.household.address
+
+
+def test_an_area_that_nobody_knows_is_left_out() -> None:
+    assert ring(areas=(AreaId("gone"),)).title == "火警 · 李家"
+
+
+def test_a_hostile_roster_entry_stays_one_short_line() -> None:
+    text = ring(home=replace(HOME, name="李\n家\u202e\x00" + "长" * 500, note="x" * 10_000))
+    assert len(text.household.name) == 60
+    assert text.household.name.startswith("李 家 长")
+    assert text.body.count("\n") == 1
+
+
+def test_plain_cuts_with_an_ellipsis() -> None:
+    assert plain("abcdef", 4) == "abc…"
+    assert plain("abcd", 4) == "abcd"

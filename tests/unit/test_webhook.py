@@ -1,0 +1,67 @@
+"""Webhooks, checked by the reference library of Standard Webhooks."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from dispatch.clock import now
+from dispatch.fanout.channels import Poster, Sent, WebhookSender
+from dispatch.fanout.channels.webhook import secret_key, signed_headers
+from dispatch.roster import WebhookPoint
+from tests.receivers import receiving, status
+from tests.rings import ring
+
+SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
+
+
+async def test_the_reference_library_accepts_what_arrives() -> None:
+    async with receiving() as receiver, Poster(guarded=False) as poster:
+        sent = await WebhookSender(poster).send(ring(), WebhookPoint(url=receiver.url, secret=SECRET))
+    assert sent == Sent("sent")
+    (request,) = receiver.requests
+    payload = Webhook(SECRET).verify(request.body, dict(request.headers))
+    assert payload == json.loads(request.body)
+    assert payload["type"] == "responder.called"
+    assert payload["data"]["notification"] == ring().notification == request.headers["webhook-id"]
+    assert request.headers["Content-Type"] == "application/json"
+
+
+async def test_a_changed_body_or_another_secret_is_refused() -> None:
+    headers = signed_headers(secret_key(SECRET), "m-1", int(now().timestamp()), b'{"a":1}')
+    assert Webhook(SECRET).verify(b'{"a":1}', headers) == {"a": 1}
+    with pytest.raises(WebhookVerificationError):
+        Webhook(SECRET).verify(b'{"a":2}', headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook("whsec_" + base64.b64encode(b"another").decode()).verify(b'{"a":1}', headers)
+
+
+async def test_a_retry_is_signed_anew_under_the_same_id() -> None:
+    times = iter(datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=n) for n in range(9))
+    async with receiving(status(500, 200)) as receiver, Poster(guarded=False) as poster:
+        sender = WebhookSender(poster, clock=lambda: next(times))
+        assert await sender.send(ring(), WebhookPoint(url=receiver.url, secret=SECRET)) == Sent("sent")
+    first, second = receiver.requests
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert int(second.headers["webhook-timestamp"]) == int(first.headers["webhook-timestamp"]) + 1
+    assert first.headers["webhook-signature"] != second.headers["webhook-signature"]
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_not base64!", "whsec_AAA"])
+async def test_a_secret_that_is_none_fails_in_words_and_is_not_shown(secret: str) -> None:
+    async with receiving() as receiver, Poster(guarded=False) as poster:
+        sent = await WebhookSender(poster).send(ring(), WebhookPoint(url=receiver.url, secret=secret))
+    assert sent.outcome == "failed"
+    assert "whsec_ followed by base64" in str(sent.reason)
+    assert not receiver.requests
+
+
+async def test_a_webhook_that_is_gone_is_not_retired() -> None:
+    async with receiving(status(410)) as receiver, Poster(guarded=False) as poster:
+        sent = await WebhookSender(poster).send(ring(), replace(WebhookPoint(url=receiver.url, secret=SECRET)))
+    assert sent == Sent("failed", "HTTP 410")
