@@ -180,7 +180,7 @@ class Roster:
 
     async def _entry(self, kind: DocumentKind, name: str) -> Entry[Document] | None:
         if kind == "post":
-            return next(iter(await self._posts(f"*.{name}")), None)
+            return max(await self._posts(f"*.{name}"), key=lambda entry: entry.revision, default=None)
         message = await self._last(self._subject(f"{kind}.{name}"))
         if message is None or is_deleted(message.headers):
             return None

@@ -1,0 +1,166 @@
+"""`dispatch roster …`: import, look, list."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from dispatch.cli.connected import connected
+from dispatch.errors import NotFound
+from dispatch.roster import KINDS, Document, Roster, document_kind
+from dispatch.roster.imports import Report, import_files
+
+_SHOWN_PROBLEMS = 50
+_JSON = Annotated[bool, typer.Option("--json", help="Print for a machine.")]
+_KIND = Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True)
+    group.command("import")(import_command)
+    group.command("show")(show)
+    group.command("list")(list_command)
+    app.add_typer(group, name="roster", help="Who is called: import it, look at it / 名册")
+
+
+def import_command(
+    files: Annotated[list[Path], typer.Argument(help="CSV (UTF-8 or GB18030) or XLSX files, imported as one.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, say what would change, write nothing.")] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Import good rows even when others are wrong (exit code 1).")
+    ] = False,
+    by: Annotated[str | None, typer.Option("--by", help="Who changes the roster; you, if not given.")] = None,
+    as_json: _JSON = False,
+) -> None:
+    """Import areas, people, groups, households, posts and duty; each sheet is known by its header row.
+
+    All rows are checked first. Nothing is written when one is wrong, unless --partial. A second
+    run of the same files changes nothing. The columns are described in docs/roster.md.
+
+    Examples:
+
+      dispatch roster import areas.csv people.csv groups.csv households.csv posts.csv duty.csv
+
+      dispatch roster import 名册.xlsx --dry-run
+
+      dispatch roster import people.csv --partial --by 王芳 --json
+    """
+    report = asyncio.run(_import(files, dry_run=dry_run, partial=partial, by=by or getpass.getuser(), quiet=as_json))
+    if as_json:
+        typer.echo(json.dumps(msgspec.to_builtins(report) | {"dry_run": dry_run}, ensure_ascii=False))
+    else:
+        _tell(report, dry_run=dry_run)
+    if report.problems:
+        raise typer.Exit(1)
+
+
+def show(
+    kind: _KIND, document_id: Annotated[str, typer.Argument(metavar="ID", help="Its id.")], as_json: _JSON = False
+) -> None:
+    """Show one document, with its revision and who wrote it when. Secrets and push keys are left out.
+
+    Examples:
+
+      dispatch roster show household h-0002
+
+      dispatch roster show person p-0001 --json
+    """
+    found = asyncio.run(_show(kind, document_id))
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    table = Table("", "", show_header=False)
+    for name, value in found.items():
+        table.add_row(name, Text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
+    Console().print(table)
+
+
+def list_command(kind: _KIND, as_json: _JSON = False) -> None:
+    """List every document of a kind, by id; with --json one to a line.
+
+    Examples:
+
+      dispatch roster list household
+
+      dispatch roster list person --json
+    """
+    documents = asyncio.run(_list(kind))
+    if as_json:
+        for document in documents:
+            typer.echo(json.dumps(_shown(document), ensure_ascii=False))
+        return
+    table = Table("id", "name", "")
+    for document in documents:
+        rest = {name: value for name, value in _shown(document).items() if name not in {"id", "name"}}
+        table.add_row(
+            Text(document.id), Text(document.name), Text(json.dumps(rest, ensure_ascii=False), overflow="fold")
+        )
+    Console().print(table)
+
+
+async def _import(files: list[Path], *, dry_run: bool, partial: bool, by: str, quiet: bool) -> Report:
+    columns = (TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bars: dict[str, TaskID] = {}
+    async with connected() as (nc, site):
+        with Progress(*columns, console=Console(stderr=True), disable=quiet) as shown:
+
+            def progress(stage: str, done: int, total: int) -> None:
+                if stage not in bars:
+                    bars[stage] = shown.add_task(stage, total=total)
+                shown.update(bars[stage], completed=done, total=total)
+
+            return await import_files(
+                Roster(nc, site), files, by=by, dry_run=dry_run, partial=partial, progress=progress
+            )
+
+
+async def _show(kind: str, document_id: str) -> dict[str, object]:
+    async with connected() as (nc, site):
+        entry = await Roster(nc, site).entry(document_kind(kind), document_id)
+    if entry is None:
+        raise NotFound(f"there is no {kind} {document_id[:80]!r}; `dispatch roster list {kind}` shows those there are")
+    return _shown(entry.document) | {"revision": entry.revision, "by": entry.by, "at": entry.at.isoformat()}
+
+
+async def _list(kind: str) -> list[Document]:
+    async with connected() as (nc, site):
+        documents = [document async for document in Roster(nc, site).all(document_kind(kind))]
+    return sorted(documents, key=lambda document: document.id)
+
+
+def _shown(document: Document) -> dict[str, object]:
+    """A document as it may stand on a screen."""
+    plain: dict[str, object] = msgspec.to_builtins(document)
+    points = plain.get("contact_points")
+    if isinstance(points, list | tuple):
+        hidden = {"secret", "p256dh", "auth"}
+        plain["contact_points"] = [{k: v for k, v in point.items() if k not in hidden} for point in points]
+    return plain
+
+
+def _tell(report: Report, *, dry_run: bool) -> None:
+    console = Console(stderr=True)
+    for problem in report.problems[:_SHOWN_PROBLEMS]:
+        console.print(Text(str(problem)), soft_wrap=True)
+    if len(report.problems) > _SHOWN_PROBLEMS:
+        console.print(f"… and {len(report.problems) - _SHOWN_PROBLEMS} more; --json gives all")
+    if report.held_back:
+        console.print(f"{len(report.held_back)} rows refer to rows that are wrong, and wait for them")
+    written = report.written
+    if written is None:
+        console.print(
+            f"Nothing was written: {len(report.problems)} problems in these files. Correct them and run it again."
+        )
+        return
+    would = "would be " if dry_run else ""
+    typer.echo(f"{written.created} {would}created, {written.changed} {would}changed, {written.unchanged} as they were.")
