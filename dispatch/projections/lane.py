@@ -115,6 +115,7 @@ class Lane:
             if not messages or any(message.metadata.sequence.consumer == 1 for message in messages):
                 for writer in writers:
                     await self._verify(writer)
+                    await writer.require_reached(writer.position)
                     self._moved(writer.projection, writer.position)
             if messages:
                 await self._write([await steps.take(message) for message in messages], writers)

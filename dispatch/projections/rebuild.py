@@ -16,7 +16,7 @@ from dispatch.projections.projection import Projection
 async def rebuild(dsn: str, site: Site | str, names: Sequence[str] = ()) -> list[str]:
     """Forget the read models `names` (all when none is given) of `site`; gives the names.
 
-    A running projector notices and reads the log again at once. Raises `NotFound` for a name
+    A running projector notices within two seconds and reads the log again. Raises `NotFound` for a name
     that is no read model, `Unavailable` when Postgres does not answer.
     """
     chosen = _chosen(names)

@@ -105,11 +105,11 @@ class Writer:
             body,
         )
         if not await self._connection.fetchval(self.projection.queries.write, *arguments):
-            await self._require_written(last.seq)
+            await self.require_reached(last.seq)
         self.position, self._commit_id = last.seq, last.commit_id
 
-    async def _require_written(self, seq: int) -> None:
-        """Another runner may have been here first; a checkpoint that went back is another matter."""
+    async def require_reached(self, seq: int) -> None:
+        """Raise `CheckpointMoved` unless the stored checkpoint is at `seq` or beyond, where another runner took it."""
         found = await checkpoints.current(self._connection, self._site, self.projection.name)
         if found is None or found.seq < seq or found.stream_created != self._created:
             raise CheckpointMoved(f"the checkpoint of {self.projection.name} is not where it was left: {found}")
