@@ -89,7 +89,13 @@ class EmbeddedPostgres(EmbeddedServer):
             [
                 self._installation / "bin" / "initdb",
                 *("--pgdata", drafts / "data", "--username=dispatch", "--pwfile", password),
-                *("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
+                *(
+                    "--auth=scram-sha-256",
+                    "--encoding=UTF8",
+                    "--locale-provider=builtin",
+                    "--builtin-locale=C.UTF-8",
+                    "--locale=C",
+                ),
             ],
             env={"PATH": os.defpath},
             folder="/",

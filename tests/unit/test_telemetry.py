@@ -1,0 +1,87 @@
+"""Logs: one JSON object per event, with role and bound ids, and without secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from dispatch.settings import Settings
+from dispatch.telemetry import configure
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, structlog.get_config()
+    yield
+    root.handlers[:], root.level = before[0], before[1]
+    structlog.configure(**before[2])
+
+
+def last(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    event: dict[str, object] = json.loads(capsys.readouterr().err.splitlines()[-1])
+    return event
+
+
+def test_an_event_carries_role_level_time_and_bound_ids(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("fanout", Settings())
+    with structlog.contextvars.bound_contextvars(case="h-1-ABCDEFGH", press="p1"):
+        structlog.get_logger("dispatch.fanout").info("called", responder="p-7")
+    event = last(capsys)
+    time = str(event.pop("timestamp"))
+    assert time.endswith("Z")
+    assert event == {
+        "message": "called",
+        "level": "info",
+        "logger": "dispatch.fanout",
+        "role": "fanout",
+        "case": "h-1-ABCDEFGH",
+        "press": "p1",
+        "responder": "p-7",
+    }
+
+
+def test_libraries_speak_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("serve", Settings())
+    logging.getLogger("aiohttp.server").error("request %s failed", 7)
+    event = last(capsys)
+    assert (event["message"], event["level"], event["role"]) == ("request 7 failed", "error", "serve")
+
+
+def test_secrets_are_hidden(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("serve", Settings())
+    structlog.get_logger("x").warning("up", url="nats://dispatch:hush@127.0.0.1:1", token="hush", p256dh="hush", ok=1)
+    line = capsys.readouterr().err
+    assert "hush" not in line
+    assert "nats://dispatch:***@127.0.0.1:1" in line
+
+
+def test_the_level_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("serve", Settings(log_level="warning"))
+    structlog.get_logger("x").info("quiet")
+    logging.getLogger("aiohttp.access").info("GET /")
+    assert not capsys.readouterr().err
+
+
+def test_an_exception_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("serve", Settings())
+    try:
+        int("nats://dispatch:hush@x")
+    except ValueError:
+        structlog.get_logger("x").exception("failed")
+    event = last(capsys)
+    assert "ValueError" in str(event["exception"])
+    assert "hush" not in str(event["exception"])
+
+
+def test_console_lines_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("serve", Settings(log_format="console"))
+    structlog.get_logger("x").info("ready", port=8080)
+    line = capsys.readouterr().err
+    assert "ready" in line
+    assert "8080" in line
+    assert not line.startswith("{")
