@@ -6,7 +6,7 @@ from importlib import import_module
 
 import typer
 
-GROUPS = ("up", "doctor", "migrate")
+GROUPS = ("up", "alarm", "roster", "tokens", "doctor", "serve", "migrate")
 
 EXAMPLES = """
 One call, many responders / 一呼多应.

@@ -76,7 +76,7 @@ async def _message_server(settings: Settings) -> list[Finding]:
     except (OSError, TimeoutError, nats.errors.Error) as error:
         return [Finding("NATS", "fail", str(error) or type(error).__name__, "start it, or correct DISPATCH_NATS_URL")]
     try:
-        found = await asyncio.gather(_jetstream(client), _roles(client), _fsync(settings))
+        found = await asyncio.gather(_jetstream(client), _roles(client, settings.site), _fsync(settings))
         return [Finding("NATS", "ok", str(client.connected_server_version).strip("<>")), *found[0], found[2], *found[1]]
     finally:
         await client.close()
@@ -115,13 +115,13 @@ async def _fsync(settings: Settings) -> Finding:
     return Finding(what, "fail", "not always", "set it, or acknowledged presses are lost in a power cut")
 
 
-async def _roles(client: Client) -> list[Finding]:
-    return list(await asyncio.gather(*(_role(client, role) for role in ROLES)))
+async def _roles(client: Client, site: str) -> list[Finding]:
+    return list(await asyncio.gather(*(_role(client, site, role) for role in ROLES)))
 
 
-async def _role(client: Client, role: str) -> Finding:
+async def _role(client: Client, site: str, role: str) -> Finding:
     try:
-        await client.request(f"ops.ping.{role}", timeout=2)
+        await client.request(f"ops.{site}.ping.{role}", timeout=2)
     except (nats.errors.Error, TimeoutError):
         return Finding(role, "fail", "does not answer", f"start `dispatch {role}`, or look into its log")
     return Finding(role, "ok", "answers")

@@ -1,0 +1,173 @@
+"""The composition root: the only place that wires the parts together, one function for each role."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+from aiohttp import web
+from nats.aio.client import Client
+
+from dispatch.access import Keys, Links, Tokens, load_keys
+from dispatch.cases import CaseDesk
+from dispatch.embedded.kept import write_private
+from dispatch.errors import NotSignedIn
+from dispatch.events import CaseLog, connect, ensure_streams
+from dispatch.fanout import Fanout, Watchdog
+from dispatch.intake import ButtonAnswers, ButtonGate, IntakeDesk
+from dispatch.process import alive
+from dispatch.projections import Projector, ReadModels
+from dispatch.roster import Roster, demo
+from dispatch.settings import Settings
+from dispatch.web import WebDeps, make_web_app
+
+SHUTDOWN_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """What every role stands on."""
+
+    nc: Client
+    log: CaseLog
+    desk: CaseDesk
+    roster: Roster
+    tokens: Tokens
+    keys: Keys
+    links: Links
+
+
+@asynccontextmanager
+async def backbone(settings: Settings, role: str) -> AsyncIterator[Backbone]:
+    """A connection to NATS, with our streams, and what needs nothing else. Raises `SetupError` without a server."""
+    nc = await connect(settings.require_nats(), f"dispatch-{role}")
+    try:
+        await ensure_streams(nc.jetstream(), settings.replicas)
+        log = CaseLog(nc, settings.site)
+        keys = await load_keys(nc, settings.site)
+        yield Backbone(
+            nc=nc,
+            log=log,
+            desk=CaseDesk(log),
+            roster=Roster(nc, settings.site),
+            tokens=Tokens(nc, settings.site),
+            keys=keys,
+            links=Links(keys.link_secret, settings.url),
+        )
+    finally:
+        await nc.close()
+
+
+async def serve(settings: Settings) -> None:
+    """The API, the pages and the live stream; and the way in for buttons."""
+    async with backbone(settings, "serve") as base, _read_models(settings) as read_models:
+        deps = WebDeps(
+            settings=settings,
+            nc=base.nc,
+            desk=base.desk,
+            log=base.log,
+            roster=base.roster,
+            tokens=base.tokens,
+            keys=base.keys,
+            links=base.links,
+            accept=IntakeDesk(base.nc, settings.site).accept,
+            read_models=read_models,
+        )
+        runner = web.AppRunner(make_web_app(deps), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
+            async with alive(base.nc, "serve", settings), asyncio.TaskGroup() as group:
+                for part in _button_parts(base, settings):
+                    group.create_task(part.run())
+        finally:
+            await runner.cleanup()
+
+
+async def fanout(settings: Settings) -> None:
+    """Presses become cases, and cases become calls."""
+    async with backbone(settings, "fanout") as base, alive(base.nc, "fanout", settings):
+        worker = Fanout(
+            base.nc,
+            site=settings.site,
+            desk=base.desk,
+            roster=base.roster,
+            links=base.links,
+            keys=base.keys,
+            settings=settings,
+        )
+        await worker.run()
+
+
+async def project(settings: Settings) -> None:
+    """The read models in Postgres follow the log."""
+    async with backbone(settings, "project") as base, alive(base.nc, "project", settings):
+        await Projector(base.nc, base.log, settings.require_postgres()).run()
+
+
+async def watch(settings: Settings) -> None:
+    """What is owed is compared with what was done."""
+    async with backbone(settings, "watch") as base, alive(base.nc, "watch", settings):
+        await Watchdog(base.nc, base.log, settings).run()
+
+
+ROLES: Mapping[str, Callable[[Settings], Coroutine[Any, Any, None]]] = {
+    "serve": serve,
+    "fanout": fanout,
+    "project": project,
+    "watch": watch,
+}
+
+
+@asynccontextmanager
+async def _read_models(settings: Settings) -> AsyncIterator[ReadModels]:
+    read_models = ReadModels(settings.require_postgres(), settings.site)
+    try:
+        yield read_models
+    finally:
+        await read_models.close()
+
+
+class _Runs(Protocol):
+    async def run(self) -> None: ...
+
+
+def _button_parts(base: Backbone, settings: Settings) -> list[_Runs]:
+    answers = ButtonAnswers(base.nc, settings.site, base.roster.household)
+    if settings.auth_callout_seed is None:
+        return [answers]
+    seed = settings.auth_callout_seed.get_secret_value()
+    return [answers, ButtonGate(base.nc, settings.site, seed, base.tokens.check)]
+
+
+async def seed_demo(settings: Settings) -> None:
+    """Fill an empty roster with the demo county. Raises `SetupError` when it is somebody's own."""
+    async with backbone(settings, "demo") as base:
+        await demo.seed_demo(base.roster)
+
+
+async def demo_links(settings: Settings) -> list[tuple[str, str]]:
+    """For each of the demo's cast a label and a sign-in link: the same ones at every start, while they work.
+
+    Tokens are stored as hashes, so the secrets of these invented people are kept beside the server's own.
+    """
+    path = settings.data / "secrets" / "demo-tokens.json"
+    kept = msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path.exists() else {}
+    async with backbone(settings, "demo") as base:
+        cast = demo.demo_cast().members()
+        secrets = {member.subject: await _working_token(base.tokens, member, kept) for member in cast}
+    write_private(path, msgspec.json.encode(secrets).decode())
+    return [(member.label, f"{settings.url}/in#{secrets[member.subject]}") for member in cast]
+
+
+async def _working_token(tokens: Tokens, member: demo.CastMember, kept: Mapping[str, str]) -> str:
+    if (secret := kept.get(member.subject)) is not None:
+        with suppress(NotSignedIn):
+            await tokens.check(secret)
+            return secret
+    issued = await tokens.issue(member.role, member.subject, label=member.label, area=member.area)
+    return issued.secret
