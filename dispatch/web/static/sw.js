@@ -8,8 +8,6 @@ const TRIES = 5;
 const words = {
   call: "有人求助，请应答 Somebody needs help",
   open: "点这里查看 Tap to open",
-  drill: "【演练 DRILL】",
-  silent: "静默报警：不要回拨 Silent: do not call back",
   going: "前往 Going",
   cannot: "无法前往 Cannot",
   sending: "正在送出应答… Sending your answer…",
@@ -73,8 +71,8 @@ function linkOf(ring) {
 async function pushed(data) {
   const ring = read(data);
   const link = linkOf(ring);
-  await self.registration.showNotification((ring.drill ? words.drill : "") + (ring.title ?? words.call), {
-    body: [ring.silent && words.silent, ring.body ?? words.open].filter(Boolean).join("\n"),
+  await self.registration.showNotification(ring.title ?? words.call, {
+    body: ring.body ?? words.open,
     tag: ring.notification ?? "call",
     renotify: true,
     requireInteraction: true,

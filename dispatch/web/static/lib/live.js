@@ -69,8 +69,8 @@ export class Live {
 
   // It was open when the line broke and is not any more: how it ended is worth one question.
   #missing(view) {
-    this.cases.set(view.id, view);
     if (!isOpen(view)) return;
+    this.cases.set(view.id, view);
     get(`/v1/cases/${view.id}`).then(
       (fresh) => { this.#take(fresh); this.paint(); },
       (problem) => { if (!problem.again) { this.cases.delete(view.id); this.paint(); } },

@@ -2,6 +2,7 @@
 
 import { call, identity, get } from "../lib/api.js";
 import { now } from "../lib/clock.js";
+import { Dialog } from "../lib/dialog.js";
 import { Hold } from "../lib/hold.js";
 import { isOpen, Live } from "../lib/live.js";
 import { Press } from "../lib/press.js";
@@ -59,7 +60,7 @@ function Page() {
         ${!press.state && view && (open ? html`<${Coming} view=${view} />` : html`<${Over} view=${view} />`)}
       </div>
       ${!open && !press.state && html`<${Kinds} />`}
-      <${Key} open=${open || press.state} quiet=${quiet} />
+      <${Key} open=${open || press.state} helped=${open && view.coming + view.on_scene > 0} quiet=${quiet} />
       ${!open && !press.state && html`<${SilentChip} />`}
       <div class="rows">
         ${open && html`<${CancelKey} view=${view} quiet=${quiet} />`}
@@ -100,11 +101,11 @@ const SilentChip = () => html`
   <button type="button" class="chip quiet" aria-pressed=${String(choice.silent)}
     onClick=${() => { choice.silent = !choice.silent; draw(); }}><${T} of=${w.silent} /></button>`;
 
-function Key({ open, quiet }) {
+function Key({ open, helped, quiet }) {
   const words = open ? w.pressAgain : kinds[choice.kind];
   return html`
     <div class="key-place">
-      <${Hold} class=${`key ${open ? "again" : ""}`} quiet=${quiet} label=${`${words.join(" ")} — ${w.holdToCall.join(" ")}`}
+      <${Hold} class=${`key ${open ? "again" : ""} ${helped ? "helped" : ""}`} quiet=${quiet} label=${`${words.join(" ")} — ${w.holdToCall.join(" ")}`}
         onHeld=${send} onStart=${() => note(w.keepHolding)} onEarly=${() => note(w.tooShort)}>
         <span class="kind"><${T} of=${words} /></span>
         <span class="how"><${T} of=${w.holdToCall} /></span>
@@ -127,8 +128,12 @@ function Sending({ state }) {
     </section>`;
 }
 
+// On scene first, then by arrival, then those who did not say when.
+const nearness = (one) => (one.answer === "on_scene" ? "" : one.eta_at ?? "~");
+
 function Coming({ view }) {
-  const helpers = view.responders.filter((one) => one.answer === "going" || one.answer === "on_scene");
+  const helpers = view.responders.filter((one) => one.answer === "going" || one.answer === "on_scene")
+    .sort((a, b) => (nearness(a) < nearness(b) ? -1 : 1));
   const rung = view.responders.filter((one) => one.state === "delivered" || one.state === "seen").length;
   const headline = view.on_scene ? w.onSceneCount(view.on_scene)
     : view.coming ? w.comingCount(view.coming) : w.calledCount(view.responders.length);
@@ -175,15 +180,12 @@ function CancelDialog({ view }) {
     draw();
   };
   return html`
-    <dialog ref=${(element) => element && !element.open && element.showModal()} onClose=${close}>
-      <div class="dialog-body">
-        <h2><${T} of=${w.cancelSure} /></h2>
-        <div class="choices">
-          <button type="button" class="button main" autofocus onClick=${close}><${T} of=${w.cancelNo} /></button>
-          <button type="button" class="button" onClick=${cancel}><${T} of=${w.cancelYes} /></button>
-        </div>
+    <${Dialog} title=${w.cancelSure} onClose=${close}>
+      <div class="choices">
+        <button type="button" class="button main" autofocus onClick=${close}><${T} of=${w.cancelNo} /></button>
+        <button type="button" class="button" data-confirm onClick=${cancel}><${T} of=${w.cancelYes} /></button>
       </div>
-    </dialog>`;
+    <//>`;
 }
 
 const draw = page(() => html`<${Page} />`);

@@ -3,15 +3,19 @@
 import { AlarmCard, answerText, reasonOf } from "../lib/alarm.js";
 import { AnswerKeys, AnswerState } from "../lib/answers.js";
 import { get, identity, insist } from "../lib/api.js";
+import { now } from "../lib/clock.js";
 import { isOpen, Live } from "../lib/live.js";
 import { Phone } from "../lib/phone.js";
 import { hush, ring } from "../lib/sound.js";
 import { Elapsed, html, LineState, page, T } from "../lib/ui.js";
 import { kinds, nameOf, w } from "../lib/words.js";
 
+const SHOW_CLOSED_MS = 10 * 60_000;
+
 const muted = new Set();
 const seen = new Set();
 const rung = new Map(); // case → notification
+const dismissed = new Set();
 const sending = new Map(); // case → what became of the last tap
 let me = null;
 let chosen = null;
@@ -19,6 +23,8 @@ let chosen = null;
 const mine = (view) => view.responders.find((one) => one.id === identity.subject);
 const unanswered = (view) => isOpen(view) && !mine(view)?.answer;
 const ringing = (view) => unanswered(view) && !muted.has(view.id) && !sending.has(view.id);
+
+const justOver = (view) => view.closing && !dismissed.has(view.id) && now() - Date.parse(view.closing.at) < SHOW_CLOSED_MS;
 
 function ringOrHush() {
   if (live.open.some(ringing)) ring();
@@ -88,7 +94,7 @@ function Page() {
       ${open.length > 1 && html`<${Cases} open=${open} view=${view} />`}
       ${view ? html`<${Called} view=${view} key=${view.id} />` : html`
         <div class="idle"><p class="state"><${T} of=${w.onCall} /></p><p class="dim"><${T} of=${w.onCallHint} /></p></div>`}
-      ${views.filter((one) => !isOpen(one)).map((one) => html`<${Over} key=${one.id} view=${one} />`)}
+      ${views.filter(justOver).map((one) => html`<${Over} key=${one.id} view=${one} />`)}
       <${phone.Switches} quiet=${Boolean(view)} />
     </main>
     <p class="visually-hidden" role="alert">${view && unanswered(view) ? `${w.needsHelp.join(" ")} ${view.household.address}` : ""}</p>`;
@@ -137,7 +143,7 @@ const Over = ({ view }) => html`
     ${view.drill && html`<span><span class="tag drill"><${T} of=${w.drill} /></span></span>`}
     <p class="big-line"><${T} of=${view.status === "resolved" && view.closing.resolution === "helped" ? w.thanksHelped : w.standDown} /></p>
     <p>${nameOf(kinds, view.kind)[0]} · ${view.household.address || view.household.name}</p>
-    <button type="button" class="button" onClick=${() => { live.cases.delete(view.id); draw(); }}><${T} of=${w.close} /></button>
+    <button type="button" class="button" onClick=${() => { dismissed.add(view.id); draw(); }}><${T} of=${w.close} /></button>
   </section>`;
 
 const draw = page(() => html`<${Page} />`);

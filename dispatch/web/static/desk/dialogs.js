@@ -1,0 +1,44 @@
+// What an operator is asked before something changes for other people.
+
+import { Dialog } from "../lib/dialog.js";
+import { html, T } from "../lib/ui.js";
+import { kinds, nameOf, resolutions, w } from "../lib/words.js";
+
+function Form({ title, onClose, onSubmit, danger, confirm, problem, busy, children }) {
+  const submitted = (event) => {
+    event.preventDefault();
+    onSubmit(Object.fromEntries(new FormData(event.target)));
+  };
+  return html`
+    <${Dialog} title=${title} onClose=${onClose}>
+      <form onSubmit=${submitted}>
+        ${children}
+        ${problem && html`<p class="problem" role="alert"><${T} of=${problem.words} /></p>`}
+        <div class="choices">
+          <button class=${`button ${danger ? "danger" : "main"}`} disabled=${busy} data-confirm><${T} of=${busy ? w.sending : confirm} /></button>
+          <button type="button" class="button" onClick=${onClose}><${T} of=${w.no} /></button>
+        </div>
+      </form>
+    <//>`;
+}
+
+export function CloseDialog({ asked, ...rest }) {
+  const { view, resolution } = asked;
+  const words = resolution ? nameOf(resolutions, resolution) : w.cancelCase;
+  return html`
+    <${Form} ...${rest} title=${resolution ? w.resolve : w.cancelCase} confirm=${words} danger=${!resolution}>
+      <p><b>${view.household.name}</b> ${view.household.address}</p>
+      <p><${T} of=${resolution ? w.resolveSure : w.cancelCaseSure} /></p>
+      <label class="field"><span><${T} of=${w.reason} /></span><input type="text" name="text" maxlength="1000" autocomplete="off" /></label>
+    <//>`;
+}
+
+export const AlarmDialog = (rest) => html`
+  <${Form} ...${rest} title=${w.newAlarm} confirm=${w.raise} danger>
+    <label class="field"><span><${T} of=${w.household} /></span>
+      <input type="text" name="household" required pattern="[A-Za-z0-9][A-Za-z0-9_\\-]{0,63}" autocomplete="off" autofocus /></label>
+    <label class="field"><span><${T} of=${w.kindWord} /></span>
+      <select name="kind">${Object.entries(kinds).map(([kind, words]) => html`<option key=${kind} value=${kind}>${words.join(" ")}</option>`)}</select></label>
+    <label class="check"><input type="checkbox" name="silent" /> <${T} of=${w.silent} /></label>
+    <label class="check"><input type="checkbox" name="drill" /> <${T} of=${w.drill} /></label>
+  <//>`;

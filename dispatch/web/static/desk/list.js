@@ -1,0 +1,40 @@
+// The list of open cases. A row is drawn again only when its case changed; its clocks run by themselves.
+
+import { Component, Elapsed, Eta, html, T } from "../lib/ui.js";
+import { kinds, nameOf, statuses, w } from "../lib/words.js";
+import { waitingStep } from "./order.js";
+
+export class Row extends Component {
+  shouldComponentUpdate(next) {
+    return next.view !== this.props.view || next.selected !== this.props.selected;
+  }
+
+  render({ view, selected, onSelect }) {
+    return html`
+      <li><button type="button" class="row" data-case=${view.id} data-status=${view.status} aria-pressed=${String(selected)}
+        onClick=${() => onSelect(view.id)}>
+        <span class="row-clock"><${Elapsed} since=${view.pressed_at} step=${(time) => waitingStep(view, time)} class="clock waiting" /></span>
+        <span class="row-main">
+          <span class="row-title"><span class=${`tag ${view.kind}`}>${nameOf(kinds, view.kind)[0]}</span>
+            <b>${view.household.name}</b><${Marks} view=${view} /></span>
+          <span class="row-place">${view.areas[0]?.name ?? ""} · ${view.household.address}</span>
+        </span>
+        <span class="row-help">
+          <b class=${`status ${view.status}`}>${nameOf(statuses, view.status)[0]}</b>
+          <span>${w.going[0]} ${view.coming} · ${w.arrived[0]} ${view.on_scene} / ${view.responders.length}</span>
+          ${!view.on_scene && view.nearest_eta_at && html`<span>ETA <${Eta} at=${view.nearest_eta_at} /></span>`}
+        </span>
+      </button></li>`;
+  }
+}
+
+export const Marks = ({ view }) => html`
+  ${view.drill && html` <span class="tag drill"><${T} of=${w.drill} /></span>`}
+  ${view.silent && html` <span class="tag silent"><${T} of=${w.silent} /></span>`}
+  ${view.presses > 1 && html` <span class="tag">×${view.presses}</span>`}`;
+
+export function CaseList({ views, total, selected, onSelect }) {
+  if (!views.length) return html`<p class="empty"><${T} of=${total ? w.noMatch : w.noCases} /></p>`;
+  return html`<ol class="rows" aria-label=${w.openCases.join(" ")}>${views.map((view) => html`
+    <${Row} key=${view.id} view=${view} selected=${view.id === selected} onSelect=${onSelect} />`)}</ol>`;
+}

@@ -1,0 +1,29 @@
+// Which case an operator must look at first.
+
+const GROUPS = { raised: 0, under_way: 1, on_scene: 2 };
+const KINDS = { fire: 0, medical: 1, intrusion: 2, help: 3 };
+const STEPS_MS = [60_000, 180_000, 300_000];
+
+// How many of the 1, 3 and 5 minutes have passed; "ok" as soon as somebody comes.
+export function waitingStep(view, time) {
+  if (view.status !== "raised") return "ok";
+  const waited = time - Date.parse(view.pressed_at);
+  return STEPS_MS.filter((step) => waited >= step).length;
+}
+
+// Nobody coming first, then who is on the way, then on scene; real before drill; within that the longest
+// waiting step, then the kind, then the oldest.
+export function byUrgency(views, time) {
+  const rank = (view) => [
+    GROUPS[view.status] ?? 3, view.drill ? 1 : 0, -(Number(waitingStep(view, time)) || 0), KINDS[view.kind] ?? 3, view.pressed_at,
+  ];
+  return views
+    .map((view) => ({ view, rank: rank(view) }))
+    .sort((a, b) => compare(a.rank, b.rank))
+    .map(({ view }) => view);
+}
+
+function compare(a, b) {
+  const at = a.findIndex((value, index) => value !== b[index]);
+  return at < 0 ? 0 : a[at] < b[at] ? -1 : 1;
+}

@@ -1,0 +1,57 @@
+// Who was called, what came of each call, and what they answered.
+
+import { answerText } from "../lib/alarm.js";
+import { At, Eta, html, T } from "../lib/ui.js";
+import { channels, nameOf, roles, states, w } from "../lib/words.js";
+
+const RANK = { on_scene: 0, going: 1, null: 2, cannot: 3 };
+const REACHED = new Set(["delivered", "seen"]);
+
+function order(responders) {
+  const rank = (one) => RANK[one.answer] * 2 + (REACHED.has(one.state) ? 1 : 0);
+  return [...responders].sort((a, b) => rank(a) - rank(b) || ((a.eta_at ?? "~") < (b.eta_at ?? "~") ? -1 : 1));
+}
+
+export function Responders({ view, open, recording, onRecord, onAnswer }) {
+  return html`
+    <section class="block"><h3><${T} of=${w.responders} /> ${view.responders.length}</h3>
+      <ul class="responders">${order(view.responders).map((one) => html`
+        <li key=${one.id} data-responder=${one.id} data-answer=${one.answer ?? "none"} data-state=${one.state}>
+          <${Person} one=${one} />
+          <${Channels} one=${one} />
+          <${Answer} one=${one} />
+          ${open && html`<button type="button" class="small" aria-expanded=${String(recording === one.id)}
+            onClick=${() => onRecord(recording === one.id ? null : one.id)}><${T} of=${w.recordFor} /></button>`}
+          ${open && recording === one.id && html`<${Record} one=${one} onAnswer=${onAnswer} />`}
+        </li>`)}</ul>
+      ${view.gaps.length > 0 && html`
+        <h3><${T} of=${w.gaps} /></h3>
+        <ul class="gaps">${view.gaps.map((gap) => html`<li key=${gap.what}><b>${gap.what}</b> ${gap.reason}</li>`)}</ul>`}
+    </section>`;
+}
+
+const Person = ({ one }) => html`
+  <span class="person"><b>${one.name}</b>
+    <span class="dim">${one.roles.map(({ role }) => nameOf(roles, role)[0]).join("、")}</span>
+    ${one.phone && html`<a href=${`tel:${one.phone}`}>${one.phone}</a>`}</span>`;
+
+const Channels = ({ one }) => html`
+  <span class="channels">${one.channels.map(({ channel, outcome, reason }) => html`
+    <span key=${channel} class=${`outcome ${outcome}`} title=${nameOf(states, outcome)[1]}>
+      ${nameOf(channels, channel)[0]} ${nameOf(states, outcome)[0]}${reason && html`<small>${reason}</small>`}</span>`)}</span>`;
+
+const Answer = ({ one }) => html`
+  <span class="given">${one.answer ? html`
+    <b><${T} of=${answerText(one)} /></b>
+    ${one.answer === "going" && one.eta_at && html`<${Eta} at=${one.eta_at} />`}
+    <span class="dim"><${At} at=${one.answered_at} /></span>` : html`<span class="dim">—</span>`}</span>`;
+
+function Record({ one, onAnswer }) {
+  const key = (words, answer, minutes) => html`
+    <button type="button" class="small" onClick=${() => onAnswer(one.id, answer, minutes)}><${T} of=${words} /></button>`;
+  return html`
+    <span class="record">
+      ${key(w.going, "going")}${[3, 5, 10, 15].map((minutes) => key(w.minutes(minutes), "going", minutes))}
+      ${key(w.onScene, "on_scene")}${key(w.cannot, "cannot")}
+    </span>`;
+}

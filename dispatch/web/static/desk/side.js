@@ -1,0 +1,51 @@
+// What is wrong in the system itself, and what was closed lately.
+
+import { get } from "../lib/api.js";
+import { At, html, T } from "../lib/ui.js";
+import { kinds, nameOf, statuses, w } from "../lib/words.js";
+
+const MOST_CLOSED = 30;
+
+// The dead letters, fetched again when their count changes.
+export class Letters {
+  constructor(changed) {
+    Object.assign(this, { changed, count: 0, letters: [] });
+  }
+
+  show({ count }) {
+    if (count === this.count) return;
+    this.count = count;
+    if (!count) this.letters = [];
+    else get("/v1/dlq").then(({ letters }) => { this.letters = letters; this.changed(); }, () => { this.count = -1; });
+  }
+}
+
+export const Incidents = ({ incidents }) => incidents.map((incident) => html`
+  <div class="banner bad" role="alert" key=${`${incident.kind}.${incident.what}`} data-incident=${incident.kind}>
+    <span><${T} of=${w.incidents} /> · ${incident.kind} ${incident.what}</span>
+    <span>${incident.detail}</span>${incident.since && html`<span><${At} at=${incident.since} /></span>`}
+  </div>`);
+
+export function Dlq({ dlq, letters }) {
+  return html`
+    <section class="block ${dlq.count ? "alert" : ""}" data-dlq=${dlq.count}>
+      <h3><${T} of=${w.dlq} /> ${dlq.count}</h3>
+      ${!dlq.count && html`<p class="dim"><${T} of=${w.dlqNone} /></p>`}
+      <ul class="letters">${letters.slice(0, 20).map((letter) => html`
+        <li key=${letter.seq}><span class="dim"><${At} at=${letter.at} /> ${letter.by} ${letter.subject}</span><span>${letter.reason}</span></li>`)}</ul>
+    </section>`;
+}
+
+export function Recent({ views, selected, onSelect }) {
+  const closed = views.filter((view) => view.closing).sort((a, b) => (a.closing.at < b.closing.at ? 1 : -1));
+  return html`
+    <section class="block"><h3><${T} of=${w.recent} /></h3>
+      <ul class="recent">${closed.slice(0, MOST_CLOSED).map((view) => html`
+        <li key=${view.id}><button type="button" class="row small-row" data-case=${view.id} aria-pressed=${String(view.id === selected)}
+          onClick=${() => onSelect(view.id)}>
+          <span><${At} at=${view.closing.at} /></span>
+          <span>${nameOf(kinds, view.kind)[0]} ${view.household.name}${view.drill && html` <span class="tag drill">${w.drill[0]}</span>`}</span>
+          <span class="dim">${nameOf(statuses, view.status)[0]}</span></button></li>`)}</ul>
+      ${!closed.length && html`<p class="dim"><${T} of=${w.dlqNone} /></p>`}
+    </section>`;
+}

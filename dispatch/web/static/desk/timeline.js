@@ -1,0 +1,81 @@
+// What happened on a case, second by second, read back from the history.
+
+import { get } from "../lib/api.js";
+import { At, html, T } from "../lib/ui.js";
+import { answers, channels, nameOf, resolutions, sources, states, w } from "../lib/words.js";
+
+const AGAIN_MS = 5000;
+const SETTLE_MS = 150;
+
+// Keeps the entries of the case that is shown, and fetches them again whenever it has moved on.
+export class History {
+  constructor(changed) {
+    this.changed = changed;
+    this.forget();
+  }
+
+  forget() {
+    Object.assign(this, { id: null, seq: 0, entries: null, away: false });
+    clearTimeout(this.timer);
+  }
+
+  show(view) {
+    if (view.id !== this.id) {
+      this.forget();
+      this.id = view.id;
+    }
+    if (view.seq <= this.seq) return;
+    this.seq = view.seq;
+    this.#later(this.entries ? SETTLE_MS : 0);
+  }
+
+  #later(milliseconds) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.#fetch(this.id, this.seq), milliseconds);
+  }
+
+  async #fetch(id, seq) {
+    let answer = null;
+    try {
+      answer = await get(`/v1/cases/${id}/timeline?min_seq=${seq}`);
+    } catch {
+      // Shown as "away", and asked for again.
+    }
+    if (id !== this.id) return;
+    this.away = !answer;
+    if (answer) this.entries = answer.entries;
+    const behind = this.away || !this.entries.some((entry) => entry.seq >= seq);
+    if (behind && seq === this.seq) this.#later(AGAIN_MS);
+    this.changed();
+  }
+}
+
+export function Timeline({ history, view }) {
+  const names = new Map(view.responders.map((one) => [one.id, one.name]));
+  const entries = [...(history.entries ?? [])].reverse();
+  return html`
+    <section class="block"><h3><${T} of=${w.timeline} /></h3>
+      ${history.away && html`<p class="notice" role="status"><${T} of=${w.historyAway} /></p>`}
+      <ol class="timeline">${entries.map((entry) => html`
+        <li key=${`${entry.seq}-${entry.index}`}><${At} at=${entry.at} /><span>${said(entry, names)}</span></li>`)}</ol>
+    </section>`;
+}
+
+function said({ type, data = {} }, names) {
+  const who = (id) => names.get(id) ?? id;
+  const by = (author = "") => who(author.slice(author.indexOf(":") + 1));
+  const call = ({ responder, channel, outcome, reason }) =>
+    `${who(responder)} ${nameOf(channels, channel)[0]} ${nameOf(states, outcome)[0]}${reason ? `（${reason}）` : ""}`;
+  const sentences = {
+    alarm_raised: () => `按键报警 Alarm raised · ${nameOf(sources, data.source)[0]}`,
+    pressed_again: () => `再次按键 Pressed again · ${nameOf(sources, data.source)[0]}`,
+    responders_called: () => `呼叫 Called：${data.calls.map((one) => who(one.responder)).join("、")}`,
+    calls_recorded: () => data.outcomes.map(call).join("；"),
+    responder_replied: () => `${who(data.responder)} ${nameOf(answers, data.answer).join(" ")}`
+      + (data.eta_minutes == null ? "" : ` ${w.minutes(data.eta_minutes)[0]}`) + (data.via === "operator" ? "（代记 by operator）" : ""),
+    case_noted: () => `${by(data.author)}：${data.text}`,
+    case_resolved: () => `结案 Resolved · ${nameOf(resolutions, data.resolution).join(" ")} · ${by(data.by)} ${data.text}`,
+    case_cancelled: () => `撤销 Cancelled · ${by(data.by)} ${data.reason}`,
+  };
+  return sentences[type]?.() ?? type;
+}

@@ -1,0 +1,190 @@
+// The operator's desk: what is open, most urgent first, and everything known of the case that is chosen.
+
+import { get, identity, insist, newKey } from "../lib/api.js";
+import { now } from "../lib/clock.js";
+import { isOpen, Live } from "../lib/live.js";
+import { chime, canSound, unlock } from "../lib/sound.js";
+import { html, LineState, page, T } from "../lib/ui.js";
+import { kinds, w } from "../lib/words.js";
+import { Detail } from "../desk/detail.js";
+import { AlarmDialog, CloseDialog } from "../desk/dialogs.js";
+import { CaseList } from "../desk/list.js";
+import { byUrgency } from "../desk/order.js";
+import { Dlq, Incidents, Letters, Recent } from "../desk/side.js";
+import { History } from "../desk/timeline.js";
+
+const RESORT_MS = 5000;
+const SOUND = `dispatch.desk.sound.${identity.subject}`;
+
+const state = {
+  me: null, selected: null, area: "", kind: "", recording: null, asked: null, problem: null, busy: false, said: null,
+  sound: localStorage.getItem(SOUND) !== "off",
+};
+
+function select(id) {
+  Object.assign(state, { selected: id, recording: null, problem: null });
+  draw();
+}
+
+function shown() {
+  const fits = (view) => (!state.area || view.areas.some((area) => area.id === state.area)) && (!state.kind || view.kind === state.kind);
+  return byUrgency(live.open.filter(fits), now());
+}
+
+function onCase(view, before, started) {
+  if (started && !before && isOpen(view) && state.sound) chime();
+}
+
+// Sends, and says what went wrong where the operator is looking. True when it was done.
+async function act(send) {
+  Object.assign(state, { busy: true, problem: null });
+  draw();
+  try {
+    await send();
+    return true;
+  } catch (problem) {
+    state.problem = problem;
+    return false;
+  } finally {
+    state.busy = false;
+    draw();
+  }
+}
+
+const post = (path, body, key = newKey()) => act(() => insist("POST", path, { body, key, tries: 3 }));
+
+const actions = {
+  back: () => select(null),
+  record: (responder) => { state.recording = responder; draw(); },
+  note: (view, text) => post(`/v1/cases/${view.id}/notes`, { text }),
+  close: (view, resolution) => { Object.assign(state, { asked: { view, resolution }, problem: null }); draw(); },
+  async answer(view, responder, answer, minutes) {
+    const eta = minutes === undefined ? {} : { eta_minutes: minutes };
+    if (await post(`/v1/cases/${view.id}/replies`, { responder, answer, ...eta })) actions.record(null);
+  },
+};
+
+async function closeCase({ text }) {
+  const { view, resolution } = state.asked;
+  const done = resolution ? post(`/v1/cases/${view.id}/resolve`, { resolution, text })
+    : post(`/v1/cases/${view.id}/cancel`, { reason: text });
+  if (await done) dismiss();
+}
+
+async function raise({ household, kind, silent, drill }) {
+  const body = { household: household.trim(), kind, silent: silent === "on", drill: drill === "on" };
+  if (!await post("/v1/alarms", body, state.asked.key)) return;
+  state.said = w.raised;
+  dismiss();
+}
+
+function dismiss() {
+  Object.assign(state, { asked: null, problem: null });
+  draw();
+}
+
+async function toggleSound() {
+  state.sound = !(state.sound && canSound());
+  localStorage.setItem(SOUND, state.sound ? "on" : "off");
+  if (state.sound && await unlock()) chime();
+  draw();
+}
+
+function Page() {
+  const views = shown();
+  const open = live.open;
+  const view = live.cases.get(state.selected);
+  if (view) history.show(view);
+  letters.show(live.dlq);
+  const waiting = open.filter((one) => one.status === "raised" && !one.drill).length;
+  document.title = `${waiting ? `(${waiting}) ` : ""}${w.desk[0]} · ${w.appName[0]}`;
+  document.body.dataset.view = view ? "case" : "list";
+  return html`
+    <${Bar} open=${open} />
+    <${LineState} live=${live} urgent=${w.lineStale} />
+    <${Incidents} incidents=${live.incidents} />
+    ${state.problem && !state.asked && html`
+      <div class="banner bad" role="alert"><${T} of=${state.problem.words} />
+        <button type="button" class="small" onClick=${dismiss}><${T} of=${w.close} /></button></div>`}
+    <div class="desk-grid">
+      <section class="pane list-pane"><${CaseList} views=${views} total=${open.length} selected=${state.selected} onSelect=${select} /></section>
+      <main class="pane case-pane">${view ? html`
+        <${Detail} key=${view.id} view=${view} history=${history} recording=${state.recording} actions=${actions} />`
+        : html`<p class="empty"><${T} of=${w.pickCase} /><br /><small class="dim"><${T} of=${w.keys} /></small></p>`}</main>
+      <aside class="pane side-pane">
+        <${Dlq} dlq=${live.dlq} letters=${letters.letters} />
+        <${Recent} views=${[...live.cases.values()]} selected=${state.selected} onSelect=${select} />
+      </aside>
+    </div>
+    <${Asked} />
+    <p class="visually-hidden" role="status">${state.said ? state.said.join(" ") : ""}</p>
+    <p class="visually-hidden" role="alert">${waiting ? `${w.nobodyComing.join(" ")} ${waiting}` : ""}</p>`;
+}
+
+function Bar({ open }) {
+  const count = (status) => open.filter((view) => view.status === status).length;
+  const areas = new Map(open.flatMap((view) => view.areas).map((area) => [area.id, area.name]));
+  const pick = (name, all, options) => html`
+    <select aria-label=${all.join(" ")} value=${state[name]} onChange=${(event) => { state[name] = event.target.value; draw(); }}>
+      <option value="">${all.join(" ")}</option>${options.map(([value, label]) => html`<option key=${value} value=${value}>${label}</option>`)}
+    </select>`;
+  return html`
+    <header class="bar">
+      <h1><${T} of=${w.desk} /> <small class="dim">${state.me?.name ?? ""} ${state.me?.area?.name ?? ""}</small></h1>
+      <dl class="counts">
+        ${[["raised", w.nobodyComing], ["under_way", w.underWay], ["on_scene", w.arrived]].map(([status, words]) => html`
+          <div key=${status} class=${`count ${status} ${count(status) ? "some" : ""}`}><dt><${T} of=${words} /></dt><dd>${count(status)}</dd></div>`)}
+      </dl>
+      <div class="tools">
+        ${pick("area", w.allAreas, [...areas])}
+        ${pick("kind", w.allKinds, Object.entries(kinds).map(([kind, words]) => [kind, words.join(" ")]))}
+        <button type="button" class="small" aria-pressed=${String(state.sound && canSound())} onClick=${toggleSound}>
+          ${state.sound && canSound() ? "🔔" : "🔕"} <${T} of=${w.soundCases} /></button>
+        <button type="button" class="small raise" onClick=${() => { Object.assign(state, { asked: { key: newKey() }, problem: null, said: null }); draw(); }}>
+          <${T} of=${w.newAlarm} /></button>
+        <span class="line ${live.state}">${live.state === "live" ? "●" : "○"} <${T} of=${live.state === "live" ? w.lineGood : w.lineConnecting} /></span>
+      </div>
+    </header>`;
+}
+
+function Asked() {
+  if (!state.asked) return null;
+  const common = { problem: state.problem, busy: state.busy, onClose: dismiss };
+  if (state.asked.view) return html`<${CloseDialog} asked=${state.asked} onSubmit=${closeCase} ...${common} />`;
+  return html`<${AlarmDialog} onSubmit=${raise} ...${common} />`;
+}
+
+function step(by) {
+  const views = shown();
+  const at = views.findIndex((view) => view.id === state.selected);
+  const next = views[at < 0 ? 0 : Math.min(Math.max(at + by, 0), views.length - 1)];
+  if (!next) return;
+  select(next.id);
+  setTimeout(() => document.querySelector(`.list-pane [data-case="${next.id}"]`)?.scrollIntoView({ block: "nearest" }), 50);
+}
+
+const shortcuts = {
+  j: () => step(1),
+  k: () => step(-1),
+  n: () => document.getElementById("note")?.focus(),
+  Escape: () => !state.asked && select(null),
+};
+
+addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select");
+  if (event.ctrlKey || event.metaKey || event.altKey || state.asked || (typing && event.key !== "Escape")) return;
+  const act = shortcuts[event.key];
+  if (!act) return;
+  event.preventDefault();
+  if (typing) typing.blur();
+  else act();
+});
+addEventListener("pointerdown", async () => { if (state.sound && !canSound() && await unlock()) draw(); });
+
+const draw = page(() => html`<${Page} />`);
+const history = new History(draw);
+const letters = new Letters(draw);
+const live = new Live({ changed: draw, onCase });
+get("/v1/me").then((me) => { state.me = me; draw(); }, () => {});
+setInterval(draw, RESORT_MS);
+draw();
