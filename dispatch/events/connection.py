@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import nats
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -22,9 +21,11 @@ async def connect(url: str, name: str) -> Client:
 
     Raises `SetupError` when the server cannot be reached within ten seconds or refuses the login.
     """
+    client = Client()
 
     async def lost() -> None:
-        log.warning("nats.disconnected", connection=name)
+        if not client.is_closed:
+            log.warning("nats.disconnected", connection=name)
 
     async def back() -> None:
         log.info("nats.reconnected", connection=name)
@@ -33,13 +34,13 @@ async def connect(url: str, name: str) -> Client:
         log.debug("nats.error", connection=name, error=repr(error))
 
     try:
-        return await asyncio.wait_for(
-            nats.connect(
+        await asyncio.wait_for(
+            client.connect(
                 url,
                 name=name,
                 connect_timeout=2,
                 max_reconnect_attempts=-1,
-                reconnect_time_wait=RECONNECT_SECONDS,
+                reconnect_time_wait=RECONNECT_SECONDS,  # type: ignore[arg-type]  # it sleeps for fractions, too
                 ping_interval=10,
                 pending_size=64 * 1024 * 1024,
                 disconnected_cb=lost,
@@ -48,6 +49,7 @@ async def connect(url: str, name: str) -> Client:
             ),
             FIRST_CONNECT_SECONDS,
         )
+        return client
     except (NatsError, OSError, TimeoutError) as error:
         raise SetupError(
             f"NATS at {_without_password(url)} does not answer ({type(error).__name__}: {error}); "
