@@ -96,7 +96,9 @@ class ButtonAnswers:
             press = decode_press(message.subject, message.headers, message.data, stored_at)
             if await self._find_household(press.household) is None:
                 raise NotFound(
-                    f"household {press.household!r} is not in the roster; check the button's topic", field="household"
+                    f"household {press.household!r} is not in the roster (名册中没有此户): the press is kept, "
+                    "but nobody can be called for it; check the button's topic",
+                    field="household",
                 )
             with self._frequency.counted(press, stored_at):
                 return {"press_id": press.press, "status": "accepted", "accepted_at": stored_at}

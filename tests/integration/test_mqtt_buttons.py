@@ -225,7 +225,7 @@ async def test_a_press_that_got_no_answer_and_is_sent_again_opens_one_case(villa
 
 
 async def _plan(_: Press) -> Plan:
-    return Plan(calls=(), gaps=(), group=None, areas=())
+    return Plan(group=None, areas=(), calls=())
 
 
 async def test_an_answer_waits_for_the_roster_and_holds_up_nobody(village: Village) -> None:

@@ -1,0 +1,179 @@
+"""`dispatch alarm` as a process of its own, on a real nats-server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from nats.aio.client import Client
+
+from dispatch.cases import CaseDesk, GiveAnswer, Plan, RaiseAlarm, RecordCalls, Resolve
+from dispatch.clock import now
+from dispatch.events import (
+    INTAKE,
+    Answer,
+    CallOutcome,
+    CaseLog,
+    PlannedCall,
+    Press,
+    Reason,
+    connect,
+    decode_press,
+    ensure_streams,
+    follow,
+    press_subject,
+)
+from dispatch.identifiers import AreaId, CaseId, CommitId, HouseholdId, PersonId
+from dispatch.roster import Household, Person, Roster
+from dispatch.settings import Settings
+
+HOME = Household(id=HouseholdId("h-0012"), name="茅州村 李家", address="12", area=AreaId("maozhou"))
+NEIGHBOUR = PersonId("p-1")
+
+
+class CommandLine:
+    """`dispatch` on the servers and the site of one test."""
+
+    def __init__(self, settings: Settings, nc: Client) -> None:
+        self.nc, self.site = nc, settings.site
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("DISPATCH_")},
+            "DISPATCH_SITE": settings.site,
+            "DISPATCH_NATS_URL": settings.require_nats(),
+            "DISPATCH_DATA": str(settings.data),
+            "TZ": "UTC",
+        }
+
+    async def start(self, *arguments: str) -> Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "dispatch", *arguments, env=self._environment, stdout=PIPE, stderr=PIPE
+        )
+
+    async def run(self, *arguments: str) -> tuple[int, str, str]:
+        process = await self.start(*arguments)
+        out, err = await asyncio.wait_for(process.communicate(), 30)
+        return process.returncode or 0, out.decode(), " ".join(err.decode().split())
+
+    async def press(self) -> Press:
+        """The next press of the household."""
+        async for message in follow(self.nc, INTAKE, press_subject(self.site, HOME.id)):
+            return decode_press(message.subject, message.headers, message.data, message.metadata.timestamp)
+        raise AssertionError
+
+
+@pytest.fixture
+async def dispatch(settings: Settings) -> AsyncIterator[CommandLine]:
+    nc = await connect(settings.require_nats(), "test")
+    await ensure_streams(nc.jetstream())
+    roster = Roster(nc, settings.site)
+    await roster.put(HOME, by="test")
+    await roster.put(Person(id=NEIGHBOUR, name="李四"), by="test")
+    yield CommandLine(settings, nc)
+    await nc.close()
+
+
+async def test_a_press_from_the_command_line_is_stored(dispatch: CommandLine) -> None:
+    code, out, err = await dispatch.run("alarm", "h-0012", "--kind", "fire", "--silent", "--drill", "--json")
+    assert (code, err) == (0, "")
+    accepted = json.loads(out)
+    assert (accepted["household"], accepted["duplicate"]) == ("h-0012", False)
+    press = await dispatch.press()
+    assert press.press == accepted["press"]
+    assert (press.kind, press.silent, press.drill, press.source) == ("fire", True, True, "cli")
+    assert press.device.startswith("cli-")
+
+    code, out, _ = await dispatch.run("alarm", "h-0012", "--press", press.press)
+    assert code == 0
+    assert "received before" in out
+    assert "茅州村 李家" in out
+
+
+@pytest.mark.parametrize(
+    ("wanted", "near"), [("h-0021", "h-0012 (茅州村 李家)"), ("李家", "h-0012 (茅州村 李家)"), ("zz", "")]
+)
+async def test_a_household_that_is_not_there_is_named_with_those_near(
+    dispatch: CommandLine, wanted: str, near: str
+) -> None:
+    code, out, err = await dispatch.run("alarm", wanted)
+    assert (code, out) == (1, "")
+    assert wanted in err
+    assert ("did you mean" in err) == bool(near)
+    assert near in err
+    info = await dispatch.nc.jetstream().stream_info(INTAKE, subjects_filter=press_subject(dispatch.site, "*"))
+    assert not info.state.subjects
+
+
+async def test_waiting_shows_each_outcome_and_ends_when_somebody_comes(dispatch: CommandLine) -> None:
+    waiting = await dispatch.start("alarm", "h-0012", "--wait", "--json")
+    case = await worked_on(dispatch, "cannot", "going")
+    lines = await told(waiting)
+    assert waiting.returncode == 0
+    assert [line.get("event") for line in lines] == [None, "case", "called", "delivered", "cannot", "going"]
+    assert lines[1]["case"] == case
+    assert (lines[3]["responder"], lines[3]["channel"]) == (NEIGHBOUR, "webpush")
+    assert lines[5]["eta_minutes"] == 5
+
+
+async def test_waiting_on_a_case_that_is_closed_with_nobody_coming_says_so(dispatch: CommandLine) -> None:
+    waiting = await dispatch.start("alarm", "h-0012", "--wait")
+    case = await worked_on(dispatch, "cannot")
+    desk = CaseDesk(CaseLog(dispatch.nc, dispatch.site))
+    await desk.handle(case, Resolve(id=CommitId("over"), at=now(), by="op-1", resolution="other"))
+    out, _ = await asyncio.wait_for(waiting.communicate(), 30)
+    assert waiting.returncode == 3
+    shown = out.decode()
+    for words in (case, "李四 (p-1)", "已送达", "webpush", "无法前往", "已结案", "op-1"):
+        assert words in shown, words
+
+
+async def test_a_press_on_a_case_to_which_somebody_comes_already_ends_at_once(dispatch: CommandLine) -> None:
+    await dispatch.run("alarm", "h-0012", "--press", "first")
+    case = await worked_on(dispatch, "going")
+    waiting = await dispatch.start("alarm", "h-0012", "--wait", "--json", "--press", "second")
+    desk = CaseDesk(CaseLog(dispatch.nc, dispatch.site))
+    async for message in follow(dispatch.nc, INTAKE, press_subject(dispatch.site, HOME.id)):
+        press = decode_press(message.subject, message.headers, message.data, message.metadata.timestamp)
+        if press.press == "second":
+            await desk.press(raised(press), plan)
+            break
+    lines = await told(waiting)
+    assert waiting.returncode == 0
+    assert (lines[1]["case"], lines[1]["presses"]) == (case, 2)
+    assert lines[2]["event"] == "going"
+
+
+async def told(waiting: Process) -> list[dict[str, Any]]:
+    out, err = await asyncio.wait_for(waiting.communicate(), 30)
+    assert not err, err.decode()
+    return [json.loads(line) for line in out.splitlines()]
+
+
+async def worked_on(dispatch: CommandLine, *answers: Answer) -> CaseId:
+    """What a worker and a responder would do with the next press: call, deliver, answer."""
+    desk = CaseDesk(CaseLog(dispatch.nc, dispatch.site))
+    press = await dispatch.press()
+    case = (await desk.press(raised(press), plan)).case.id
+    delivered = CallOutcome(step=0, responder=NEIGHBOUR, channel="webpush", outcome="delivered", at=now())
+    await desk.handle(case, RecordCalls(id=CommitId("calls"), at=now(), outcomes=(delivered,)))
+    for answer in answers:
+        eta = 5 if answer == "going" else None
+        given = GiveAnswer(
+            id=CommitId(answer), at=now(), responder=NEIGHBOUR, answer=answer, via="page", eta_minutes=eta
+        )
+        await desk.handle(case, given)
+    return case
+
+
+def raised(press: Press) -> RaiseAlarm:
+    return RaiseAlarm(id=CommitId(f"press-{press.press}"), at=now(), press=press, accepted_at=now())
+
+
+async def plan(_: Press) -> Plan:
+    call = PlannedCall(responder=NEIGHBOUR, reasons=(Reason("member", "g-1"),), channels=("webpush",))
+    return Plan(group=None, areas=(), calls=(call,))
