@@ -20,7 +20,7 @@ export function Responders({ view, open, recording, onRecord, onAnswer }) {
           <${Person} one=${one} />
           <${Channels} one=${one} />
           <${Answer} one=${one} />
-          ${open && html`<button type="button" class="small" aria-expanded=${String(recording === one.id)}
+          ${open && html`<button type="button" class="small thin" aria-expanded=${String(recording === one.id)}
             onClick=${() => onRecord(recording === one.id ? null : one.id)}><${T} of=${w.recordFor} /></button>`}
           ${open && recording === one.id && html`<${Record} one=${one} onAnswer=${onAnswer} />`}
         </li>`)}</ul>

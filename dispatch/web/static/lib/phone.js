@@ -9,8 +9,9 @@ export class Phone {
   constructor(changed) {
     this.changed = changed;
     this.push = canPush ? (Notification.permission === "denied" ? "denied" : "off") : "missing";
-    // A page may not sound before somebody touches it, so the first touch anywhere turns the sound on.
-    for (const gesture of ["pointerdown", "keydown"]) addEventListener(gesture, () => this.#unlock(), { capture: true });
+    // A page may not sound before somebody touches it, so the first touch anywhere turns the sound on. On the click,
+    // not on the way down: what is drawn in between would move the key away under the finger.
+    for (const gesture of ["click", "keydown"]) addEventListener(gesture, () => this.#unlock(), { capture: true });
     this.SoundKey = ({ urgent }) => html`
       <button type="button" class=${`button ${urgent ? "danger" : "main"}`} data-switch="sound"
         onClick=${() => this.#unlock()}><${T} of=${urgent ? w.soundNeeded : w.soundOn} /></button>`;

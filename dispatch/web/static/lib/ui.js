@@ -2,7 +2,7 @@
 
 import htm from "../vendor/htm/htm.js";
 import { h, render } from "../vendor/preact/preact.js";
-import { useEffect, useRef } from "../vendor/preact/hooks.js";
+import { useLayoutEffect, useRef } from "../vendor/preact/hooks.js";
 import { fullLocal, now, onTick, shortLocal, span } from "./clock.js";
 import { w } from "./words.js";
 
@@ -17,11 +17,12 @@ export const T = ({ of: [zh, en] }) => html`<span class="t"><span class="zh">${z
 // An element whose text follows the clock without drawing the page again. `text(now)` → string.
 export function Ticking({ text, step, class: name = "clock", title }) {
   const element = useRef();
-  useEffect(() => {
+  useLayoutEffect(() => {
+    const node = element.current;
     const show = (time) => {
       const words = text(time);
-      if (element.current.textContent !== words) element.current.textContent = words;
-      if (step) element.current.dataset.step = step(time);
+      if (node.textContent !== words) node.textContent = words;
+      if (step) node.dataset.step = step(time);
     };
     show(now());
     return onTick(show);

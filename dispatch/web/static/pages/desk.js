@@ -130,7 +130,7 @@ function Bar({ open }) {
     </select>`;
   return html`
     <header class="bar">
-      <h1><${T} of=${w.desk} /> <small class="dim">${state.me?.name ?? ""} ${state.me?.area?.name ?? ""}</small></h1>
+      <h1><${T} of=${w.desk} /> <small class="dim">${state.me?.name ?? ""}</small></h1>
       <dl class="counts">
         ${[["raised", w.nobodyComing], ["under_way", w.underWay], ["on_scene", w.arrived]].map(([status, words]) => html`
           <div key=${status} class=${`count ${status} ${count(status) ? "some" : ""}`}><dt><${T} of=${words} /></dt><dd>${count(status)}</dd></div>`)}
@@ -139,7 +139,7 @@ function Bar({ open }) {
         ${pick("area", w.allAreas, [...areas])}
         ${pick("kind", w.allKinds, Object.entries(kinds).map(([kind, words]) => [kind, words.join(" ")]))}
         <button type="button" class="small" aria-pressed=${String(state.sound && canSound())} onClick=${toggleSound}>
-          ${state.sound && canSound() ? "🔔" : "🔕"} <${T} of=${w.soundCases} /></button>
+          ${state.sound && canSound() ? "✓" : "○"} <${T} of=${w.soundCases} /></button>
         <button type="button" class="small raise" onClick=${() => { Object.assign(state, { asked: { key: newKey() }, problem: null, said: null }); draw(); }}>
           <${T} of=${w.newAlarm} /></button>
         <span class="line ${live.state}">${live.state === "live" ? "●" : "○"} <${T} of=${live.state === "live" ? w.lineGood : w.lineConnecting} /></span>
@@ -179,7 +179,7 @@ addEventListener("keydown", (event) => {
   if (typing) typing.blur();
   else act();
 });
-addEventListener("pointerdown", async () => { if (state.sound && !canSound() && await unlock()) draw(); });
+addEventListener("click", async () => { if (state.sound && !canSound() && await unlock()) draw(); });
 
 const draw = page(() => html`<${Page} />`);
 const history = new History(draw);

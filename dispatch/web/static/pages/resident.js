@@ -74,7 +74,7 @@ function Top() {
   const good = live.state === "live";
   return html`
     <header class="top">
-      <span class="who">${me?.household?.name ?? me?.name ?? ""}</span>
+      <span class="who">${me?.name ?? ""}</span>
       <span class="ready ${good ? "" : "off"}">${good ? "●" : "○"} <${T} of=${good ? w.ready : live.state === "connecting" ? w.lineConnecting : w.notReady} /></span>
     </header>`;
 }
@@ -160,8 +160,8 @@ const Helper = ({ one }) => html`
   </li>`;
 
 const Over = ({ view }) => html`
-  <section class="card" data-status=${view.status}>
-    <p class="headline"><${T} of=${view.status === "cancelled" ? w.overCancelled : w.overResolved} /></p>
+  <section class="card over" data-status=${view.status}>
+    <p class="line"><${T} of=${view.status === "cancelled" ? w.overCancelled : w.overResolved} /></p>
     <button type="button" class="button" onClick=${() => { say.dismissed = view.id; draw(); }}><${T} of=${w.close} /></button>
   </section>`;
 

@@ -90,11 +90,10 @@ function Page() {
     </header>
     <${LineState} live=${live} urgent=${w.lineStale} />
     <main class=${view && ringing(view) ? "ringing" : ""} onPointerDown=${touched} onKeyDown=${touched}>
-      ${view && !phone.sounds && html`<${phone.SoundKey} urgent />`}
       ${open.length > 1 && html`<${Cases} open=${open} view=${view} />`}
-      ${view ? html`<${Called} view=${view} key=${view.id} />` : html`
-        <div class="idle"><p class="state"><${T} of=${w.onCall} /></p><p class="dim"><${T} of=${w.onCallHint} /></p></div>`}
+      ${view && html`<${Called} view=${view} key=${view.id} />`}
       ${views.filter(justOver).map((one) => html`<${Over} key=${one.id} view=${one} />`)}
+      ${!view && html`<div class="idle"><p class="state"><${T} of=${w.onCall} /></p><p class="dim"><${T} of=${w.onCallHint} /></p></div>`}
       <${phone.Switches} quiet=${Boolean(view)} />
     </main>
     <p class="visually-hidden" role="alert">${view && unanswered(view) ? `${w.needsHelp.join(" ")} ${view.household.address}` : ""}</p>`;
@@ -113,15 +112,22 @@ function Called({ view }) {
   const state = sending.get(view.id);
   return html`
     <${AlarmCard} view=${view} />
-    ${ringing(view) && html`<button type="button" class="button" onClick=${() => { muted.add(view.id); ringOrHush(); draw(); }}>
-      <${T} of=${w.muteRing} /></button>`}
-    <div aria-live="polite"><${AnswerState} sending=${state} /></div>
+    <div class="slot" aria-live="polite"><${Slot} view=${view} state=${state} /></div>
     <${AnswerKeys} mine=${me.answer ? me : state?.given} onAnswer=${(given) => answer(view, given)} />
     ${me.answer && html`<p class="why"><${T} of=${w.changeHint} /></p>`}
     ${!view.silent && view.household.phone && html`
       <a class="button" href=${`tel:${view.household.phone}`}><${T} of=${w.callBack} /></a>`}
     <${Others} view=${view} />
     <p class="why"><${T} of=${w.why} />：${reasonOf(me)}</p>`;
+}
+
+// One place of one height for whatever is to be said, so that no key moves under a finger.
+function Slot({ view, state }) {
+  if (state) return html`<${AnswerState} sending=${state} />`;
+  if (!unanswered(view)) return null;
+  if (!phone.sounds) return html`<${phone.SoundKey} urgent />`;
+  const mute = () => { muted.add(view.id); ringOrHush(); draw(); };
+  return ringing(view) && html`<button type="button" class="button" onClick=${mute}><${T} of=${w.muteRing} /></button>`;
 }
 
 function Others({ view }) {
