@@ -9,7 +9,6 @@ from datetime import datetime
 
 import asyncpg
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 
@@ -66,7 +65,7 @@ class Lane:
     ) -> None:
         self._nc, self._log, self._dsn, self._batch, self._moved = nc, log, dsn, batch, moved
         self._projections = projections
-        self._queue: asyncio.Queue[Msg | Exception] = asyncio.Queue(maxsize=2 * batch)
+        self._queue: asyncio.Queue[Step | Exception] = asyncio.Queue(maxsize=2 * batch)
 
     async def run(self) -> None:
         """Go on from the checkpoints, until cancelled. Raises `Apart`, and any error of Postgres or NATS."""
@@ -77,9 +76,10 @@ class Lane:
             await self._require_near(writers)
             for writer in writers:
                 await self._verify(writer)
-            reader = asyncio.create_task(self._read(min(writer.position for writer in writers)))
+            first = min(writer.position for writer in writers)
+            reader = asyncio.create_task(self._read(first, Steps(self._log, burials)))
             stack.callback(reader.cancel)
-            await self._write_all(writers, Steps(self._log, burials))
+            await self._write_all(writers)
 
     async def _writer(
         self, projection: Projection, created: datetime, burials: Burials, stack: AsyncExitStack
@@ -101,41 +101,37 @@ class Lane:
         except LogReplaced as error:
             raise Apart([writer.projection], error) from error
 
-    async def _read(self, after: int) -> None:
+    async def _read(self, after: int, steps: Steps) -> None:
+        """Read and fold ahead, while Postgres is busy with what came before."""
         try:
             async for message in self._log.follow(after=after):
-                await self._queue.put(message)
-        except Exception as error:  # noqa: BLE001 - raised where the messages are taken
+                await self._queue.put(await steps.take(message))
+        except Exception as error:  # noqa: BLE001 - raised where the steps are written
             await self._queue.put(error)
 
-    async def _write_all(self, writers: Sequence[Writer], steps: Steps) -> None:
+    async def _write_all(self, writers: Sequence[Writer]) -> None:
         while True:
-            messages = await self._waiting()
+            steps = await self._waiting()
             # The first message of a new consumer: the server, or the log, may be another one.
-            if not messages or any(message.metadata.sequence.consumer == 1 for message in messages):
+            if not steps or any(step.message.metadata.sequence.consumer == 1 for step in steps):
                 for writer in writers:
                     await self._verify(writer)
                     await writer.require_reached(writer.position)
                     self._moved(writer.projection, writer.position)
-            if messages:
-                await self._write([await steps.take(message) for message in messages], writers)
+            if steps:
+                await self._write(steps, writers)
 
-    async def _waiting(self) -> list[Msg]:
-        """What has arrived, up to a batch; none when nothing came for a while."""
-        found: list[Msg] = []
+    async def _waiting(self) -> list[Step]:
+        """What has been read, up to a batch; nothing when nothing came for a while."""
+        steps: list[Step] = []
         try:
             async with asyncio.timeout(QUIET_SECONDS):
-                self._append(found, await self._queue.get())
+                steps.append(_raised(await self._queue.get()))
         except TimeoutError:
-            return found
-        while len(found) < self._batch and not self._queue.empty():
-            self._append(found, self._queue.get_nowait())
-        return found
-
-    def _append(self, found: list[Msg], item: Msg | Exception) -> None:
-        if isinstance(item, Exception):
-            raise item
-        found.append(item)
+            return steps
+        while len(steps) < self._batch and not self._queue.empty():
+            steps.append(_raised(self._queue.get_nowait()))
+        return steps
 
     async def _write(self, steps: Sequence[Step], writers: Sequence[Writer]) -> None:
         results = await asyncio.gather(*(writer.write(steps) for writer in writers), return_exceptions=True)
@@ -149,3 +145,9 @@ class Lane:
                 failed.append((writer, error))
         for writer, error in failed:
             raise Apart([writer.projection], error)
+
+
+def _raised(item: Step | Exception) -> Step:
+    if isinstance(item, Exception):
+        raise item
+    return item

@@ -92,7 +92,7 @@ class Writer:
             body = msgspec.json.encode(rows)
         except Exception as error:
             raise BadRows(f"{type(error).__name__}: {error}") from error
-        return len(rows), NUL.sub(rb"\1\\ufffd", body).decode()
+        return len(rows), (NUL.sub(rb"\1\\ufffd", body) if b"\\u0000" in body else body).decode()
 
     async def _store(self, last: Step, body: str) -> None:
         arguments: tuple[Any, ...] = (

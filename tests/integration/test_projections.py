@@ -219,7 +219,7 @@ async def test_a_message_that_comes_again_changes_nothing(desk: Desk) -> None:
 
 async def test_killed_in_the_middle_of_five_thousand_commits(desk: Desk, settings: Settings) -> None:
     cases = await fill(desk.log, 700)
-    events = [len((await desk.log.load(case))) for case in cases]
+    events = [len(await desk.log.load(case)) for case in cases]
     assert sum(events) > 4000
     end = await desk.log.last_sequence()
     reached = 0

@@ -1,0 +1,143 @@
+"""The rows of the read models, without any database."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatch.cases import Case, Command, decide, fold
+from dispatch.errors import DispatchError
+from dispatch.events import Commit
+from dispatch.identifiers import CommitId, Site, case_id_for
+from dispatch.projections import Change, all_projections
+from dispatch.projections.models import board, calls, latency, timeline
+from dispatch.projections.sql import load
+from dispatch.projections.writer import NUL
+from tests.projection_stories import after, answered, cancelled, noted, press_on, recorded, resolved, some_commands
+
+SITE = Site("s")
+
+
+def history(commands: list[Command]) -> list[Commit]:
+    """The commits that a case makes of `commands`; those that it refuses make none."""
+    opening = press_on("h-1")
+    case, commits = Case(), []
+    for seq, command in enumerate((opening, *commands), start=1):
+        try:
+            events = decide(case, command)
+        except DispatchError:
+            continue
+        if events:
+            case_id = case_id_for(opening.press.household, opening.press.press)
+            commits.append(
+                Commit(id=CommitId(command.id), case=case_id, events=tuple(events), seq=seq, stored_at=command.at)
+            )
+            case = fold([commits[-1]], case)
+    return commits
+
+
+def changed(commits: list[Commit], new: int | None = None) -> Change:
+    return Change(site=SITE, case=fold(commits), commits=tuple(commits[-new:] if new else commits))
+
+
+def in_any_order(seed: int, order: random.Random) -> list[Command]:
+    commands = [*some_commands(random.Random(seed)), cancelled(40), resolved(41), answered("p-2", "going", 42)]
+    order.shuffle(commands)
+    return commands
+
+
+@given(st.integers(0, 10_000), st.randoms(use_true_random=False))
+def test_the_board_has_the_status_of_the_case(seed: int, order: random.Random) -> None:
+    commits = history(in_any_order(seed, order))
+    for end in range(1, len(commits) + 1):
+        case = fold(commits[:end])
+        [row] = board.rows(changed(commits[:end]))
+        assert (row.status, row.is_open, row.seq) == (case.status, case.is_open, commits[end - 1].seq)
+        assert row.is_open == (row.closed_at is None)
+        assert row.coming + row.on_scene + row.cannot == len(case.replies)
+        assert row.reached <= row.called
+
+
+@given(st.integers(0, 10_000), st.randoms(use_true_random=False))
+def test_the_timeline_has_every_event_once_however_commits_are_grouped(seed: int, order: random.Random) -> None:
+    commits = history(in_any_order(seed, order))
+    cut = order.randrange(len(commits))
+    parts = [*timeline.rows(changed(commits[:cut])), *timeline.rows(changed(commits, len(commits) - cut))]
+    assert parts == timeline.rows(changed(commits))
+    assert len({(row.seq, row.index) for row in parts}) == sum(len(commit.events) for commit in commits)
+
+
+@given(st.integers(0, 10_000), st.randoms(use_true_random=False))
+def test_no_read_model_gives_a_row_twice(seed: int, order: random.Random) -> None:
+    keys = {
+        "board": ("case_id",),
+        "latency": ("case_id",),
+        "timeline": ("case_id", "seq", "index"),
+        "calls": ("case_id", "step", "responder", "channel"),
+        "responses": ("case_id", "responder"),
+    }
+    change = changed(history(in_any_order(seed, order)))
+    for projection in all_projections():
+        found = [tuple(getattr(row, key) for key in keys[projection.name]) for row in projection.rows(change)]
+        assert len(found) == len(set(found)), projection.name
+
+
+def test_a_commit_touches_only_the_calls_it_is_about() -> None:
+    commits = history([recorded("r1", 1, ("p-1", "live", "sent"))])
+    assert [(row.responder, row.channel, row.outcome) for row in calls.rows(changed(commits, 1))] == [
+        ("p-1", "live", "sent")
+    ]
+    assert len(calls.rows(changed(commits))) == 6
+
+
+def test_a_cancelled_case_was_not_resolved() -> None:
+    [row] = latency.rows(changed(history([cancelled(9)])))
+    assert (row.resolved_at, row.cancelled_at) == (None, after(9))
+
+
+def test_the_nearest_eta_is_of_somebody_who_is_still_coming() -> None:
+    replies: list[Command] = [answered("p-1", "going", 1, eta=2), answered("p-2", "going", 1, eta=9)]
+    assert board.nearest_eta(fold(history(replies))) == after(1 + 120)
+    assert board.nearest_eta(fold(history([*replies, answered("p-1", "cannot", 3)]))) == after(1 + 540)
+
+
+def test_the_event_keeps_everything_but_its_version_and_its_time_apart() -> None:
+    row = timeline.rows(changed(history([noted("n", 5, "门锁着")])))[-1]
+    assert (row.type, row.at, row.data) == (
+        "case_noted",
+        after(5),
+        {"note": "n", "author": "operator:li", "text": "门锁着"},
+    )
+
+
+@pytest.mark.parametrize("text", ["\x00", "a\x00b", "\\\x00", "\\\\\x00\x00"])
+def test_a_nul_becomes_a_mark(text: str) -> None:
+    body = NUL.sub(rb"\1\\ufffd", msgspec.json.encode([text]))
+    assert msgspec.json.decode(body) == [text.replace("\x00", "\ufffd")]
+
+
+def test_what_only_looks_like_a_nul_stays() -> None:
+    body = msgspec.json.encode(["\\u0000"])
+    assert NUL.sub(rb"\1\\ufffd", body) == body
+
+
+class _Two(msgspec.Struct):
+    one: str
+    two: str
+
+
+def test_a_file_of_queries_must_hold_exactly_those_expected(tmp_path: Path) -> None:
+    path = tmp_path / "some.sql"
+    path.write_text("-- name: one\nselect 1\n\n-- name: two\nselect 2\n")
+    assert load(path, _Two) == _Two(one="select 1", two="select 2")
+    path.write_text("-- name: one\nselect 1\n")
+    with pytest.raises(ValueError, match=r"some\.sql"):
+        load(path, _Two)
+    path.write_text("-- name: one\nselect 1\n-- name: one\nselect 3\n-- name: two\nselect 2\n")
+    with pytest.raises(ValueError, match=r"some\.sql"):
+        load(path, _Two)
