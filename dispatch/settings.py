@@ -28,6 +28,7 @@ def default_data_folder() -> Path:
 class RunningServers(BaseModel):
     """What `dispatch up` started: written to `servers.json` in the data folder, readable by its owner alone."""
 
+    site: str
     nats_url: str
     postgres_dsn: str
     mqtt_port: int | None = None
@@ -75,9 +76,7 @@ class Settings(BaseSettings):
     def require_nats(self) -> str:
         """The NATS URL. Raises `SetupError` when there is none."""
         if self.nats_url is None:
-            raise SetupError(
-                "no NATS server is known: run `dispatch up` in another terminal, or set DISPATCH_NATS_URL"
-            )
+            raise SetupError("no NATS server is known: run `dispatch up` in another terminal, or set DISPATCH_NATS_URL")
         return self.nats_url
 
     def require_postgres(self) -> str:
@@ -106,6 +105,8 @@ def load_settings() -> Settings:
         settings.nats_url = settings.nats_url or running.nats_url
         settings.postgres_dsn = settings.postgres_dsn or running.postgres_dsn
         settings.mqtt_port = settings.mqtt_port or running.mqtt_port
+        if "site" not in settings.model_fields_set:
+            settings.site = running.site
         if "port" not in settings.model_fields_set:
             settings.port = running.port
     return settings

@@ -147,6 +147,7 @@ class System:
     def _read_settings(self) -> Settings:
         running = RunningServers.model_validate_json((self.folder / "servers.json").read_text())
         return Settings(
+            site=running.site,
             data=self.folder,
             port=self.port,
             nats_url=running.nats_url,

@@ -171,6 +171,7 @@ class Running:
     def _write_servers_file(self) -> None:
         settings = self._settings
         running = RunningServers(
+            site=settings.site,
             nats_url=settings.require_nats(),
             postgres_dsn=settings.require_postgres(),
             mqtt_port=settings.mqtt_port,

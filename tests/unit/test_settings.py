@@ -21,7 +21,9 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def left_behind(folder: Path, pid: int) -> None:
-    running = RunningServers(nats_url="nats://kept:1", postgres_dsn="postgresql://kept/x", mqtt_port=7, pid=pid, port=9)
+    running = RunningServers(
+        site="kept", nats_url="nats://kept:1", postgres_dsn="postgresql://kept/x", mqtt_port=7, pid=pid, port=9
+    )
     (folder / "servers.json").write_text(running.model_dump_json())
 
 
@@ -29,7 +31,7 @@ def test_servers_of_a_running_up_are_found(data_folder: Path) -> None:
     left_behind(data_folder, os.getpid())
     settings = load_settings()
     assert (settings.nats_url, settings.postgres_dsn) == ("nats://kept:1", "postgresql://kept/x")
-    assert (settings.mqtt_port, settings.port) == (7, 9)
+    assert (settings.site, settings.mqtt_port, settings.port) == ("kept", 7, 9)
 
 
 def test_the_environment_goes_before_a_running_up(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,147 @@
+"""The way of an alarm, from the key to the operator's screen, on fake phones and nothing else that is not real."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from dispatch.identifiers import PersonId, notification_id
+from tests.live import LiveSystem, Phones
+from tests.system import until
+from tests.village import SECRET
+
+Document = dict[str, Any]
+
+
+async def read_model(live: LiveSystem, path: str, condition: Callable[[Document], bool]) -> Document:
+    """What the operator reads at `path` as soon as `condition` is true of it."""
+
+    async def found() -> Document | None:
+        status, document = await live.call("operator", "GET", path)
+        return document if status == 200 and condition(document) else None
+
+    return await until(found, f"the read model behind {path}")
+
+
+async def test_one_press_rings_thirteen_phones_once(live_system: LiveSystem, phones: Phones) -> None:
+    case = await live_system.press(kind="intrusion")
+    finished = await live_system.finished(case)
+    assert len(phones.of) == 13
+    assert phones.rung() == dict.fromkeys(phones.of, 1), "everybody's phone rings, and once"
+    assert {call.best().outcome for call in finished.calls.values()} == {"sent"}  # type: ignore[union-attr]
+    for person in phones.of:
+        (ring,) = phones.rings(person)
+        assert ring["notification"] == notification_id(case, person)
+        assert (ring["case"], ring["kind"], ring["responder"]) == (case, "intrusion", person)
+        assert str(ring["title"]).strip()
+    await live_system.close(case)
+
+
+async def test_a_ring_is_signed_as_standard_webhooks_asks(live_system: LiveSystem, phones: Phones) -> None:
+    case = await live_system.press()
+    await live_system.finished(case)
+    request = phones.of[next(iter(phones.of))].requests[0]
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    verified = Webhook(SECRET).verify(request.body, headers)
+    assert verified == json.loads(request.body)
+    await live_system.close(case)
+
+
+async def test_the_same_press_twice_is_one_press_and_another_is_recorded(
+    live_system: LiveSystem, phones: Phones
+) -> None:
+    case = await live_system.press(key="one-press")
+    status, again = await live_system.call("resident", "POST", "/v1/alarms", {}, key="one-press")
+    assert (status, again["duplicate"]) == (202, True)
+    assert await live_system.press(key="a-second-press") == case
+
+    async def both() -> bool:
+        return len((await live_system.case(case)).presses) == 2
+
+    await until(both, "the second press to be recorded on the open case")
+    await live_system.finished(case)
+    assert phones.rung() == dict.fromkeys(phones.of, 1), "a second press rings nobody twice"
+    await live_system.close(case)
+
+
+async def test_answers_reach_the_case_and_silence_nobody(live_system: LiveSystem, phones: Phones) -> None:
+    case = await live_system.press()
+    neighbour, officer = (PersonId(live_system.subject(who)) for who in ("neighbour", "police"))
+    await live_system.finished(case)
+    link = await live_system.one_tap(case, neighbour)
+    async with live_system.system.http.get(link) as page:
+        assert page.status == 200
+    assert (await live_system.case(case)).status == "raised", "looking at a link answers nothing"
+    async with live_system.system.http.post(link, json={"answer": "going", "eta_minutes": 4}) as answered:
+        assert answered.status in {200, 201}
+    status, _ = await live_system.call("police", "POST", f"/v1/cases/{case}/replies", {"answer": "on_scene"})
+    assert status in {200, 201}
+    replied = await live_system.case(case)
+    assert (replied.status, replied.replies[neighbour].eta_minutes) == ("on_scene", 4)
+    assert replied.replies[officer].answer == "on_scene"
+    assert phones.rung() == dict.fromkeys(phones.of, 1)
+    status, view = await live_system.call("resident", "GET", f"/v1/cases/{case}")
+    assert (status, view["coming"], view["on_scene"]) == (200, 1, 1)
+    assert "phone" not in json.dumps(view), "the resident's page carries nobody's number"
+    await live_system.close(case)
+
+
+@pytest.mark.usefixtures("phones")
+async def test_the_read_models_tell_the_whole_story(live_system: LiveSystem) -> None:
+    case = await live_system.press(kind="medical")
+    await live_system.finished(case)
+    await live_system.call("police", "POST", f"/v1/cases/{case}/replies", {"answer": "going", "eta_minutes": 3})
+    await live_system.call("operator", "POST", f"/v1/cases/{case}/notes", {"text": "救护车已出发"})
+    await live_system.call("operator", "POST", f"/v1/cases/{case}/resolve", {"resolution": "helped"})
+
+    def is_over(document: Document) -> bool:
+        return any(row["case_id"] == case and row["status"] == "resolved" for row in document["cases"])
+
+    board = await read_model(live_system, "/v1/cases?status=closed", is_over)
+    (row,) = [row for row in board["cases"] if row["case_id"] == case]
+    assert (row["kind"], row["called"], row["household"]) == ("medical", 13, live_system.household)
+    timeline = await read_model(live_system, f"/v1/cases/{case}/timeline", lambda d: len(d["entries"]) >= 6)
+    types = [entry["type"] for entry in timeline["entries"]]
+    assert types[:2] == ["alarm_raised", "responders_called"]
+    assert types[-3:] == ["responder_replied", "case_noted", "case_resolved"]
+    calls = await read_model(live_system, f"/v1/cases/{case}/calls", lambda d: len(d["calls"]) == 26)
+    outcomes = {(call["channel"], call["outcome"]) for call in calls["calls"]}
+    assert outcomes == {("live", "failed"), ("webhook", "sent")}
+    latency = await read_model(
+        live_system, "/v1/latency", lambda d: any(r["case_id"] == case and r["resolved_at"] for r in d["cases"])
+    )
+    (measured,) = [row for row in latency["cases"] if row["case_id"] == case]
+    steps = [measured[f"{step}_at"] for step in ("pressed", "accepted", "called", "answered", "going", "resolved")]
+    assert all(steps)
+    assert steps == sorted(steps)
+    assert measured["delivered_at"] is None, "no phone said that it rang"
+
+
+async def test_a_press_that_is_refused_says_why_and_stops_nobody(live_system: LiveSystem, phones: Phones) -> None:
+    refused: list[tuple[int, Document]] = [
+        await live_system.call("neighbour", "POST", "/v1/alarms", {}),
+        await live_system.call("resident", "POST", "/v1/alarms", {"silent": "perhaps"}),
+        await live_system.call("resident", "POST", "/v1/alarms", {"kind": "x" * 5000}),
+    ]
+    assert [status for status, _ in refused] == [403, 400, 413]
+    for status, problem in refused:
+        assert problem["status"] == status
+        assert problem["detail"]
+    case = await live_system.press()
+    await live_system.finished(case)
+    assert phones.rung() == dict.fromkeys(phones.of, 1)
+    await live_system.close(case)
+
+
+async def test_a_drill_rings_and_says_that_it_is_one(live_system: LiveSystem, phones: Phones) -> None:
+    case = await live_system.press(drill=True)
+    await live_system.finished(case)
+    for person in phones.of:
+        (ring,) = phones.rings(person)
+        assert ring["drill"] is True
+        assert "演练" in str(ring["title"])
+    await live_system.close(case)
