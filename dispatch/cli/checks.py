@@ -55,11 +55,13 @@ def _data_folder(settings: Settings) -> Finding:
 
 
 def _port(settings: Settings) -> Finding:
-    what = f"port {settings.port}"
-    taken = not is_free(settings.port, settings.host)
-    if running_servers(settings) is not None:
+    running = running_servers(settings)
+    port = settings.port if running is None else running.port
+    what = f"port {port}"
+    taken = not is_free(port, settings.host)
+    if running is not None:
         if taken:
-            return Finding(what, "ok", f"served by `dispatch up`: {settings.url}")
+            return Finding(what, "ok", "served by `dispatch up`")
         return Finding(what, "fail", "nobody listens", f"look into {settings.data / 'logs' / 'serve.log'}")
     if taken:
         return Finding(what, "warn", "taken by another program", "choose another with `dispatch up --port`")

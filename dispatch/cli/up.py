@@ -11,6 +11,7 @@ import typer
 
 from dispatch.cli.running import Running, alone
 from dispatch.settings import load_settings
+from dispatch.telemetry import configure
 
 
 def register(app: typer.Typer) -> None:
@@ -44,4 +45,6 @@ def up(
     if data is not None:
         os.environ["DISPATCH_DATA"] = str(data.expanduser().absolute())
     with alone(load_settings().data):
-        asyncio.run(Running(load_settings()).until_stopped(demo=demo))
+        settings = load_settings()
+        configure("up", settings.model_copy(update={"log_format": "console", "log_level": "error"}))
+        asyncio.run(Running(settings).until_stopped(demo=demo))
