@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 from asyncio.subprocess import PIPE, STDOUT
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -25,8 +26,19 @@ class Button:
     What waits for it raises `PermissionError` when the server refuses it.
     """
 
-    def __init__(self, port: int, site: str, household: str, secret: str, *, client: str | None = None) -> None:
-        self._login = ["-h", "127.0.0.1", "-p", str(port), "-u", household, "-P", secret]
+    def __init__(
+        self,
+        port: int,
+        site: str,
+        household: str,
+        secret: str,
+        *,
+        client: str | None = None,
+        authority: Path | None = None,
+    ) -> None:
+        """`authority` is a file with the certificates to believe, when it should speak TLS."""
+        tls = ["--cafile", str(authority)] if authority else []
+        self._login = ["-h", "127.0.0.1", "-p", str(port), "-u", household, "-P", secret, *tls]
         self._client = client or f"{household}/{id(self)}"
         self._site, self._household = site, household
 

@@ -12,6 +12,7 @@ has a `/` must begin with the button's own household (`h-0012/gate`); name butto
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -95,7 +96,8 @@ class ButtonGate:
             try:
                 await asyncio.Event().wait()
             finally:
-                await subscription.unsubscribe()
+                with contextlib.suppress(NatsError):
+                    await subscription.unsubscribe()
 
     async def _answer(self, message: Msg) -> None:
         try:

@@ -10,6 +10,7 @@ way (MQTT gives no more than QoS 0 here): a button that hears nothing sends the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -71,7 +72,8 @@ class ButtonAnswers:
                 async for message in consume(self._nc, INTAKE, _consumer(self._site)):
                     answers.create_task(self._answer_stored(message))
         finally:
-            await passing.unsubscribe()
+            with contextlib.suppress(NatsError):
+                await passing.unsubscribe()
 
     async def _answer_oversized(self, message: Msg) -> None:
         if not _is_oversized(message):

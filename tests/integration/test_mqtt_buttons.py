@@ -42,6 +42,7 @@ class Village:
         self.tokens = Tokens(nc, self.site)
         self.secrets: dict[str, str] = {}
         self.roster_is_away = False
+        self.slow: set[str] = set()
 
     async def give(self, subject: str, role: TokenRole = "device") -> Issued:
         issued = await self.tokens.issue(role, subject)
@@ -51,6 +52,8 @@ class Village:
     async def find(self, household: HouseholdId) -> object | None:
         if self.roster_is_away:
             raise Unavailable("the roster does not answer")
+        if household in self.slow:
+            await asyncio.Event().wait()
         return household if household in HOUSEHOLDS else None
 
     @asynccontextmanager
@@ -193,6 +196,7 @@ async def test_a_flood_is_told_so_is_stored_and_keeps_nobody_else_waiting(villag
 
 async def test_a_press_made_while_nobody_answered_is_answered_later_and_only_once(village: Village) -> None:
     async with village.button() as button:
+        await button.press({"press_id": "older than any answer"})
         async with village.answering():
             await button.press({"press_id": "before"})
             assert (await button.answer())["press_id"] == "before"
@@ -228,7 +232,7 @@ async def _plan(_: Press) -> Plan:
     return Plan(group=None, areas=(), calls=())
 
 
-async def test_an_answer_waits_for_the_roster_and_holds_up_nobody(village: Village) -> None:
+async def test_an_answer_waits_until_the_roster_is_back(village: Village) -> None:
     async with village.answering(), village.button() as button:
         village.roster_is_away = True
         await button.press({"press_id": "a1"})
@@ -236,6 +240,14 @@ async def test_an_answer_waits_for_the_roster_and_holds_up_nobody(village: Villa
         village.roster_is_away = False
         await button.press({"press_id": "a2"})
         assert {(await button.answer())["press_id"] for _ in range(2)} == {"a1", "a2"}
+
+
+async def test_a_slow_look_up_keeps_no_other_button_waiting(village: Village) -> None:
+    village.slow.add("h-1")
+    async with village.answering(), village.button() as slow, village.button("h-2") as other:
+        await slow.press({"press_id": "a1"})
+        await other.press({"press_id": "b1"})
+        assert (await other.answer())["press_id"] == "b1"
 
 
 async def _redelivered(village: Village) -> bool:

