@@ -16,6 +16,15 @@ from dispatch.roster.imports.problems import Problem
 
 SheetKind = Literal["area", "person", "group", "post", "duty", "household"]
 
+SHEETS: dict[SheetKind, str] = {
+    "area": "areas",
+    "person": "people",
+    "group": "groups",
+    "post": "posts",
+    "duty": "duty",
+    "household": "households",
+}
+
 
 class Column(msgspec.Struct, frozen=True):
     """A column by its name; `headers` are what it may be called besides."""
@@ -102,7 +111,9 @@ def recognise(sheet: Sheet) -> Layout | list[Problem]:
         else:
             columns[name] = (place, header)
     problems += [
-        _problem(sheet, -1, "", f"a {kind} sheet has no column {column.name}", f"add one: {_called(column)}")
+        _problem(
+            sheet, -1, "", f"a sheet of {SHEETS[kind]} needs a column {column.name}", f"add one: {_called(column)}"
+        )
         for column in COLUMNS[kind]
         if column.required and column.name not in columns
     ]
@@ -114,11 +125,12 @@ def _left_out(header: str) -> bool:
 
 
 def _score(kind: SheetKind, headers: list[str]) -> tuple[bool, int, int]:
-    """How well `headers` fit: all that is required first, then how many fit, then how few are missing."""
+    """How well `headers` fit: all that is required first, then how many fit or nearly do, then how few are missing."""
     names = _names(kind)
     present = {names[_plain(header)] for header in headers if _plain(header) in names}
+    meant = {name for header in headers if (name := _meant(kind, header)) is not None}
     missing = {column.name for column in COLUMNS[kind] if column.required} - present
-    return not missing, len(present), -len(missing)
+    return not missing, len(present | meant), -len(missing)
 
 
 def _names(kind: SheetKind) -> dict[str, str]:
@@ -130,14 +142,20 @@ def _plain(header: str) -> str:
     return re.sub(r"[\s_*＊:：]|[(（].*?[)）]", "", header).casefold()
 
 
+def _meant(kind: SheetKind, header: str) -> str | None:
+    """The column that a header with a typo may stand for."""
+    near = get_close_matches(_plain(header), _names(kind), n=1, cutoff=0.6)
+    return _names(kind)[near[0]] if near else None
+
+
 def _unknown(sheet: Sheet, kind: SheetKind, place: int, header: str) -> Problem:
-    near = get_close_matches(_plain(header), _names(kind), n=1, cutoff=0.5)
-    meant = f"did you mean {_names(kind)[near[0]]}? else " if near else ""
+    name = _meant(kind, header)
+    meant = f"did you mean {name}? else " if name is not None else ""
     return _problem(
         sheet,
         place,
         header,
-        f"a {kind} sheet has no such column",
+        f"a sheet of {SHEETS[kind]} has no such column",
         f"{meant}remove it, or begin its header with '#' to have it left out",
     )
 

@@ -41,20 +41,26 @@ class Sheet(msgspec.Struct, frozen=True):
 def read_file(path: Path) -> list[Sheet]:
     """Every sheet of the file that has anything in it. Raises `BadFileError`, saying what to do."""
     name, suffix = str(path), path.suffix.lower()
+    if suffix == ".csv":
+        sheets = _sheets([(name, _csv_rows(name, _content(path)))])
+    elif suffix == ".xlsx":
+        sheets = _workbook(name, _content(path))
+    else:
+        raise BadFileError(name, f"{suffix or 'a file without an ending'} is not read", "save it as .csv or .xlsx")
+    if not sheets:
+        raise BadFileError(name, "there is nothing in it", "leave it out, or save it again")
+    return sheets
+
+
+def _content(path: Path) -> bytes:
     try:
         size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise BadFileError(
-                name, f"the file has {size:,} bytes, at most {MAX_FILE_BYTES:,} are read", "split it into several"
-            )
-        content = path.read_bytes()
+        if size <= MAX_FILE_BYTES:
+            return path.read_bytes()
     except OSError as error:
-        raise BadFileError(name, f"cannot be opened: {error.strerror}", "check its name and permissions") from None
-    if suffix == ".csv":
-        return _sheets([(name, _csv_rows(name, content))])
-    if suffix == ".xlsx":
-        return _workbook(name, content)
-    raise BadFileError(name, f"{suffix or 'a file without an ending'} is not read", "save it as .csv or .xlsx")
+        raise BadFileError(str(path), f"cannot be opened: {error.strerror}", "check its name and permissions") from None
+    wrong = f"the file has {size:,} bytes, at most {MAX_FILE_BYTES:,} are read"
+    raise BadFileError(str(path), wrong, "split it into several")
 
 
 def _sheets(named: Iterable[tuple[str, Iterator[tuple[int, tuple[str, ...]]]]]) -> list[Sheet]:
