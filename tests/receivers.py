@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -58,28 +59,42 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(answer: Answer = ok) -> AsyncIterator[Receiver]:
-    """A receiver on a free port."""
+async def receiving(answer: Answer = ok, port: int = 0) -> AsyncIterator[Receiver]:
+    """A receiver on `port`, or on a free one."""
     receiver = Receiver(answer=answer)
     application = web.Application(client_max_size=1024 * 1024)
     application.router.add_post("/{path:.*}", receiver.handle)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", port)
         await site.start()
-        port = runner.addresses[0][1]
-        receiver.url = f"http://127.0.0.1:{port}/hook"
+        receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
         yield receiver
     finally:
         receiver.released.set()
         await runner.cleanup()
 
 
+class Reserved:
+    """A port of ours on which nobody listens yet: connections to it are refused."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/hook"
+
+    def release(self) -> int:
+        self._socket.close()
+        return int(self.port)
+
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
 @asynccontextmanager
-async def raw_server(
-    talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-) -> AsyncIterator[str]:
+async def raw_server(talk: Talk) -> AsyncIterator[str]:
     """A TCP server that speaks whatever `talk` does; its http URL."""
     tasks: set[asyncio.Task[None]] = set()
 

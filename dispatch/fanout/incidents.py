@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
 import structlog
-from nats.js import JetStreamContext
-from nats.js.errors import KeyDeletedError, KeyNotFoundError, NoKeysError
+from nats.aio.client import Client
 
 from dispatch.clock import now
-from dispatch.events import INCIDENTS
+from dispatch.events import INCIDENTS, direct_get
 
 log = structlog.get_logger()
 
@@ -33,8 +31,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 class Incidents:
     """The incidents of one site, as the watchdog's latest look found them."""
 
-    def __init__(self, js: JetStreamContext, site: str) -> None:
-        self._js, self._site = js, site
+    def __init__(self, nc: Client, site: str) -> None:
+        self._nc, self._js, self._site = nc, nc.jetstream(), site
         self._written: dict[str, Incident] | None = None
 
     async def are(self, incidents: Iterable[Incident]) -> None:
@@ -55,16 +53,14 @@ class Incidents:
 
     async def _known(self) -> dict[str, Incident]:
         """What an earlier run left."""
-        bucket = await self._js.key_value(INCIDENTS)
-        keys: list[str] = []
-        with contextlib.suppress(NoKeysError):
-            keys = await bucket.keys(filters=[f"{self._site}.>"])
-        known = {}
-        for key in keys:
-            with contextlib.suppress(KeyNotFoundError, KeyDeletedError):
-                name = key.removeprefix(f"{self._site}.")
-                known[name] = _decode(name, (await bucket.get(key)).value or b"")
-        return known
+        prefix = f"$KV.{INCIDENTS}.{self._site}."
+        messages = await direct_get(self._nc, f"KV_{INCIDENTS}", {"multi_last": [f"{prefix}>"]})
+        headers = [message.headers or {} for message in messages]
+        return {
+            (name := of["Nats-Subject"].removeprefix(prefix)): _decode(name, message.data)
+            for message, of in zip(messages, headers, strict=True)
+            if "KV-Operation" not in of
+        }
 
 
 def _decode(name: str, value: bytes) -> Incident:

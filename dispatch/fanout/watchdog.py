@@ -38,7 +38,7 @@ class Watchdog:
         self._nc, self._js, self._clock = nc, nc.jetstream(timeout=LOOK_SECONDS), clock
         self._site = settings.site
         self._owing = Owing(nc, cases)
-        self._incidents = Incidents(self._js, self._site)
+        self._incidents = Incidents(nc, self._site)
         self._answered: dict[str, datetime] = {}
 
     async def run(self) -> None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 from datetime import UTC, datetime, timedelta
 
-import http_ece
 import jwt
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from msgspec.structs import replace
 
 from dispatch.fanout.channels import Poster, Sent, WebPushSender
 from dispatch.fanout.channels.vapid import KeptVapid
 from dispatch.fanout.channels.webpush import MAX_BODY_BYTES, MAX_PLAIN_BYTES, fitted
 from dispatch.roster import WebPushPoint
+from tests.phones import Phone, point_of
 from tests.receivers import Receiver, receiving, status
 from tests.rings import HOME, ring
 
@@ -27,27 +25,7 @@ OURS = ec.generate_private_key(ec.SECP256R1())
 PRIVATE = OURS.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-def point_of(key: ec.EllipticCurvePrivateKey) -> str:
-    raw = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
 PUBLIC = point_of(OURS)
-
-
-class Phone:
-    """A browser's end of a subscription."""
-
-    def __init__(self) -> None:
-        self._key, self._auth = ec.generate_private_key(ec.SECP256R1()), os.urandom(16)
-
-    def subscription(self, endpoint: str) -> WebPushPoint:
-        auth = base64.urlsafe_b64encode(self._auth).rstrip(b"=").decode()
-        return WebPushPoint(endpoint=endpoint, p256dh=point_of(self._key), auth=auth)
-
-    def decrypt(self, body: bytes) -> bytes:
-        plain: bytes = http_ece.decrypt(body, private_key=self._key, auth_secret=self._auth, version="aes128gcm")
-        return plain
 
 
 def sender(poster: Poster) -> WebPushSender:

@@ -1,0 +1,172 @@
+"""The watchdog on a real nats-server: what is owed, who is behind and who is silent becomes an incident, and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import uuid4
+
+import msgspec
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from dispatch.cases import CaseDesk, RaiseAlarm, RecordCalls, Resolve
+from dispatch.clock import now
+from dispatch.events import INCIDENTS, CallOutcome, Press, connect, direct_get, ensure_streams
+from dispatch.fanout import Watchdog, watchdog
+from dispatch.fanout.incidents import Incident
+from dispatch.fanout.plan import Planner
+from dispatch.identifiers import CaseId, CommitId, PressId
+from dispatch.settings import Settings
+from tests.village import HOUSEHOLD, Village, until, village_of
+
+
+@pytest.fixture
+async def nc(nats_url: str) -> AsyncIterator[Client]:
+    client = await connect(nats_url, "test")
+    await ensure_streams(client.jetstream())
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def nats_settings(nats_url: str, request: pytest.FixtureRequest) -> Settings:
+    return Settings(site=f"w{abs(hash(request.node.nodeid))}", nats_url=nats_url)
+
+
+@pytest.fixture
+async def village(nc: Client, nats_settings: Settings) -> AsyncIterator[Village]:
+    async with village_of(nc, nats_settings.site, 3) as made:
+        yield made
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All time limits much shorter, for tests that wait for them."""
+    for name in ("OWED", "WAITING", "SILENT"):
+        monkeypatch.setattr(watchdog, name, timedelta(seconds=0.5))
+    monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.2)
+
+
+@asynccontextmanager
+async def watching(village: Village, settings: Settings) -> AsyncIterator[None]:
+    task = asyncio.create_task(Watchdog(village.nc, village.log, settings).run())
+    try:
+        yield
+        assert not task.done()
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def incidents(village: Village) -> dict[str, Incident]:
+    prefix = f"$KV.{INCIDENTS}.{village.site}."
+    messages = await direct_get(village.nc, f"KV_{INCIDENTS}", {"multi_last": [f"{prefix}>"]})
+    headers = [message.headers or {} for message in messages]
+    return {
+        of["Nats-Subject"].removeprefix(prefix): msgspec.json.decode(message.data, type=Incident)
+        for message, of in zip(messages, headers, strict=True)
+        if "KV-Operation" not in of
+    }
+
+
+async def appears(village: Village, name: str) -> Incident:
+    async def found() -> Incident | None:
+        return (await incidents(village)).get(name)
+
+    return await until(found, f"incident {name}")
+
+
+async def disappears(village: Village, name: str) -> None:
+    async def gone() -> bool:
+        return name not in await incidents(village)
+
+    await until(gone, f"incident {name} to be over")
+
+
+async def opened(village: Village) -> CaseId:
+    """A case with three calls owed, put on the log by nobody who will ever make them."""
+    at = now()
+    press = Press(press=PressId(uuid4().hex), household=HOUSEHOLD, device="d", source="http", pressed_at=at)
+    command = RaiseAlarm(id=CommitId(f"press-{press.press}"), at=at, accepted_at=at, press=press)
+    return (await CaseDesk(village.log).press(command, Planner(village.roster))).case.id
+
+
+async def settle_up(village: Village, case_id: CaseId) -> None:
+    """Record an outcome for everything that the case owes."""
+    case = await village.case(case_id)
+    done = tuple(
+        CallOutcome(step=call.step, responder=call.responder, channel=channel, outcome="sent", at=now())
+        for call in case.owed()
+        for channel in call.owed()
+    )
+    await CaseDesk(village.log).handle(case_id, RecordCalls(id=CommitId(uuid4().hex), at=now(), outcomes=done))
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_calls_that_nobody_makes_are_an_incident_until_they_are_made(
+    village: Village, nats_settings: Settings
+) -> None:
+    async with watching(village, nats_settings):
+        case_id = await opened(village)
+        incident = await appears(village, f"owed.{case_id}")
+        assert incident.detail == "3 人的呼叫没有结果 / calls to 3 people without an outcome"
+        assert incident.since == (await village.case(case_id)).alarm.at
+        assert (await appears(village, "waiting.calls")).kind == "waiting"
+        await settle_up(village, case_id)
+        await disappears(village, f"owed.{case_id}")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_was_owed_before_it_started_is_found_and_what_was_done_is_not(
+    village: Village, nats_settings: Settings
+) -> None:
+    done = await opened(village)
+    await settle_up(village, done)
+    await CaseDesk(village.log).handle(done, Resolve(id=CommitId("r"), at=now(), by="op", resolution="helped"))
+    owing = await opened(village)
+    assert owing != done
+    async with watching(village, nats_settings):
+        await appears(village, f"owed.{owing}")
+        assert f"owed.{done}" not in await incidents(village)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_incidents_of_an_earlier_run_end_when_they_are_over(village: Village, nats_settings: Settings) -> None:
+    case_id = await opened(village)
+    async with watching(village, nats_settings):
+        await appears(village, f"owed.{case_id}")
+    await settle_up(village, case_id)
+    assert f"owed.{case_id}" in await incidents(village)
+    async with watching(village, nats_settings):
+        await disappears(village, f"owed.{case_id}")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_press_that_nobody_takes_is_an_incident(village: Village, nats_settings: Settings) -> None:
+    async with watching(village, nats_settings):
+        await village.press()
+        incident = await appears(village, "waiting.fanout")
+        assert incident.detail == "有按键未处理 / presses wait"
+        assert now() - incident.since < timedelta(seconds=20)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_role_that_does_not_answer_is_an_incident_until_it_does(
+    village: Village, nats_settings: Settings
+) -> None:
+    async def here(message: Msg) -> None:
+        await message.respond(b"{}")
+
+    await village.nc.subscribe(f"ops.{village.site}.ping.serve", cb=here)
+    async with watching(village, nats_settings):
+        incident = await appears(village, "silent.fanout")
+        assert "fanout" in incident.detail
+        assert "silent.serve" not in await incidents(village)
+        await village.nc.subscribe(f"ops.{village.site}.ping.fanout", cb=here)
+        await disappears(village, "silent.fanout")
