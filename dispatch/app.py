@@ -1,4 +1,7 @@
-"""The composition root: the only place that wires the parts together, one function for each role."""
+"""The composition root: the only place that wires the parts together, one function for each role.
+
+Each role imports its own parts when it begins: a worker that was killed is back the sooner for it.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-from aiohttp import web
 from nats.aio.client import Client
 
 from dispatch.access import Keys, Links, Tokens, load_keys
@@ -17,13 +19,13 @@ from dispatch.cases import CaseDesk
 from dispatch.embedded.kept import write_private
 from dispatch.errors import NotSignedIn
 from dispatch.events import CaseLog, connect, ensure_streams
-from dispatch.fanout import Fanout, Watchdog
-from dispatch.intake import ButtonAnswers, ButtonGate, IntakeDesk
 from dispatch.process import alive
-from dispatch.projections import Projector, ReadModels
-from dispatch.roster import Roster, demo
+from dispatch.roster import Roster
 from dispatch.settings import Settings
-from dispatch.web import WebDeps, make_web_app
+
+if TYPE_CHECKING:
+    from dispatch.projections import ReadModels
+    from dispatch.roster.demo import CastMember
 
 SHUTDOWN_SECONDS = 3.0
 
@@ -64,6 +66,11 @@ async def backbone(settings: Settings, role: str) -> AsyncIterator[Backbone]:
 
 async def serve(settings: Settings) -> None:
     """The API, the pages and the live stream; and the way in for buttons."""
+    from aiohttp import web
+
+    from dispatch.intake import IntakeDesk
+    from dispatch.web import WebDeps, make_web_app
+
     async with backbone(settings, "serve") as base, _read_models(settings) as read_models:
         deps = WebDeps(
             settings=settings,
@@ -90,6 +97,8 @@ async def serve(settings: Settings) -> None:
 
 async def fanout(settings: Settings) -> None:
     """Presses become cases, and cases become calls."""
+    from dispatch.fanout import Fanout
+
     async with backbone(settings, "fanout") as base, alive(base.nc, "fanout", settings):
         worker = Fanout(
             base.nc,
@@ -105,12 +114,16 @@ async def fanout(settings: Settings) -> None:
 
 async def project(settings: Settings) -> None:
     """The read models in Postgres follow the log."""
+    from dispatch.projections import Projector
+
     async with backbone(settings, "project") as base, alive(base.nc, "project", settings):
         await Projector(base.nc, base.log, settings.require_postgres()).run()
 
 
 async def watch(settings: Settings) -> None:
     """What is owed is compared with what was done."""
+    from dispatch.fanout import Watchdog
+
     async with backbone(settings, "watch") as base, alive(base.nc, "watch", settings):
         await Watchdog(base.nc, base.log, settings).run()
 
@@ -125,6 +138,8 @@ ROLES: Mapping[str, Callable[[Settings], Coroutine[Any, Any, None]]] = {
 
 @asynccontextmanager
 async def _read_models(settings: Settings) -> AsyncIterator[ReadModels]:
+    from dispatch.projections import ReadModels
+
     read_models = ReadModels(settings.require_postgres(), settings.site)
     try:
         yield read_models
@@ -137,6 +152,8 @@ class _Runs(Protocol):
 
 
 def _button_parts(base: Backbone, settings: Settings) -> list[_Runs]:
+    from dispatch.intake import ButtonAnswers, ButtonGate
+
     answers = ButtonAnswers(base.nc, settings.site, base.roster.household)
     if settings.auth_callout_seed is None:
         return [answers]
@@ -146,6 +163,8 @@ def _button_parts(base: Backbone, settings: Settings) -> list[_Runs]:
 
 async def seed_demo(settings: Settings) -> None:
     """Fill an empty roster with the demo county. Raises `SetupError` when it is somebody's own."""
+    from dispatch.roster import demo
+
     async with backbone(settings, "demo") as base:
         await demo.seed_demo(base.roster)
 
@@ -155,6 +174,8 @@ async def demo_links(settings: Settings) -> list[tuple[str, str]]:
 
     Tokens are stored as hashes, so the secrets of these invented people are kept beside the server's own.
     """
+    from dispatch.roster import demo
+
     path = settings.data / "secrets" / "demo-tokens.json"
     kept = msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path.exists() else {}
     async with backbone(settings, "demo") as base:
@@ -164,7 +185,7 @@ async def demo_links(settings: Settings) -> list[tuple[str, str]]:
     return [(member.label, f"{settings.url}/in#{secrets[member.subject]}") for member in cast]
 
 
-async def _working_token(tokens: Tokens, member: demo.CastMember, kept: Mapping[str, str]) -> str:
+async def _working_token(tokens: Tokens, member: CastMember, kept: Mapping[str, str]) -> str:
     if (secret := kept.get(member.subject)) is not None:
         with suppress(NotSignedIn):
             await tokens.check(secret)
