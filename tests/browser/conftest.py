@@ -1,0 +1,67 @@
+"""A real Chromium, and one running system for all browser tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from dispatch.identifiers import CaseId
+from tests.browser.people import People
+from tests.conftest import on_server, with_database
+from tests.live import LiveSystem, live, on_servers
+from tests.servers import Servers, open_folder
+
+QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+async def live_system(servers: Servers, migrated_template: str) -> AsyncIterator[LiveSystem]:
+    """A system on the session's servers, with a site and a database of its own."""
+    name = f"browser_{migrated_template}"
+    await on_server(servers, f"create database {name} template {migrated_template}")
+    with open_folder() as folder:
+        async with live(folder, on_servers(servers, with_database(servers.postgres_dsn, name))) as running:
+            yield running
+    await on_server(servers, f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """The system's Chromium, or the one that DISPATCH_TEST_CHROMIUM names, or else Playwright's own."""
+    program = os.environ.get("DISPATCH_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=list(QUIET))
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def people(chromium: Browser, live_system: LiveSystem) -> AsyncIterator[People]:
+    """Opens pages. Afterwards no page may have complained of anything that its test did not name."""
+    async with People(chromium, live_system) as opened:
+        yield opened
+    assert opened.complaints() == []
+
+
+@pytest.fixture
+async def case(live_system: LiveSystem) -> AsyncIterator[CaseId]:
+    """A case that was raised before any page was opened."""
+    raised = await live_system.press(kind="medical")
+    yield raised
+    await live_system.close(raised)
+
+
+@pytest.fixture
+async def quiet_village(live_system: LiveSystem) -> AsyncIterator[LiveSystem]:
+    """The system with no open case, before and after the test."""
+    yield live_system
+    head = await live_system.log.head(live_system.household)
+    if head and (await live_system.case(head.case)).is_open:
+        await live_system.close(head.case)

@@ -1,0 +1,86 @@
+"""People in front of their pages: each in a browser of their own, every complaint of which is kept."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, Self
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, ViewportSize
+
+from tests.live import LiveSystem
+
+PHONE: ViewportSize = {"width": 360, "height": 740}
+SMALL_PHONE: ViewportSize = {"width": 360, "height": 640}
+DESK: ViewportSize = {"width": 1440, "height": 900}
+
+WITHIN_MS = 10_000
+SIDEWAYS = "[document.documentElement.scrollWidth, document.body.scrollWidth].some((width) => width > innerWidth)"
+CSP_WATCH = "addEventListener('securitypolicyviolation', (event) => console.error('CSP', event.blockedURI, event.violatedDirective))"
+
+
+class People:
+    """Opens pages of one live system and collects what they complain of."""
+
+    def __init__(self, chromium: Browser, live: LiveSystem) -> None:
+        self._chromium, self.live = chromium, live
+        self._contexts: list[BrowserContext] = []
+        self._complaints: list[str] = []
+        self._excused: list[str] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for context in self._contexts:
+            await context.close()
+
+    async def open(self, who: str, size: ViewportSize | None = None) -> Page:
+        """The page of `who`, signed in by their link, once its live stream is up."""
+        page = await self.blank(size or (DESK if who == "operator" else PHONE))
+        await page.goto(self.live.link(who))
+        await page.wait_for_url(re.compile(r"/(resident|responder|desk)/"), timeout=WITHIN_MS)
+        await page.locator(".ready:not(.off), .good-line, .line.live").wait_for(timeout=WITHIN_MS)
+        return page
+
+    async def blank(self, size: ViewportSize) -> Page:
+        """An empty page in a browser of its own, whose complaints are kept."""
+        context = await self._chromium.new_context(
+            viewport=size, has_touch=size != DESK, permissions=["notifications"], base_url=self.live.url
+        )
+        self._contexts.append(context)
+        await context.add_init_script(CSP_WATCH)
+        page = await context.new_page()
+        page.on("console", self._console)
+        page.on("pageerror", self._thrown)
+        return page
+
+    def excuse(self, pattern: str) -> None:
+        """What this test brings about on purpose: complaints that match are no failure."""
+        self._excused.append(pattern)
+
+    def complaints(self) -> list[str]:
+        return [said for said in self._complaints if not any(re.search(pattern, said) for pattern in self._excused)]
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self._complaints.append(f"{message.page.url if message.page else ''}: {message.text}")
+
+    def _thrown(self, error: Error) -> None:
+        self._complaints.append(f"thrown: {error}")
+
+
+async def hold(page: Page, selector: str, milliseconds: float = 1300) -> None:
+    """Press a key with the mouse and let go after so long."""
+    box = await page.locator(selector).bounding_box()
+    assert box is not None, f"{selector} is not on the page"
+    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await page.mouse.down()
+    await page.wait_for_timeout(milliseconds)
+    await page.mouse.up()
+
+
+async def sees(
+    page: Page, selector: str, *, within_ms: float = WITHIN_MS, state: Literal["visible", "hidden"] = "visible"
+) -> None:
+    """Wait until `selector` is there (or not). Fails after `within_ms`."""
+    await page.locator(selector).first.wait_for(state=state, timeout=within_ms)

@@ -1,0 +1,163 @@
+"""One press on one screen, and what everybody else sees."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from playwright.async_api import Request
+
+from tests.browser.people import People, hold, sees
+from tests.live import LiveSystem
+from tests.system import until
+
+pytestmark = pytest.mark.browser
+
+KEY = ".key"
+RINGS = "main.ringing .alarm"
+
+
+async def test_a_held_key_rings_two_pages_and_one_answer_shows_within_a_second(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    resident, desk = await people.open("resident"), await people.open("operator")
+    neighbour, officer = await people.open("neighbour"), await people.open("auxiliary")
+
+    await hold(resident, KEY)
+    await asyncio.gather(sees(neighbour, RINGS), sees(officer, RINGS))
+    case = await quiet_village.open_case()
+    row = f".list-pane [data-case='{case}']"
+    await sees(desk, f"{row}[data-status=raised]")
+    await sees(resident, f"[data-case='{case}'][data-status=raised]")
+
+    await neighbour.locator("[data-eta='5']").click()
+    await asyncio.gather(
+        sees(desk, f"{row}[data-status=under_way]", within_ms=1000),
+        sees(resident, f"[data-case='{case}'][data-status=under_way] .eta .clock", within_ms=1000),
+        sees(officer, f"[data-responder='{quiet_village.subject('neighbour')}']", within_ms=1000),
+    )
+    await sees(officer, RINGS)  # one answer silences nobody else
+
+    await desk.locator(row).click()
+    answered = f".responders [data-responder='{quiet_village.subject('neighbour')}'][data-answer=going]"
+    await sees(desk, answered)
+    await sees(desk, ".timeline li:has-text('5分钟')")
+
+    await desk.locator("[data-resolution=helped]").click()
+    await desk.locator("[data-confirm]").click()
+    await asyncio.gather(*(sees(page, "[data-status=resolved]") for page in (resident, neighbour, officer)))
+    await sees(officer, RINGS, state="hidden")
+    closed = await quiet_village.case(case)
+    assert closed.closing is not None
+    assert closed.closing.resolution == "helped"
+
+
+async def test_a_key_let_go_early_sends_nothing(people: People, quiet_village: LiveSystem) -> None:
+    resident = await people.open("resident")
+    sent: list[str] = []
+
+    def count(request: Request) -> None:
+        if request.method == "POST":
+            sent.append(request.url)
+
+    resident.on("request", count)
+    await hold(resident, KEY, 600)
+    await sees(resident, ".say:has-text('没有发送')")
+    await resident.keyboard.press("Tab")
+    await resident.locator(KEY).focus()
+    await resident.keyboard.down(" ")
+    await resident.wait_for_timeout(600)
+    await resident.keyboard.up(" ")
+    await sees(resident, ".say:has-text('没有发送')")
+    await resident.wait_for_timeout(700)  # longer than the rest of the second
+    assert sent == []
+
+    await resident.keyboard.down(" ")
+    case = await quiet_village.open_case()
+    await resident.keyboard.up(" ")
+    assert sent == [f"{quiet_village.url}/v1/alarms"]
+    await sees(resident, f"[data-case='{case}']")
+
+
+async def test_a_press_without_a_line_is_kept_across_a_reload_and_is_one_press(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    people.excuse("ERR_INTERNET_DISCONNECTED|Failed to load resource|Failed to fetch")
+    resident = await people.open("resident")
+    await resident.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    await resident.reload()  # now the shell is kept by the service worker
+    await sees(resident, ".ready:not(.off)")
+    await resident.locator(".chip:has-text('火警')").click()
+
+    await resident.context.set_offline(True)
+    await hold(resident, KEY)
+    await sees(resident, "[data-stage=retrying]:has-text('110')")
+    await resident.reload()
+    await sees(resident, "[data-stage=retrying]:has-text('110')")
+    await resident.context.set_offline(False)
+
+    case = await quiet_village.open_case()
+    await sees(resident, f"[data-case='{case}']")
+    raised = await quiet_village.case(case)
+    assert (raised.alarm.kind, len(raised.presses)) == ("fire", 1)
+
+
+async def test_a_silent_press_is_silent_and_says_so_to_those_who_come(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    resident, neighbour = await people.open("resident"), await people.open("neighbour")
+    await resident.locator(".chip.quiet").click()
+    await hold(resident, KEY)
+    await sees(neighbour, "[data-silent]")
+    await sees(resident, "body.quiet [data-status=raised]")
+    assert await neighbour.locator("a[href^='tel:']").count() == 0, "nobody is led to ring back"
+
+
+async def test_the_alarm_is_cancelled_only_after_a_hold_and_a_question(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    case = await quiet_village.press(kind="help")
+    resident, neighbour = await people.open("resident"), await people.open("neighbour")
+    await sees(neighbour, RINGS)
+    await hold(resident, ".stop")
+    await resident.locator("dialog .button.main").click()  # no, I still need help
+    assert (await quiet_village.case(case)).is_open
+    await hold(resident, ".stop")
+    await resident.locator("dialog [data-confirm]").click()
+    await asyncio.gather(*(sees(page, "[data-status=cancelled]") for page in (resident, neighbour)))
+
+
+async def test_the_link_answers_when_tapped_and_not_before(people: People, quiet_village: LiveSystem) -> None:
+    case = await quiet_village.press(kind="help")
+    person = quiet_village.cast.neighbour.subject
+    page = await people.blank({"width": 360, "height": 740})
+    await page.goto(await quiet_village.one_tap(case, person))
+    await sees(page, "[data-answer=cannot]")
+    assert not (await quiet_village.case(case)).replies
+
+    await page.locator("[data-answer=cannot]").click()
+    await sees(page, "[data-stage=recorded]")
+    await page.locator("[data-answer=going]").click()
+
+    async def going() -> bool:
+        replies = (await quiet_village.case(case)).replies
+        return [reply.answer for reply in replies.values()] == ["going"]
+
+    await until(going, "the changed answer")
+
+
+async def test_an_operator_records_an_answer_that_was_phoned_in_and_writes_a_note(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    case = await quiet_village.press(kind="help")
+    desk, leader = await people.open("operator"), quiet_village.subject("leader")
+    await desk.keyboard.press("j")
+    line = f"[data-responder='{leader}']"
+    await desk.locator(f"{line} .thin").click()
+    await desk.locator(f"{line} .record .small:has-text('10分钟')").click()
+    await sees(desk, f"{line}[data-answer=going]")
+    await desk.keyboard.press("n")
+    await desk.keyboard.type("<b>门口有狗</b>")
+    await desk.locator(".note-form .small").click()
+    await sees(desk, ".notes li:has-text('<b>门口有狗</b>')")  # as text, not as markup
+    assert [note.text for note in (await quiet_village.case(case)).notes] == ["<b>门口有狗</b>"]

@@ -1,0 +1,106 @@
+"""Every page on a small phone: nothing runs off sideways, every key can be hit, every word can be read."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Page
+
+from dispatch.identifiers import CaseId
+from tests.browser.people import SIDEWAYS, SMALL_PHONE, People, sees
+from tests.live import LiveSystem
+
+pytestmark = pytest.mark.browser
+
+SMALLEST_PX = 44
+
+TOO_SMALL = """(least) => [...document.querySelectorAll("button, a.button, select, input")]
+  .map((one) => [one.textContent.trim() || one.name, one.getBoundingClientRect()])
+  .filter(([, box]) => box.width && (box.height < least || box.width < least) && box.height > 30)
+  .map(([text, box]) => `${text}: ${Math.round(box.width)} x ${Math.round(box.height)}`)"""
+
+# WCAG 2.2, 1.4.3: contrast of every text with the colour behind it, where that is a plain colour.
+PALE = """() => {
+  const channel = (value) => { value /= 255; return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4; };
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const parse = (colour) => { const n = colour.match(/[\\d.]+/g).map(Number); return [n.slice(0, 3), n[3] ?? 1]; };
+  const over = (top, alpha, below) => top.map((value, i) => value * alpha + below[i] * (1 - alpha));
+  const behind = (element) => {
+    if (!element) return [15, 20, 24];
+    const [colour, alpha] = parse(getComputedStyle(element).backgroundColor);
+    return alpha === 1 ? colour : over(colour, alpha, behind(element.parentElement));
+  };
+  const opacity = (element) => (element ? Number(getComputedStyle(element).opacity) * opacity(element.parentElement) : 1);
+  const bad = [];
+  for (const element of document.querySelectorAll("#page *, dialog *")) {
+    const text = [...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data.trim()).join("");
+    if (!text || !element.getClientRects().length || element.closest(":disabled, .visually-hidden")) continue;
+    const style = getComputedStyle(element);
+    const ground = behind(element);
+    const [colour, alpha] = parse(style.color);
+    const [a, b] = [light(over(colour, alpha * opacity(element), ground)), light(ground)].sort((x, y) => y - x);
+    const size = parseFloat(style.fontSize);
+    const needed = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700) ? 3 : 4.5;
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < needed) bad.push(`${text}: ${ratio.toFixed(2)} of ${needed}`);
+  }
+  return bad;
+}"""
+
+
+async def fits(page: Page) -> None:
+    assert not await page.evaluate(SIDEWAYS), f"{page.url} is wider than the phone"
+    assert await page.evaluate(TOO_SMALL, SMALLEST_PX) == []
+    assert await page.evaluate(PALE) == []
+
+
+async def test_sign_in_fits_a_small_phone(people: People) -> None:
+    people.excuse("401")
+    page = await people.blank(SMALL_PHONE)
+    await page.goto("/in#not-a-token")
+    await sees(page, "[role=alert]")
+    assert "not-a-token" not in page.url, "the code does not stay in the address bar"
+    await fits(page)
+
+
+async def test_the_residents_page_fits_a_small_phone(people: People, quiet_village: LiveSystem) -> None:
+    page = await people.open("resident", SMALL_PHONE)
+    await fits(page)
+    await quiet_village.press(kind="fire", drill=True)
+    await sees(page, "[data-status=raised]")
+    await fits(page)
+
+
+@pytest.mark.parametrize("who", ["neighbour", "police"])
+async def test_a_responders_page_fits_a_small_phone(people: People, quiet_village: LiveSystem, who: str) -> None:
+    page = await people.open(who, SMALL_PHONE)
+    await fits(page)
+    await quiet_village.press(kind="intrusion", silent=True)
+    await sees(page, ".alarm")
+    await fits(page)
+    await page.locator("[data-answer=going]").click()
+    await sees(page, "[data-stage=recorded]")
+    await fits(page)
+
+
+async def test_the_one_tap_page_fits_a_small_phone(people: People, live_system: LiveSystem, case: CaseId) -> None:
+    page = await people.blank(SMALL_PHONE)
+    await page.goto(await live_system.one_tap(case, live_system.subject("leader")))
+    await sees(page, ".answers")
+    await fits(page)
+
+
+async def test_the_desk_fits_a_small_phone(people: People, case: CaseId) -> None:
+    page = await people.open("operator", SMALL_PHONE)
+    await sees(page, f"[data-case='{case}']")
+    await fits(page)
+    await page.locator(f".list-pane [data-case='{case}']").click()
+    await sees(page, ".timeline li")
+    await fits(page)
+
+
+async def test_the_desk_fits_a_desk(people: People, case: CaseId) -> None:
+    page = await people.open("operator")
+    await page.locator(f".list-pane [data-case='{case}']").click()
+    await sees(page, ".timeline li")
+    assert not await page.evaluate(SIDEWAYS)
+    assert await page.evaluate(PALE) == []

@@ -1,0 +1,116 @@
+"""A push that reaches the page's service worker becomes a notification that can be answered."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from playwright.async_api import Page, Worker
+
+from dispatch.fanout.ring import Ring, make_ring, scene_of
+from dispatch.identifiers import CaseId, PersonId
+from tests.browser.people import People
+from tests.live import LiveSystem
+from tests.system import until
+
+pytestmark = pytest.mark.browser
+
+SHOWN = """async () => {
+  const registration = await navigator.serviceWorker.ready;
+  const shown = await registration.getNotifications();
+  return shown.map(({ title, body, tag, actions, requireInteraction }) => ({
+    title, body, tag, requireInteraction, actions: actions.map((one) => one.action) }));
+}"""
+
+
+async def ring_for(live: LiveSystem, case: CaseId, person: str) -> Ring:
+    """What the fan-out sends to `person` for `case`."""
+    known = await live.case(case)
+    roster, home = live.system.roster, await live.system.roster.household(live.household)
+    scene = scene_of(known, home, await roster.areas(known.alarm.areas))
+    return make_ring(known, known.calls[0, PersonId(person)], scene, live.url + await live.one_tap(case, person))
+
+
+async def deliver(page: Page, body: bytes) -> Worker:
+    """Hand a decrypted push to the page's service worker, as the browser's push service would."""
+    devtools = await page.context.new_cdp_session(page)
+    registrations: list[dict[str, Any]] = []
+    devtools.on("ServiceWorker.workerRegistrationUpdated", lambda event: registrations.extend(event["registrations"]))
+    await page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    await devtools.send("ServiceWorker.enable")
+
+    async def found() -> str | None:
+        return next((str(one["registrationId"]) for one in registrations if page.url.startswith(one["scopeURL"])), None)
+
+    registration = await until(found, "the service worker's registration")
+    origin = await page.evaluate("location.origin")
+    await devtools.send(
+        "ServiceWorker.deliverPushMessage",
+        {"origin": origin, "registrationId": registration, "data": body.decode()},
+    )
+    return next(worker for worker in page.context.service_workers if worker.url.endswith("/sw.js"))
+
+
+async def notification(page: Page, title_part: str) -> dict[str, Any]:
+    async def shown() -> dict[str, Any] | None:
+        return next((one for one in await page.evaluate(SHOWN) if title_part in one["title"]), None)
+
+    return await until(shown, f"a notification with {title_part!r}")
+
+
+async def test_a_push_is_shown_with_its_answers_and_its_receipt_is_recorded(
+    people: People, live_system: LiveSystem, case: CaseId
+) -> None:
+    person = live_system.subject("police")
+    page = await people.open("police")
+    ring = await ring_for(live_system, case, person)
+    await deliver(page, msgspec.json.encode(ring))
+    shown = await notification(page, ring.title)
+    assert shown == {
+        "title": ring.title, "body": ring.body, "tag": ring.notification,
+        "actions": ["going", "cannot"], "requireInteraction": True,
+    }  # fmt: skip
+
+    async def delivered() -> bool:
+        outcomes = (await live_system.case(case)).calls[0, PersonId(person)].outcomes
+        return "webpush" in outcomes and outcomes["webpush"].outcome == "delivered"
+
+    await until(delivered, "the receipt of the push")
+
+
+async def test_an_answer_on_the_notification_is_recorded_and_said_to_be(
+    people: People, live_system: LiveSystem, case: CaseId
+) -> None:
+    person = live_system.subject("police")
+    page = await people.open("police")
+    ring = await ring_for(live_system, case, person)
+    worker = await deliver(page, msgspec.json.encode(ring))
+    await notification(page, ring.title)
+    await worker.evaluate(
+        "([link, tag]) => answer({ link: linkOf({ link }), notification: tag }, 'going')",
+        [ring.link, ring.notification],
+    )
+    await notification(page, "已记录：前往")
+    assert (await live_system.case(case)).replies[PersonId(person)].answer == "going"
+
+
+async def test_an_answer_that_is_not_recorded_says_so(people: People, live_system: LiveSystem, case: CaseId) -> None:
+    people.excuse("401|Failed to load resource")
+    page = await people.open("police")
+    ring = await ring_for(live_system, case, live_system.subject("police"))
+    worker = await deliver(page, msgspec.json.encode(ring))
+    await notification(page, ring.title)
+    await worker.evaluate("(tag) => answer({ link: '/r/forged', notification: tag }, 'going')", ring.notification)
+    failed = await notification(page, "NOT recorded")
+    assert failed["requireInteraction"]
+
+
+async def test_a_push_that_cannot_be_read_still_calls(people: People, live_system: LiveSystem) -> None:
+    page = await people.open("police")
+    await deliver(page, b"\x7f not JSON")
+    await notification(page, "有人求助")
+    await deliver(page, json.dumps({"title": "警情", "link": "https://evil.example/steal"}).encode())
+    assert (await notification(page, "警情"))["actions"] == [], "an answer is never sent anywhere but home"
+    assert live_system.url in page.url
