@@ -6,7 +6,7 @@ from importlib import import_module
 
 import typer
 
-GROUPS = ("up", "alarm", "roster", "tokens", "doctor", "serve", "migrate")
+GROUPS = ("up", "alarm", "roster", "tokens", "doctor", "serve", "migrate", "cases", "dlq", "rebuild")
 
 EXAMPLES = """
 One call, many responders / 一呼多应.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import structlog
 from nats.aio.client import Client
@@ -22,35 +24,42 @@ class Incidents:
 
     def __init__(self, nc: Client, site: Site) -> None:
         self._js, self._site = nc.jetstream(), site
-        self._told: dict[str, str | None] = {}
+        self._clear: set[str] = set()
 
-    async def report(self, name: str, detail: str) -> None:
-        """Tell that `name` stands still; what was told already is not told again."""
-        if self._told.get(name) == detail:
-            return
+    async def report(self, name: str, reason: str) -> None:
+        """Tell that `name` stands still; what is told already stays as it is, with the time it began."""
+        detail = f"读模型 {name} 停止更新 / the read model {name} stands still: {reason}"
         value = {"kind": KIND, "what": name, "since": now(), "detail": detail}
         try:
-            bucket = await self._js.key_value(INCIDENTS)
-            await bucket.put(self._key(name), msgspec.json.encode(value))
+            told = await self._told(name)
+            if told is None or told.get("detail") != detail:
+                bucket = await self._js.key_value(INCIDENTS)
+                await bucket.put(self._key(name), msgspec.json.encode(value))
+            self._clear.discard(name)
         except (NatsError, APIError) as error:
             log.warning("project.incident_untold", projection=name, error=repr(error))
-        else:
-            self._told[name] = detail
 
     async def over(self, name: str) -> None:
-        """Take away what this or an earlier process told about `name`; costs nothing while there is nothing."""
-        if name in self._told and self._told[name] is None:
+        """Take away what this or an earlier process told about `name`; costs nothing when that was done."""
+        if name in self._clear:
             return
         try:
-            bucket = await self._js.key_value(INCIDENTS)
-            await bucket.get(self._key(name))
-            await bucket.delete(self._key(name))
-        except NotFoundError:
-            pass
+            if await self._told(name) is not None:
+                bucket = await self._js.key_value(INCIDENTS)
+                await bucket.delete(self._key(name))
+            self._clear.add(name)
         except (NatsError, APIError) as error:
             log.warning("project.incident_untold", projection=name, error=repr(error))
-            return
-        self._told[name] = None
+
+    async def _told(self, name: str) -> dict[str, Any] | None:
+        bucket = await self._js.key_value(INCIDENTS)
+        try:
+            entry = await bucket.get(self._key(name))
+            return msgspec.json.decode(entry.value or b"{}", type=dict[str, Any])
+        except NotFoundError:
+            return None
+        except msgspec.DecodeError:
+            return {}
 
     def _key(self, name: str) -> str:
         return f"{self._site}.{KIND}.{name}"

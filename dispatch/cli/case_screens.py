@@ -1,0 +1,159 @@
+"""Cases as tables for people: Chinese first, then English."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from dispatch.projections.models.timeline import TimelineRow
+from dispatch.web.views import CaseView, Names, ResponderView
+
+KINDS = {"help": "求助 help", "intrusion": "入室 intrusion", "medical": "急病 medical", "fire": "火警 fire"}
+STATUSES = {
+    "raised": ("待响应 raised", "bold red"),
+    "under_way": ("前往中 under way", "yellow"),
+    "on_scene": ("已到场 on scene", "green"),
+    "resolved": ("已结案 resolved", "dim"),
+    "cancelled": ("已取消 cancelled", "dim"),
+}
+STATES = {
+    "owed": "待发 owed",
+    "unknown": "不明 unknown",
+    "failed": "失败 failed",
+    "sent": "已发 sent",
+    "delivered": "送达 delivered",
+    "seen": "已看 seen",
+}
+ANSWERS = {"going": "前往 going", "cannot": "无法前往 cannot", "on_scene": "到场 on scene"}
+ROLES = {
+    "group_leader": "联防组长 group leader",
+    "member": "组员 member",
+    "police_assistant": "警务助理 police assistant",
+    "auxiliary_officer": "辅警 auxiliary officer",
+    "community_police_officer": "社区民警 community officer",
+    "station": "派出所 station",
+}
+RESOLUTIONS = {
+    "helped": "已救助 helped",
+    "false_alarm": "误报 false alarm",
+    "handed_over": "已移交 handed over",
+    "other": "其他 other",
+    None: "已取消 cancelled",
+}
+EVENTS = {
+    "alarm_raised": "报警 raised",
+    "pressed_again": "再次按键 pressed again",
+    "responders_called": "呼叫 called",
+    "calls_recorded": "呼叫结果 outcome",
+    "responder_replied": "应答 reply",
+    "case_noted": "备注 note",
+    "case_resolved": "结案 resolved",
+    "case_cancelled": "取消 cancelled",
+}
+
+
+def board(rows: Sequence[Mapping[str, Any]], names: Names) -> Table:
+    """The board: one line per case."""
+    columns = ("警情 case", "状态 status", "类别 kind", "时间 raised", "户 household", "辖区 area", "前往/到场/呼叫")
+    table = Table(*columns, title=f"警情 cases ({len(rows)})")
+    for row in rows:
+        household = names.households.get(row["household"])
+        area = row["areas"][0] if row["areas"] else ""
+        table.add_row(
+            Text(row["case_id"], no_wrap=True),
+            Text(*STATUSES[row["status"]]),
+            Text(_kind(row["kind"], drill=row["drill"], silent=row["silent"])),
+            Text(_time(row["raised_at"])),
+            Text(household.name if household else row["household"]),
+            Text(names.of(area)),
+            Text(f"{row['coming']}/{row['on_scene']}/{row['called']}"),
+        )
+    return table
+
+
+def case(shown: CaseView) -> Group:
+    """One case: its head, and a line for each responder."""
+    people = Table("应答人 responder", "身份 role", "呼叫 call", "应答 answer", "电话 phone")
+    for responder in shown["responders"]:
+        people.add_row(*map(Text, _responder(responder)))
+    return Group(_head(shown), people)
+
+
+def timeline(entries: Sequence[TimelineRow], names: Names) -> Table:
+    """What happened, one line per event, and per call or outcome in it."""
+    table = Table("时间 at", "事件 event", "内容")
+    for entry in entries:
+        text = "\n".join(_lines(entry.type, entry.data, names))
+        table.add_row(Text(_time(entry.at)), Text(EVENTS.get(entry.type, entry.type)), Text(text))
+    return table
+
+
+def _head(shown: CaseView) -> Table:
+    head = Table(show_header=False, title=Text(shown["id"]))
+    status, style = STATUSES[shown["status"]]
+    household = shown["household"]
+    head.add_row("状态 status", Text(status, style=style))
+    head.add_row("类别 kind", Text(_kind(shown["kind"], drill=shown["drill"], silent=shown["silent"])))
+    head.add_row("户 household", Text(f"{household['name']}  {household['address']}  {household.get('phone') or ''}"))
+    head.add_row("辖区 areas", Text(" < ".join(area["name"] for area in shown["areas"])))
+    head.add_row("按键 presses", Text(f"{shown['presses']}, {_time(shown['pressed_at'])}"))
+    head.add_row("前往/到场 coming/on scene", Text(f"{shown['coming']}/{shown['on_scene']}"))
+    for gap in shown["gaps"]:
+        head.add_row("缺口 gap", Text(f"{gap['what']}: {gap['reason']}", style="yellow"))
+    for note in shown.get("notes", []):
+        head.add_row("备注 note", Text(f"{_time(note['at'])} {note['author']}: {note['text']}"))
+    if closing := shown["closing"]:
+        words = f"{_time(closing['at'])} {closing['by']}: {RESOLUTIONS[closing['resolution']]} {closing['text']}"
+        head.add_row("结束 closed", Text(words))
+    return head
+
+
+def _responder(responder: ResponderView) -> tuple[str, ...]:
+    answer = ANSWERS[responder["answer"]] if responder["answer"] else "–"
+    eta = f" {responder['eta_minutes']} min" if responder["eta_minutes"] else ""
+    failed = [c["reason"] for c in responder.get("channels", []) if c["reason"] and responder["state"] == "failed"]
+    return (
+        responder["name"],
+        ", ".join(f"{ROLES[role['role']]} {role['of_name']}" for role in responder["roles"]),
+        "\n".join((STATES[responder["state"]], *failed)),
+        answer + eta,
+        responder.get("phone") or "",
+    )
+
+
+def _lines(type_: str, data: Mapping[str, Any], names: Names) -> Iterator[str]:
+    match type_:
+        case "alarm_raised" | "pressed_again":
+            yield f"{KINDS[data['kind']]}, {data['source']}, {data['device']}"
+        case "responders_called":
+            yield from (names.person(call.responder) for call in data["calls"])
+            yield from (f"! {gap.what}: {gap.reason}" for gap in data["gaps"])
+        case "calls_recorded":
+            for outcome in data["outcomes"]:
+                words = f"{names.person(outcome.responder)}: {outcome.channel} {STATES[outcome.outcome]}"
+                yield f"{words} ({outcome.reason})" if outcome.reason else words
+        case "responder_replied":
+            eta = f", {data['eta_minutes']} min" if data["eta_minutes"] is not None else ""
+            yield f"{names.person(data['responder'])}: {ANSWERS[data['answer']]}{eta}"
+        case "case_noted":
+            yield f"{names.who(data['author'])}: {data['text']}"
+        case "case_resolved":
+            yield f"{names.who(data['by'])}: {RESOLUTIONS[data['resolution']]} {data['text']}".rstrip()
+        case "case_cancelled":
+            yield f"{names.who(data['by'])}: {data['reason']}".rstrip(": ")
+        case _:
+            yield str(data)
+
+
+def _kind(kind: str, *, drill: bool, silent: bool) -> str:
+    marks = ("【演练 DRILL】" if drill else "", KINDS[kind], " 静默 silent" if silent else "")
+    return "".join(marks)
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")

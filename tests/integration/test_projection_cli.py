@@ -1,0 +1,138 @@
+"""`dispatch case`, `dlq` and `rebuild` as processes, on a real log and a real Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from nats.aio.client import Client
+
+from dispatch.events import CaseLog, bury, connect, ensure_streams, follow
+from dispatch.identifiers import AreaId, CaseId, HouseholdId, PersonId
+from dispatch.projections import Projector, ReadModels
+from dispatch.roster import Area, Household, Person, Roster
+from dispatch.settings import Settings
+from tests.projection_stories import answered, projecting, recorded, tell
+
+Result = tuple[int, str, str]
+
+
+class Terminal:
+    """Somebody who gives commands, on a site where Li's house has called for help."""
+
+    def __init__(self, settings: Settings, nc: Client, case: CaseId) -> None:
+        self.nc, self.case, self._settings = nc, case, settings
+
+    async def run(self, *arguments: str, postgres: str | None = None) -> Result:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("DISPATCH_")},
+            "DISPATCH_SITE": self._settings.site,
+            "DISPATCH_DATA": str(self._settings.data),
+            "DISPATCH_NATS_URL": self._settings.require_nats(),
+            "DISPATCH_POSTGRES_DSN": postgres or self._settings.require_postgres(),
+            "COLUMNS": "200",
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "dispatch", *arguments, env=environment, stdout=-1, stderr=-1
+        )
+        out, err = await process.communicate()
+        return process.returncode or 0, out.decode(), err.decode()
+
+    async def json(self, *arguments: str) -> Any:
+        code, out, err = await self.run(*arguments, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+
+@pytest.fixture
+async def terminal(settings: Settings) -> AsyncIterator[Terminal]:
+    nc = await connect(settings.require_nats(), "test")
+    await ensure_streams(nc.jetstream())
+    roster = Roster(nc, settings.site)
+    await roster.put(Area(id=AreaId("village"), name="茅州村", kind="village"), by="test")
+    await roster.put(
+        Household(id=HouseholdId("h-1"), name="李家", address="一组1号", area=AreaId("village")), by="test"
+    )
+    await roster.put(Person(id=PersonId("p-1"), name="王芳", phone="+8613800000001"), by="test")
+    case = await tell(
+        CaseLog(nc, settings.site),
+        "h-1",
+        recorded("r", 1, ("p-1", "live", "delivered")),
+        answered("p-1", "going", 4, 5),
+    )
+    yield Terminal(settings, nc, case)
+    await nc.close()
+
+
+async def test_the_board_on_a_terminal(terminal: Terminal, settings: Settings) -> None:
+    log = CaseLog(terminal.nc, settings.site)
+    models = ReadModels(settings.require_postgres(), settings.site)
+    async with projecting(Projector(terminal.nc, log, settings.require_postgres())):
+        assert await models.wait_for(await log.last_sequence(), 10)
+    await models.close()
+    listed = await terminal.json("case", "list")
+    assert [(row["case_id"], row["status"]) for row in listed["cases"]] == [(terminal.case, "under_way")]
+    assert listed["next"] is None
+    assert (await terminal.json("case", "list", "--area", "elsewhere"))["cases"] == []
+    _, screen, _ = await terminal.run("case", "list")
+    assert all(word in screen for word in (terminal.case, "李家", "茅州村", "前往中 under way", "火警 fire", "1/0/3"))
+    assert set((await terminal.json("rebuild"))["rebuilding"]) == {"board", "calls", "latency", "responses", "timeline"}
+    assert (await terminal.json("case", "list"))["cases"] == []
+    code, _, err = await terminal.run("rebuild", "weather")
+    assert (code, "weather" in err, "board" in err) == (1, True, True)
+
+
+async def test_a_case_is_shown_without_postgres(terminal: Terminal) -> None:
+    nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
+    code, screen, err = await terminal.run("case", "show", terminal.case, postgres=nowhere)
+    assert code == 0, err
+    assert all(word in screen for word in ("李家", "王芳", "+8613800000001", "前往 going 5 min", "送达 delivered"))
+    code, screen, err = await terminal.run("case", "timeline", terminal.case, postgres=nowhere)
+    assert code == 0, err
+    assert all(word in screen for word in ("报警 raised", "王芳: live 送达 delivered", "王芳: 前往 going, 5 min"))
+    code, _, err = await terminal.run("case", "list", postgres=nowhere)
+    assert (code, "read models do not answer" in err) == (1, True)
+
+
+async def test_a_case_is_noted_and_closed_once(terminal: Terminal) -> None:
+    noted = await terminal.json("case", "note", terminal.case, "门锁着", "--by", "li")
+    assert [(note["author"], note["text"]) for note in noted["notes"]] == [("li", "门锁着")]
+    closed = await terminal.json("case", "resolve", terminal.case, "--resolution", "handed_over", "--text", "已移交")
+    assert (closed["status"], closed["closing"]["resolution"]) == ("resolved", "handed_over")
+    code, _, err = await terminal.run("case", "cancel", terminal.case)
+    assert (code, "is over (resolved)" in err) == (1, True)
+    entries = (await terminal.json("case", "timeline", terminal.case))["entries"]
+    assert [entry["type"] for entry in entries][-2:] == ["case_noted", "case_resolved"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("case", "show", "h-1-AAAAAAAA"), "there is no case"),
+        (("case", "show", "nonsense"), "is not a case id"),
+        (("case", "list", "--status", "lost"), "status"),
+    ],
+)
+async def test_what_is_wrong_is_named(terminal: Terminal, arguments: tuple[str, ...], complaint: str) -> None:
+    code, _, err = await terminal.run(*arguments)
+    assert (code, complaint in err) == (1, True), err
+
+
+async def test_an_empty_note_is_refused(terminal: Terminal) -> None:
+    code, _, err = await terminal.run("case", "note", terminal.case, " ")
+    assert (code, "text" in err) == (1, True)
+
+
+async def test_dead_letters_are_listed(terminal: Terminal, settings: Settings) -> None:
+    assert (await terminal.run("dlq", "list", "--json"))[:2] == (0, "")
+    async for message in follow(terminal.nc, "CASES", f"cases.{settings.site}.*.*"):
+        await bury(terminal.nc.jetstream(), settings.site, "project", message, "nobody could read it")
+        break
+    letter = await terminal.json("dlq", "list")
+    assert (letter["by"], letter["reason"], letter["stream"]) == ("project", "nobody could read it", "CASES")
+    assert "nobody could read it" in (await terminal.run("dlq", "list"))[1]
