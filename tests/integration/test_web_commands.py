@@ -1,0 +1,251 @@
+"""What is done to cases over HTTP, by those who are signed in and by one-tap links."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from dispatch.access import Links
+from dispatch.cases import Case, Resolve
+from dispatch.errors import Unavailable
+from dispatch.events import decode_press, direct_get
+from dispatch.identifiers import CaseId, PersonId
+from dispatch.clock import now
+from dispatch.projections import ReadModels
+from dispatch.settings import Settings
+from tests.integration.web_world import World, world
+
+Client = TestClient[Any, Any]
+
+
+@pytest.fixture
+async def village(settings: Settings) -> AsyncIterator[World]:
+    read_models = ReadModels(settings.require_postgres(), settings.site)
+    async with world(settings, read_models) as made:
+        yield made
+    await read_models.close()
+
+
+@pytest.fixture
+async def client(village: World) -> AsyncIterator[Client]:
+    async with village.served() as served:
+        yield served
+
+
+@pytest.fixture
+async def case(village: World) -> Case:
+    return await village.open_case()
+
+
+async def presses(village: World) -> list[Any]:
+    found = await direct_get(
+        village.nc, "INTAKE", {"seq": 1, "next_by_subj": f"intake.press.{village.site}.*", "batch": 100}
+    )
+    return [decode_press(str(m.headers["Nats-Subject"]), m.headers, m.data, now()) for m in found if m.headers]
+
+
+class TestAlarms:
+    async def test_a_press_is_in_the_log_of_presses_when_it_is_accepted(self, client: Client, village: World) -> None:
+        headers = await village.bearer("device", "h-1")
+        response = await client.post("/v1/alarms", json={"kind": "fire", "drill": True}, headers=headers)
+        accepted = await response.json()
+        assert response.status == 202
+        [press] = await presses(village)
+        assert (press.press, press.household, press.kind, press.drill) == (accepted["press"], "h-1", "fire", True)
+        assert accepted["duplicate"] is False
+
+    async def test_the_same_key_is_one_press_and_two_callers_keys_never_meet(
+        self, client: Client, village: World
+    ) -> None:
+        one = {**await village.bearer("device", "h-1"), "Idempotency-Key": "k"}
+        other = {**await village.bearer("operator", "wang"), "Idempotency-Key": "k"}
+        first = await (await client.post("/v1/alarms", json={}, headers=one)).json()
+        again = await (await client.post("/v1/alarms", json={}, headers=one)).json()
+        theirs = await (await client.post("/v1/alarms", json={"household": "h-1"}, headers=other)).json()
+        assert (again["press"], again["duplicate"]) == (first["press"], True)
+        assert theirs["press"] != first["press"]
+        assert len(await presses(village)) == 2
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"kind": "dragon"},
+            {"pressed_at": "0001-01-01T00:00:00+23:59"},
+            {"pressed_at": "9999-12-31T23:59:59-23:59"},
+            {"pressed_at": "2026-11-21T08:00:00"},
+        ],
+    )
+    async def test_no_alarm_is_refused_for_its_label_or_its_clock(
+        self, body: dict[str, Any], client: Client, village: World
+    ) -> None:
+        headers = await village.bearer("device", "h-1")
+        assert (await client.post("/v1/alarms", json=body, headers=headers)).status == 202
+        [press] = await presses(village)
+        assert press.kind == "help"
+
+    async def test_presses_without_end_are_slowed_down(self, client: Client, village: World) -> None:
+        headers = await village.bearer("device", "h-1")
+        statuses, last = [], None
+        for _ in range(15):
+            last = await client.post("/v1/alarms", json={}, headers=headers)
+            statuses.append(last.status)
+        assert statuses[0] == 202
+        assert statuses[-1] == 429
+        assert last is not None
+        assert int(last.headers["Retry-After"]) >= 1
+
+
+class TestCases:
+    async def test_an_answer_shows_on_the_case(self, client: Client, village: World, case: Case) -> None:
+        headers = await village.bearer("responder", "p-1")
+        body = {"answer": "going", "eta_minutes": 5}
+        shown = await (await client.post(f"/v1/cases/{case.id}/replies", json=body, headers=headers)).json()
+        assert (shown["status"], shown["coming"], shown["you"]) == ("under_way", 1, "p-1")
+        resident = await village.bearer("device", "h-1")
+        seen = await (await client.get(f"/v1/cases/{case.id}", headers=resident)).json()
+        assert (seen["coming"], seen["nearest_eta_at"]) == (1, shown["nearest_eta_at"])
+        reply = (await village.desk.load(case.id)).replies[PersonId("p-1")]
+        assert (reply.answer, reply.eta_minutes) == ("going", 5)
+
+    async def test_an_operator_writes_down_what_a_responder_said(
+        self, client: Client, village: World, case: Case
+    ) -> None:
+        headers = await village.bearer("operator", "wang")
+        body = {"answer": "cannot", "responder": "p-2"}
+        assert (await client.post(f"/v1/cases/{case.id}/replies", json=body, headers=headers)).status == 200
+        assert (await village.desk.load(case.id)).replies[PersonId("p-2")].answer == "cannot"
+        nobody = {"answer": "going", "responder": "p-3"}
+        assert (await client.post(f"/v1/cases/{case.id}/replies", json=nobody, headers=headers)).status == 403
+
+    async def test_somebody_called_later_may_answer_at_once(self, client: Client, village: World, case: Case) -> None:
+        """The desk here has seen the case before; a second process has changed it since."""
+        headers = await village.bearer("operator", "wang")
+        await client.get(f"/v1/cases/{case.id}", headers=headers)
+        await village.widen(case.id, "p-3")
+        late = await village.bearer("responder", "p-3")
+        response = await client.post(f"/v1/cases/{case.id}/replies", json={"answer": "going"}, headers=late)
+        assert response.status == 200
+
+    async def test_the_same_key_is_carried_out_once(self, client: Client, village: World, case: Case) -> None:
+        headers = {**await village.bearer("operator", "wang"), "Idempotency-Key": "note-1"}
+        for _ in range(2):
+            response = await client.post(f"/v1/cases/{case.id}/notes", json={"text": "同一条"}, headers=headers)
+            assert response.status == 200
+        other = {**await village.bearer("operator", "li"), "Idempotency-Key": "note-1"}
+        await client.post(f"/v1/cases/{case.id}/notes", json={"text": "另一条"}, headers=other)
+        assert [n.text for n in (await village.desk.load(case.id)).notes] == ["同一条", "另一条"]
+
+    async def test_a_closed_case_refuses_what_comes_late(self, client: Client, village: World, case: Case) -> None:
+        headers = await village.bearer("operator", "wang")
+        resolved = await client.post(
+            f"/v1/cases/{case.id}/resolve", json={"resolution": "false_alarm", "text": "猫"}, headers=headers
+        )
+        shown = await resolved.json()
+        assert shown["closing"]["by"] == "wang"
+        assert (shown["status"], shown["closing"]["resolution"]) == ("resolved", "false_alarm")
+        device = await village.bearer("device", "h-1")
+        late = await client.post(f"/v1/cases/{case.id}/cancel", json={}, headers=device)
+        assert late.status == 409
+        assert (await late.json())["case_status"] == "resolved"
+
+    async def test_a_resident_cancels_their_own_alarm(self, client: Client, village: World, case: Case) -> None:
+        headers = await village.bearer("device", "h-1")
+        shown = await (
+            await client.post(f"/v1/cases/{case.id}/cancel", json={"reason": "误按"}, headers=headers)
+        ).json()
+        assert (shown["status"], shown["closing"]["by"], shown["closing"]["text"]) == ("cancelled", "李家", "误按")
+
+
+class TestLinks:
+    @pytest.fixture
+    def link(self, village: World, case: Case) -> str:
+        return "/r/" + village.links.make(case.id, PersonId("p-1")).rpartition("/r/")[2]
+
+    async def test_opening_it_changes_nothing(self, link: str, client: Client, village: World, case: Case) -> None:
+        for path in (link, f"{link}/case", f"{link}?answer=going"):
+            assert (await client.get(path)).status == 200
+        assert (await client.head(link)).status in {200, 405}
+        assert (await village.desk.load(case.id)).seq == case.seq
+
+    async def test_it_answers_without_a_sign_in(self, link: str, client: Client, village: World, case: Case) -> None:
+        shown = await (await client.post(link, json={"answer": "on_scene"})).json()
+        assert (shown["status"], shown["you"]) == ("on_scene", "p-1")
+        assert (await village.desk.load(case.id)).replies[PersonId("p-1")].answer == "on_scene"
+
+    async def test_it_shows_what_its_responder_may_see(self, link: str, client: Client) -> None:
+        shown = await (await client.get(f"{link}/case")).json()
+        phones = {one["id"]: "phone" in one for one in shown["responders"]}
+        assert phones == {"p-1": True, "p-2": False}
+
+    async def test_a_receipt_is_recorded_on_its_channel_once(
+        self, link: str, client: Client, village: World, case: Case
+    ) -> None:
+        for _ in range(2):
+            response = await client.post(f"{link}/receipt", json={"channel": "webpush", "outcome": "delivered"})
+            assert response.status == 200
+        after = await village.desk.load(case.id)
+        assert after.calls[0, PersonId("p-1")].outcomes["webpush"].outcome == "delivered"
+        assert len(after.commits) == len(case.commits) + 1
+
+    async def test_a_receipt_is_for_the_newest_call(
+        self, link: str, client: Client, village: World, case: Case
+    ) -> None:
+        await village.widen(case.id, "p-1")
+        await client.post(f"{link}/receipt", json={"channel": "webpush", "outcome": "seen"})
+        after = await village.desk.load(case.id)
+        assert after.calls[1, PersonId("p-1")].outcomes["webpush"].outcome == "seen"
+        assert not after.calls[0, PersonId("p-1")].outcomes
+
+    async def test_a_forged_one_opens_nothing(self, link: str, client: Client, village: World, case: Case) -> None:
+        stranger = Links(b"x" * 32, "").make(case.id, PersonId("p-1"))
+        changed = link[:-1] + ("A" if link[-1] != "A" else "B")
+        for forged in (stranger, changed, "/r/x", "/r/" + "a" * 3000, "/r/%00"):
+            assert (await client.get(f"{forged}/case")).status == 401
+            assert (await client.post(forged, json={"answer": "going"})).status == 401
+        assert (await village.desk.load(case.id)).seq == case.seq
+
+    async def test_an_old_one_opens_nothing(self, link: str, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        import itsdangerous.timed  # noqa: PLC0415
+
+        monkeypatch.setattr(
+            itsdangerous.timed.TimestampSigner, "get_timestamp", lambda _self: int(now().timestamp()) + 49 * 3600
+        )
+        assert (await client.post(link, json={"answer": "going"})).status == 401
+
+    async def test_one_for_somebody_who_was_not_called_opens_nothing(
+        self, client: Client, village: World, case: Case
+    ) -> None:
+        link = "/r/" + village.links.make(case.id, PersonId("p-3")).rpartition("/r/")[2]
+        assert (await client.get(f"{link}/case")).status == 404
+        absent = "/r/" + village.links.make(CaseId("h-9-ABCDEFGH"), PersonId("p-1")).rpartition("/r/")[2]
+        assert (await client.post(absent, json={"answer": "going"})).status == 404
+
+    async def test_on_a_closed_case_it_says_so(self, link: str, client: Client, village: World, case: Case) -> None:
+        await village.do(case.id, Resolve, by="operator:wang", resolution="helped")
+        assert (await client.get(f"{link}/case")).status == 200
+        assert (await client.post(link, json={"answer": "going"})).status == 409
+
+
+class Away(ReadModels):
+    """Postgres is away."""
+
+    async def _fetch(self, query: str, *arguments: Any) -> Sequence[Any]:
+        raise Unavailable("connection refused to postgres:5432")
+
+
+async def test_without_postgres_lists_say_so_and_alarms_go_on(settings: Settings) -> None:
+    async with world(settings, Away("", settings.site)) as village, village.served() as client:
+        case = await village.open_case()
+        operator = await village.bearer("operator", "wang")
+        for path in ("/v1/cases", f"/v1/cases/{case.id}/timeline", f"/v1/cases/{case.id}/calls", "/v1/latency"):
+            response = await client.get(path, headers=operator)
+            problem = await response.json()
+            assert (response.status, problem["needs"]) == (503, "postgres")
+            assert "5432" not in problem["detail"]
+        assert (await client.post("/v1/alarms", json={"household": "h-1"}, headers=operator)).status == 202
+        assert (await client.get(f"/v1/cases/{case.id}", headers=operator)).status == 200
+        ready = await client.get("/readyz")
+        assert (ready.status, (await ready.json())["postgres"]) == (200, "away")

@@ -1,0 +1,182 @@
+"""What of a case is shown to whom."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from pydantic import TypeAdapter
+
+from dispatch.cases import Case, evolve
+from dispatch.events import (
+    AlarmRaised,
+    CallOutcome,
+    CallsRecorded,
+    CaseCancelled,
+    CaseNoted,
+    CaseResolved,
+    PlannedCall,
+    Reason,
+    ResponderReplied,
+    RespondersCalled,
+)
+from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, PressId, notification_id
+from dispatch.roster import Area, Group, Household, Person
+from dispatch.web.views import CaseView, Names, Viewer, view
+
+T0 = datetime(2026, 11, 21, 8, tzinfo=UTC)
+CASE = CaseId("h-1-ABCDEFGH")
+OPERATOR = Viewer("operator", "wang")
+RESPONDER = Viewer("responder", "p-1")
+DEVICE = Viewer("device", "h-1")
+NAMES = Names(
+    people={PersonId(p): Person(id=PersonId(p), name=f"人{p}", phone=f"+86{p}") for p in ("p-1", "p-2")},
+    households={
+        HouseholdId("h-1"): Household(
+            id=HouseholdId("h-1"), name="李家", address="1 号", area=AreaId("v-1"), phone="+861", note="狗"
+        )
+    },
+    groups={GroupId("g-1"): Group(id=GroupId("g-1"), name="一组", area=AreaId("v-1"), members=())},
+    areas={AreaId("v-1"): Area(id=AreaId("v-1"), name="茅州村", kind="village")},
+)
+
+
+def at(minutes: float) -> datetime:
+    return T0 + timedelta(minutes=minutes)
+
+
+def called(step: int, *people: str, role: Any = "member", of: str = "g-1") -> RespondersCalled:
+    calls = tuple(
+        PlannedCall(responder=PersonId(p), reasons=(Reason(role, of),), channels=("live", "webpush")) for p in people
+    )
+    return RespondersCalled(at=at(step), step=step, calls=calls)
+
+
+def outcome(person: str, channel: Any, what: Any, *, step: int = 0, reason: str | None = None) -> CallsRecorded:
+    one = CallOutcome(
+        step=step, responder=PersonId(person), channel=channel, outcome=what, at=at(step + 0.1), reason=reason
+    )
+    return CallsRecorded(at=at(step + 0.1), outcomes=(one,))
+
+
+def replied(person: str, answer: Any, minute: float, eta: int | None = None) -> ResponderReplied:
+    return ResponderReplied(
+        at=at(minute), reply=f"{person}{minute}", responder=PersonId(person), answer=answer, via="page", eta_minutes=eta
+    )
+
+
+def case(*events: Any) -> Case:
+    raised = AlarmRaised(
+        at=at(0),
+        case=CASE,
+        household=HouseholdId("h-1"),
+        press=PressId("a"),
+        device="d",
+        kind="fire",
+        source="http",
+        pressed_at=at(0),
+        accepted_at=at(0),
+        group=GroupId("g-1"),
+        areas=(AreaId("v-1"), AreaId("t-1")),
+    )
+    folded = evolve(Case(), raised)
+    for event in events:
+        folded = evolve(folded, event)
+    return folded
+
+
+def responder(shown: CaseView, person: str) -> dict[str, Any]:
+    return dict(next(one for one in shown["responders"] if one["id"] == person))
+
+
+def test_every_audience_gets_a_view_that_fits_its_schema() -> None:
+    story = case(called(0, "p-1", "p-2"), outcome("p-1", "live", "sent"), replied("p-1", "going", 1, 5))
+    for viewer in (OPERATOR, RESPONDER, DEVICE):
+        TypeAdapter(CaseView).validate_python(view(story, NAMES, viewer), strict=True)
+
+
+def test_names_come_from_the_roster_and_ids_stand_where_it_has_none() -> None:
+    shown = view(case(called(0, "p-1", "p-9")), NAMES, OPERATOR)
+    assert shown["areas"] == [{"id": "v-1", "name": "茅州村"}, {"id": "t-1", "name": "t-1"}]
+    assert shown["group"] == {"id": "g-1", "name": "一组"}
+    assert responder(shown, "p-1")["name"] == "人p-1"
+    assert responder(shown, "p-9")["name"] == "p-9"
+    assert responder(shown, "p-1")["roles"] == [{"role": "member", "of": "g-1", "of_name": "一组"}]
+
+
+def test_a_device_sees_no_phone_no_channel_no_note() -> None:
+    story = case(called(0, "p-1"), CaseNoted(at=at(1), note="n", author="operator:wang", text="secret"))
+    text = msgspec.json.encode(view(story, NAMES, DEVICE)).decode()
+    assert "+86" not in text
+    assert "channels" not in text
+    assert "secret" not in text
+    assert "狗" not in text
+    assert "李家" in text
+
+
+def test_a_responder_sees_the_household_s_phone_and_their_own_and_nobody_else_s() -> None:
+    shown = view(case(called(0, "p-1", "p-2")), NAMES, RESPONDER)
+    assert shown["household"]["phone"] == "+861"
+    assert responder(shown, "p-1")["phone"] == "+86p-1"
+    assert "phone" not in responder(shown, "p-2")
+    assert (shown["you"], shown["notification"]) == ("p-1", notification_id(CASE, PersonId("p-1")))
+
+
+def test_an_operator_sees_every_phone() -> None:
+    shown = view(case(called(0, "p-1", "p-2")), NAMES, OPERATOR)
+    assert responder(shown, "p-2")["phone"] == "+86p-2"
+    assert "you" not in shown
+
+
+def test_a_call_is_owed_until_something_came_of_it() -> None:
+    assert responder(view(case(called(0, "p-1")), NAMES, OPERATOR), "p-1")["state"] == "owed"
+
+
+def test_one_failed_channel_is_not_the_last_word_while_another_was_not_tried() -> None:
+    failed = case(called(0, "p-1"), outcome("p-1", "live", "failed", reason="no open page"))
+    assert responder(view(failed, NAMES, OPERATOR), "p-1")["state"] == "owed"
+    both = evolve(failed, outcome("p-1", "webpush", "failed", reason="gone"))
+    shown = responder(view(both, NAMES, OPERATOR), "p-1")
+    assert shown["state"] == "failed"
+    assert [c["reason"] for c in shown["channels"]] == ["no open page", "gone"]
+
+
+def test_a_responder_called_in_two_steps_stands_there_once_with_the_best_of_both() -> None:
+    story = case(
+        called(0, "p-1"),
+        outcome("p-1", "webpush", "delivered"),
+        called(1, "p-1", role="auxiliary_officer", of="v-1"),
+        outcome("p-1", "webpush", "sent", step=1),
+    )
+    shown = view(story, NAMES, OPERATOR)
+    assert len(shown["responders"]) == 1
+    one = responder(shown, "p-1")
+    assert (one["step"], one["state"]) == (1, "delivered")
+    assert [r["role"] for r in one["roles"]] == ["member", "auxiliary_officer"]
+
+
+def test_who_comes_and_when() -> None:
+    story = case(
+        called(0, "p-1", "p-2", "p-3"),
+        replied("p-1", "going", 1, 9),
+        replied("p-2", "going", 3, 4),
+        replied("p-3", "going", 4),
+    )
+    shown = view(story, NAMES, DEVICE)
+    assert (shown["coming"], shown["on_scene"], shown["nearest_eta_at"]) == (3, 0, at(7))
+    arrived = view(evolve(story, replied("p-2", "on_scene", 6)), NAMES, DEVICE)
+    assert (arrived["coming"], arrived["on_scene"], arrived["nearest_eta_at"]) == (2, 1, at(10))
+
+
+def test_authors_are_named_and_a_cancelled_case_has_no_resolution() -> None:
+    noted = CaseNoted(at=at(1), note="n", author="responder:p-1", text="x")
+    shown = view(case(called(0, "p-1"), noted, CaseCancelled(at=at(2), by="device:h-1")), NAMES, OPERATOR)
+    assert shown["notes"][0]["author"] == "人p-1"
+    assert shown["closing"] == {"by": "李家", "at": at(2), "resolution": None, "text": ""}
+    resolved = view(case(CaseResolved(at=at(2), by="operator:wang", resolution="helped")), NAMES, OPERATOR)
+    assert (resolved["closing"] or {})["by"] == "wang"
+
+
+def test_times_are_written_in_utc_with_a_z() -> None:
+    assert b'"raised_at":"2026-11-21T08:00:00Z"' in msgspec.json.encode(view(case(), NAMES, OPERATOR))
