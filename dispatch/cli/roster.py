@@ -6,7 +6,7 @@ import asyncio
 import getpass
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -18,7 +18,9 @@ from rich.text import Text
 from dispatch.cli.connected import connected
 from dispatch.errors import NotFound
 from dispatch.roster import KINDS, Document, Roster, document_kind
-from dispatch.roster.imports import Report, import_files
+
+if TYPE_CHECKING:
+    from dispatch.roster.imports import Report
 
 _SHOWN_PROBLEMS = 50
 _JSON = Annotated[bool, typer.Option("--json", help="Print for a machine.")]
@@ -109,6 +111,8 @@ def list_command(kind: _KIND, as_json: _JSON = False) -> None:
 
 
 async def _import(files: list[Path], *, dry_run: bool, partial: bool, by: str, quiet: bool) -> Report:
+    from dispatch.roster.imports import import_files  # brings openpyxl, which other commands would wait for
+
     columns = (TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bars: dict[str, TaskID] = {}
     async with connected() as (nc, site):

@@ -116,6 +116,7 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("areas", "w,某村,星球,c", "areas.csv:4:C(kind) '星球'", "none of those known"),
     ("areas", "w,某村,村,nowhere", "areas.csv:4:D(parent) 'nowhere'", "neither in these files nor in the roster"),
     ("areas", "w,某村,村,w", "areas.csv:4:D(parent) 'w'", "lies in itself: w → w"),
+    ("groups", "g-2,二组,v,p-1,", "groups.csv:3:E(members) ''", "is empty"),
     ("groups", "g-2,二组,v,,p-1 p-9", "groups.csv:3:E(members) 'p-9'", "refers to person 'p-9'"),
     ("groups", "g-2,二组,v,p-9,p-1", "groups.csv:3:D(leader) 'p-9'", "refers to person 'p-9'"),
     ("groups", "g-2,二组,v,,p-1 p-1", "groups.csv:3:E(members)", "names somebody twice"),

@@ -50,8 +50,8 @@ class Cells:
         return self._id(column, value) if value else None
 
     def ids(self, column: str) -> tuple[str, ...]:
-        """Ids with spaces, commas or semicolons between them."""
-        names = [name for name in _BETWEEN_IDS.split(self._value(column)) if name]
+        """One or more ids with spaces, commas or semicolons between them."""
+        names = [name for name in _BETWEEN_IDS.split(self._value(column, required=True)) if name]
         return tuple(self._id(column, name) for name in names)
 
     def phone(self, column: str, *, required: bool = False) -> str | None:

@@ -1,0 +1,84 @@
+"""`dispatch roster` and `dispatch token` as they are typed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from dispatch.roster.demo import FILES
+
+Run = Callable[..., Awaitable[tuple[int, str, str]]]
+
+
+@pytest.fixture
+def run(nats_url: str) -> Run:
+    """Runs `dispatch …` on a site of this test's own; gives exit code, output and errors."""
+    environment = os.environ | {"DISPATCH_NATS_URL": nats_url, "DISPATCH_SITE": f"t{secrets.token_hex(5)}"}
+
+    async def dispatch(*arguments: object) -> tuple[int, str, str]:
+        command = (sys.executable, "-m", "dispatch", *map(str, arguments))
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=environment)
+        output, errors = await process.communicate()
+        return process.returncode or 0, output.decode(), errors.decode()
+
+    return dispatch
+
+
+async def test_the_roster_is_imported_listed_and_shown(run: Run) -> None:
+    code, output, _ = await run("roster", "import", *FILES, "--by", "王芳", "--json")
+    assert code == 0
+    assert json.loads(output)["written"] == {"created": 135, "changed": 0, "unchanged": 0}
+    _, output, _ = await run("roster", "import", *FILES)
+    assert output == "0 created, 0 changed, 135 as they were.\n"
+    _, output, _ = await run("roster", "list", "group", "--json")
+    assert [json.loads(line)["id"] for line in output.splitlines()] == [f"g-{n:02}" for n in range(1, 11)]
+    _, output, _ = await run("roster", "show", "household", "h-0002", "--json")
+    assert {"name": "段家", "by": "王芳", "group": "g-01"}.items() <= json.loads(output).items()
+
+
+async def test_wrong_rows_are_told_and_the_exit_code_says_so(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("人员编号,姓名,手机号\np-1,段学文,138\np-2,高德贵,19900000002\n")
+    code, _, errors = await run("roster", "import", path)
+    assert code == 1
+    assert f"{path}:2:C(手机号) '138'" in errors
+    assert "Nothing was written" in errors
+    code, output, _ = await run("roster", "import", path, "--partial")
+    assert (code, output) == (1, "1 created, 0 changed, 0 as they were.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("show", "person", "nobody"), "there is no person 'nobody'"),
+        (("show", "planet", "x"), "none of area, group"),
+    ],
+)
+async def test_what_is_not_there_is_said(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    code, output, errors = await run("roster", *arguments)
+    assert (code, output) == (1, "")
+    assert said in errors
+
+
+async def test_a_secret_is_shown_once(run: Run) -> None:
+    code, output, _ = await run("token", "new", "operator", "desk-1", "--area", "mouding", "--days", "2", "--json")
+    assert code == 0
+    made = json.loads(output)
+    assert made["link"].endswith(f"/in#{made['token']}")
+    _, output, _ = await run("token", "list", "--json")
+    assert made["token"] not in output
+    (listed,) = map(json.loads, output.splitlines())
+    assert listed["principal"]["token_id"] == made["token_id"]
+    assert listed["expires_at"] is not None
+    code, output, _ = await run("token", "revoke", made["token_id"])
+    assert (code, output) == (0, "revoked: operator desk-1\n")
+    assert (await run("token", "list", "--json"))[1] == ""
+    assert (await run("token", "revoke", made["token_id"]))[0] == 1
