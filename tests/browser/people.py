@@ -15,7 +15,8 @@ DESK: ViewportSize = {"width": 1440, "height": 900}
 
 WITHIN_MS = 10_000
 SIDEWAYS = "[document.documentElement.scrollWidth, document.body.scrollWidth].some((width) => width > innerWidth)"
-CSP_WATCH = "addEventListener('securitypolicyviolation', (event) => console.error('CSP', event.blockedURI, event.violatedDirective))"
+CSP_WATCH = """addEventListener("securitypolicyviolation",
+  (event) => console.error("CSP", event.blockedURI, event.violatedDirective))"""
 
 
 class People:

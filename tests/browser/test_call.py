@@ -110,6 +110,7 @@ async def test_a_silent_press_is_silent_and_says_so_to_those_who_come(
     await hold(resident, KEY)
     await sees(neighbour, "[data-silent]")
     await sees(resident, "body.quiet [data-status=raised]")
+    assert (await quiet_village.case(await quiet_village.open_case())).alarm.silent
     assert await neighbour.locator("a[href^='tel:']").count() == 0, "nobody is led to ring back"
 
 

@@ -20,7 +20,8 @@ TOO_SMALL = """(least) => [...document.querySelectorAll("button, a.button, selec
 
 # WCAG 2.2, 1.4.3: contrast of every text with the colour behind it, where that is a plain colour.
 PALE = """() => {
-  const channel = (value) => { value /= 255; return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4; };
+  const linear = (part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+  const channel = (value) => linear(value / 255);
   const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
   const parse = (colour) => { const n = colour.match(/[\\d.]+/g).map(Number); return [n.slice(0, 3), n[3] ?? 1]; };
   const over = (top, alpha, below) => top.map((value, i) => value * alpha + below[i] * (1 - alpha));
@@ -29,7 +30,8 @@ PALE = """() => {
     const [colour, alpha] = parse(getComputedStyle(element).backgroundColor);
     return alpha === 1 ? colour : over(colour, alpha, behind(element.parentElement));
   };
-  const opacity = (element) => (element ? Number(getComputedStyle(element).opacity) * opacity(element.parentElement) : 1);
+  const own = (element) => Number(getComputedStyle(element).opacity);
+  const opacity = (element) => (element ? own(element) * opacity(element.parentElement) : 1);
   const bad = [];
   for (const element of document.querySelectorAll("#page *, dialog *")) {
     const text = [...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data.trim()).join("");
