@@ -13,6 +13,7 @@ from nats.js.errors import APIError, NotFoundError
 from dispatch.cases import Case, fold
 from dispatch.errors import Unavailable, Unreadable
 from dispatch.events import CASES, AlarmRaised, CaseLog, Commit, RespondersCalled, commit_of, direct_get
+from dispatch.fanout.stopping import stopping
 from dispatch.identifiers import CaseId
 
 log = structlog.get_logger()
@@ -70,6 +71,8 @@ class Owing:
             try:
                 return await self._log.load(case)
             except Unavailable as error:
+                if stopping():
+                    raise
                 log.warning("watchdog.waiting", case=case, reason=error.detail)
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -80,6 +83,8 @@ class Owing:
                 end = await self._last()
                 return await self._before(since, end), end
             except (NatsError, APIError, TimeoutError, Unavailable) as error:
+                if stopping():
+                    raise
                 log.warning("watchdog.waiting", error=repr(error))
                 await asyncio.sleep(RETRY_SECONDS)
 

@@ -14,6 +14,7 @@ from dispatch.cases import Case, CaseDesk, RecordCalls
 from dispatch.clock import Clock, now
 from dispatch.errors import Unavailable
 from dispatch.events import CallOutcome
+from dispatch.fanout.stopping import stopping
 from dispatch.identifiers import CaseId, CommitId
 
 log = structlog.get_logger()
@@ -31,6 +32,8 @@ async def insist(do: Callable[[], Awaitable[Result]]) -> Result:
         try:
             return await do()
         except Unavailable as error:
+            if stopping():
+                raise
             log.warning("fanout.waiting", reason=error.detail, attempt=attempt)
             await asyncio.sleep(min(0.1 * 2**attempt, LONGEST_PAUSE_SECONDS))
     raise AssertionError("count() never ends")

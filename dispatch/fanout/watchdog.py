@@ -20,6 +20,7 @@ from dispatch.errors import DispatchError
 from dispatch.events import CASES, INTAKE, CaseLog, direct_get
 from dispatch.fanout.incidents import Incident, Incidents
 from dispatch.fanout.owing import LOOK_BACK, Owing
+from dispatch.fanout.stopping import stopping
 from dispatch.settings import Settings
 
 log = structlog.get_logger()
@@ -53,7 +54,7 @@ class Watchdog:
 
     async def _look(self) -> None:
         await self._owing.caught_up.wait()
-        while True:
+        while not stopping():
             try:
                 await self._incidents.are(await self._found())
             except (NatsError, APIError, TimeoutError, DispatchError) as error:
@@ -104,7 +105,7 @@ class Watchdog:
         ]
 
     async def _ping(self, role: str) -> None:
-        while True:
+        while not stopping():
             try:
                 await self._nc.request(f"ops.{self._site}.ping.{role}", timeout=LOOK_SECONDS)
                 self._answered[role] = self._clock()

@@ -136,4 +136,5 @@ class Work:
             _, late = await asyncio.wait(tasks, timeout=LEAVE_SECONDS)
             for task in late:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            if late:
+                await asyncio.wait(late, timeout=LEAVE_SECONDS)
