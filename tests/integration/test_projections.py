@@ -13,13 +13,25 @@ import asyncpg
 import msgspec
 import pytest
 from nats.aio.client import Client
+from prometheus_client import REGISTRY
 
 from dispatch.cases import fold
+from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats, EmbeddedPostgres
 from dispatch.errors import Malformed, Unavailable
-from dispatch.events import CASES, DLQ, INCIDENTS, CaseLog, connect, decode_letter, direct_get, ensure_streams
+from dispatch.events import (
+    CASES,
+    DLQ,
+    INCIDENTS,
+    CaseLog,
+    DeadLetter,
+    connect,
+    decode_letter,
+    direct_get,
+    ensure_streams,
+)
 from dispatch.identifiers import CaseId, HouseholdId
-from dispatch.projections import Change, Projection, Projector, ReadModels, all_projections, rebuild
+from dispatch.projections import Change, Projection, Projector, ReadModels, all_projections, lane, rebuild
 from dispatch.projections.models import timeline
 from dispatch.settings import Settings
 from tests.projection_stories import (
@@ -272,11 +284,22 @@ async def test_postgres_goes_away_and_comes_back(settings: Settings, fresh_postg
         with pytest.raises(Unavailable):
             await desk.models.open_cases()
         case = await tell(desk.log, "h-2", answered("p-1", "going", 4))
+        await until(lambda: _lags(behind=True), "the lag to be seen")
         await fresh_postgres.start()
         await desk.caught_up()
+        await until(lambda: _lags(behind=False), "the lag to be gone")
         assert (await desk.models.open_cases())[0] == [case]
     await desk.models.close()
     await desk.nc.close()
+
+
+async def _lags(*, behind: bool) -> bool:
+    values = [
+        REGISTRY.get_sample_value(f"dispatch_projection_lag_{unit}", {"projection": "board"}) or 0
+        for unit in ("commits", "seconds")
+    ]
+    running = REGISTRY.get_sample_value("dispatch_projection_running", {"projection": "board"})
+    return all(value > 0 for value in values) and not running if behind else values == [0, 0] and running == 1
 
 
 async def test_nats_is_killed_and_started_again(settings: Settings, fresh_nats: EmbeddedNats) -> None:
@@ -311,6 +334,7 @@ async def test_poison_goes_to_the_dlq_once_and_the_others_go_on(desk: Desk) -> N
         headers={"ce-id": "y"},
     )
     later = await tell(desk.log, "h-2", noted("nul", 5, "before\x00after"))
+    await _buried_long_ago(desk, ack.seq)
     async with projecting(desk.projector()):
         await desk.caught_up()
         assert set((await desk.models.open_cases())[0]) == {good, later}
@@ -319,6 +343,12 @@ async def test_poison_goes_to_the_dlq_once_and_the_others_go_on(desk: Desk) -> N
     async with projecting(desk.projector()):
         await desk.caught_up()
     assert await desk.letters("project") == [ack.seq, orphan.seq]
+
+
+async def _buried_long_ago(desk: Desk, seq: int) -> None:
+    """A letter of an earlier reading, whose message id the server has forgotten."""
+    letter = DeadLetter(by="project", reason="r", stream=CASES, subject="s", seq=seq, at=now(), headers={}, body=b"")
+    await desk.nc.jetstream().publish(f"dlq.{desk.log.site}.project", msgspec.json.encode(letter))
 
 
 def _picky(change: Change) -> list[timeline.TimelineRow]:
@@ -367,6 +397,19 @@ async def test_a_read_model_that_fails_stops_alone_and_goes_on_when_it_can(desk:
         await desk.caught_up()
         await until(lambda: _no_incident(desk, "calls"), "the incident to be over")
     await connection.close()
+
+
+async def test_one_that_is_far_behind_goes_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await tell(desk.log, "h-1", *STORY)
+    async with projecting(desk.projector()):
+        await desk.caught_up()
+    await rebuild(desk.dsn, desk.log.site, ["latency"])
+    monkeypatch.setattr(lane, "NEAR", 3)
+    with pytest.raises(lane.Apart) as apart:
+        await lane.Lane(desk.nc, desk.log, desk.dsn, all_projections()).run()
+    assert [projection.name for projection in apart.value.projections] == ["latency"]
+    async with projecting(desk.projector()):
+        await desk.caught_up()
 
 
 async def _incident(desk: Desk, name: str) -> bool:
