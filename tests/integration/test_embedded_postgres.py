@@ -63,9 +63,14 @@ async def test_a_lock_that_names_somebody_alive_does_not_stop_it(server_folder: 
     async with EmbeddedPostgres(server_folder) as server:
         await server.kill()
         lock = server_folder / "postgres" / "postmaster.pid"
-        lock.write_text("\n".join([str(os.getpid()), *lock.read_text().splitlines()[1:], ""]))
+        as_postgres = lock.stat().st_uid if os.geteuid() == 0 else None
+        stranger = await asyncio.create_subprocess_exec("sleep", "60", user=as_postgres)
+        lock.write_text("\n".join([str(stranger.pid), *lock.read_text().splitlines()[1:], ""]))
         await server.start()
         assert await value(server.dsn, "select 1") == 1
+        assert stranger.returncode is None
+        stranger.kill()
+        await stranger.wait()
 
 
 async def test_a_first_run_that_was_cut_short_is_done_again(server_folder: Path) -> None:
