@@ -10,6 +10,7 @@ import structlog
 log = structlog.get_logger()
 
 AGAIN_SECONDS = 1.0
+CANCEL_SECONDS = 0.2
 
 Work = Callable[[], Awaitable[None]]
 
@@ -31,10 +32,12 @@ class Tasks:
         task.add_done_callback(self._running.discard)
 
     async def stop(self) -> None:
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        """Cancel what runs, until all of it has ended."""
+        # Before Python 3.12 `wait_for` loses a cancellation that comes just as its result does.
+        while self._running:
+            for task in self._running:
+                task.cancel()
+            await asyncio.wait(self._running, timeout=CANCEL_SECONDS)
 
 
 async def _kept(name: str, work: Work) -> None:
