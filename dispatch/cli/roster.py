@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
+import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -57,7 +58,7 @@ def import_command(
 
       dispatch roster import people.csv --partial --by 王芳 --json
     """
-    report = asyncio.run(_import(files, dry_run=dry_run, partial=partial, by=by or getpass.getuser(), quiet=as_json))
+    report = uvloop.run(_import(files, dry_run=dry_run, partial=partial, by=by or getpass.getuser(), quiet=as_json))
     if as_json:
         typer.echo(json.dumps(msgspec.to_builtins(report) | {"dry_run": dry_run}, ensure_ascii=False))
     else:

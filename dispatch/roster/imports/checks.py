@@ -74,11 +74,16 @@ class Known:
 
 
 async def known_to(roster: Roster, records: Sequence[Record]) -> Known:
-    """What the roster has of that which `records` refer to, and all of its areas."""
+    """What the roster has of that which `records` refer to, people aside that they bring, and all of its areas.
+
+    A person's row refers to nothing, so that it cannot fall out later; there are too many to read them in vain.
+    """
+    brought = {record.id for record in records if record.kind == "person"}
     wanted: dict[DocumentKind, set[str]] = defaultdict(set)
     for record in records:
         for kind, target, _ in references(record):
-            wanted[kind].add(target)
+            if kind != "person" or target not in brought:
+                wanted[kind].add(target)
     others = {(kind, target) for kind in ("group", "post") for target in await roster.entries(kind, wanted[kind])}
     people = {name: entry.document for name, entry in (await roster.entries("person", wanted["person"])).items()}
     areas = {area.id: area async for area in cast("AsyncIterator[Area]", roster.all("area"))}
