@@ -13,11 +13,12 @@ from uuid import uuid4
 
 from nats.aio.client import Client
 
-from dispatch.cases import Case, CaseDesk
+from dispatch.cases import Case, CaseDesk, Plan
 from dispatch.clock import now
 from dispatch.events import CaseLog, Press, encode_press
+from dispatch.fanout.plan import plan_of
 from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, PressId, Site, case_id_for
-from dispatch.roster import Area, ContactPoint, Document, Group, Household, Person, Roster, WebhookPoint
+from dispatch.roster import Area, ContactPoint, Document, Group, Household, Person, Roster, WebhookPoint, call_list
 from tests.receivers import Receiver, receiving
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
@@ -55,6 +56,10 @@ class Village:
         subject, headers, body = encode_press(press, self.site)
         await self.nc.jetstream().publish(subject, body, headers=headers)
         return case_id_for(household, press.press)
+
+    async def plan(self, press: Press) -> Plan:
+        """The plan for a press, as the fan-out makes it."""
+        return plan_of(await call_list(self.roster, press.household, now()))
 
     async def case(self, case: CaseId) -> Case:
         return await CaseDesk(self.log).load(case)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Literal, Protocol
 
 import msgspec
@@ -16,10 +15,11 @@ from dispatch.clock import Clock, now
 from dispatch.errors import DispatchError
 from dispatch.events import CallOutcome, Channel, RespondersCalled, commit_of
 from dispatch.fanout.channels import Sender, Sent
+from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import ACCEPTED_TO_SENT, CALL_SECONDS, CALLS
 from dispatch.fanout.plan import points_for
 from dispatch.fanout.recorder import Recorder, insist
-from dispatch.fanout.ring import Ring, Scene, make_ring, scene_of
+from dispatch.fanout.ring import Ring, Scene, make_ring
 from dispatch.identifiers import CaseId, PersonId
 from dispatch.roster import ContactPoint, Person, Roster
 
@@ -60,19 +60,36 @@ class Owed(msgspec.Struct, frozen=True):
         )
 
 
+class Rings:
+    """The rings of one case, each made once for all channels."""
+
+    def __init__(self, case: Case, scene: Scene, links: Links) -> None:
+        self._case, self._scene, self._links = case, scene, links
+        self._made: dict[tuple[int, PersonId], Ring] = {}
+
+    def of(self, call: Call) -> Ring:
+        key = (call.step, call.responder)
+        if key not in self._made:
+            link = self._links.make(self._case.id, call.responder)
+            self._made[key] = make_ring(self._case, call, self._scene, link)
+        return self._made[key]
+
+
 class Calls:
     """Handles one message of the stream `CASES`."""
 
     def __init__(
         self,
         desk: CaseDesk,
+        *,
         roster: Roster,
+        directory: Directory,
         links: Links,
         senders: Mapping[Channel, Sender],
         clock: Clock = now,
     ) -> None:
-        self._desk, self._roster, self._links, self._senders = desk, roster, links, senders
-        self._clock = clock
+        self._desk, self._roster, self._directory = desk, roster, directory
+        self._links, self._senders, self._clock = links, senders, clock
 
     async def handle(self, message: Msg) -> None:
         """Make the calls of the commit in `message`. Raises `Unreadable` when it is none.
@@ -105,21 +122,17 @@ class Calls:
         if not case.is_open:
             await recorder.record([one.came_to("failed", self._clock, CLOSED) for one in owed])
             return
-        people, scene = await insist(lambda: self._look_up(case, owed))
-        await recorder.record_as_they_come(self._call(case, one, scene, people.get(one.call.responder)) for one in owed)
+        wanted = {one.call.responder for one in owed}
+        page = await insist(lambda: self._directory.page(case, wanted))
+        rings = Rings(case, page.scene, self._links)
+        await recorder.record_as_they_come(
+            self._call(case, one, rings, page.people.get(one.call.responder)) for one in owed
+        )
         log.info("calls.made", calls=len(owed))
 
-    async def _look_up(self, case: Case, owed: Iterable[Owed]) -> tuple[dict[PersonId, Person], Scene]:
-        people, household, areas = await asyncio.gather(
-            self._roster.people({one.call.responder for one in owed}),
-            self._roster.household(case.alarm.household),
-            self._roster.areas(case.alarm.areas),
-        )
-        return people, scene_of(case, household, areas)
-
-    async def _call(self, case: Case, owed: Owed, scene: Scene, person: Person | None) -> CallOutcome:
+    async def _call(self, case: Case, owed: Owed, rings: Rings, person: Person | None) -> CallOutcome:
         try:
-            ring = make_ring(case, owed.call, scene, self._links.make(case.id, owed.call.responder))
+            ring = rings.of(owed.call)
             with CALL_SECONDS.labels(owed.channel).time():
                 sent = await self._send(ring, owed.channel, person)
         except Exception as error:  # one call that cannot be made stops none of the others
@@ -153,8 +166,9 @@ class Calls:
 
 
 def owed_of(case: Case, steps: set[int]) -> list[Owed]:
-    """The rings that are still to be made for `steps` of the case."""
-    return [Owed(call, channel) for call in case.owed() if call.step in steps for channel in call.owed()]
+    """The rings that are still to be made for `steps` of the case; those that leave the house first."""
+    owed = [Owed(call, channel) for call in case.owed() if call.step in steps for channel in call.owed()]
+    return sorted(owed, key=lambda one: one.channel == "live")
 
 
 def _report(case: Case, outcome: CallOutcome) -> None:

@@ -5,19 +5,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from dispatch.cases import Plan
-from dispatch.clock import Clock, now
-from dispatch.events import Channel, PlannedCall, Press
-from dispatch.roster import CallList, ContactPoint, Person, Roster, WebhookPoint, WebPushPoint, call_list
-
-
-class Planner:
-    """Plans for presses, as the roster stands at the moment. Raises `Unavailable` when it cannot be read."""
-
-    def __init__(self, roster: Roster, clock: Clock = now) -> None:
-        self._roster, self._clock = roster, clock
-
-    async def __call__(self, press: Press) -> Plan:
-        return plan_of(await call_list(self._roster, press.household, self._clock()))
+from dispatch.events import Channel, PlannedCall
+from dispatch.roster import CallList, ContactPoint, Person, WebhookPoint, WebPushPoint
 
 
 def plan_of(listed: CallList) -> Plan:

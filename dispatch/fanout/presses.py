@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import structlog
 from nats.aio.msg import Msg
@@ -12,7 +11,9 @@ from dispatch.cases import CaseDesk, Handled, Plan, RaiseAlarm
 from dispatch.clock import Clock, now
 from dispatch.errors import Conflict, Unavailable
 from dispatch.events import Press, RespondersCalled, decode_press
+from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import PRESSES
+from dispatch.fanout.plan import plan_of
 from dispatch.identifiers import CommitId
 
 log = structlog.get_logger()
@@ -24,8 +25,8 @@ AT_ONCE = 64
 class Presses:
     """Handles one message of the stream `INTAKE`."""
 
-    def __init__(self, desk: CaseDesk, plan: Callable[[Press], Awaitable[Plan]], clock: Clock = now) -> None:
-        self._desk, self._plan, self._clock = desk, plan, clock
+    def __init__(self, desk: CaseDesk, directory: Directory, clock: Clock = now) -> None:
+        self._desk, self._directory, self._clock = desk, directory, clock
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def handle(self, message: Msg) -> None:
@@ -37,6 +38,9 @@ class Presses:
             async with self._turns:
                 handled = await self._take(command)
             _report(handled)
+
+    async def _plan(self, press: Press) -> Plan:
+        return plan_of(await self._directory.call_list(press.household))
 
     async def _take(self, command: RaiseAlarm) -> Handled:
         try:

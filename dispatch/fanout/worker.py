@@ -15,7 +15,7 @@ from dispatch.cases import CaseDesk
 from dispatch.events import CASES, INTAKE, Channel
 from dispatch.fanout.calls import Calls, Links
 from dispatch.fanout.channels import LiveSender, Poster, Sender, WebhookSender, WebPushSender
-from dispatch.fanout.plan import Planner
+from dispatch.fanout.directory import Directory
 from dispatch.fanout.presses import Presses
 from dispatch.fanout.work import Job, Work
 from dispatch.identifiers import Site
@@ -61,8 +61,15 @@ class Fanout:
         """Work until cancelled; then take nothing new, finish what is in hand within three seconds, and return."""
         _open_many_files()
         async with AsyncExitStack() as stack:
-            presses = Presses(self._desk, Planner(self._roster))
-            calls = Calls(self._desk, self._roster, self._links, await self._senders(stack))
+            directory = Directory(self._roster)
+            presses = Presses(self._desk, directory)
+            calls = Calls(
+                self._desk,
+                roster=self._roster,
+                directory=directory,
+                links=self._links,
+                senders=await self._senders(stack),
+            )
             jobs = (
                 Job(
                     stream=INTAKE,

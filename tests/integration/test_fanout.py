@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+import msgspec
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -17,10 +18,9 @@ from dispatch.access import Links, load_keys
 from dispatch.cases import CaseDesk, RaiseAlarm, Resolve
 from dispatch.clock import now
 from dispatch.events import CASES, INTAKE, Press, connect, consume, decode_letter, ensure_streams, work_consumer
-from dispatch.fanout import Fanout, plan, work
-from dispatch.fanout.plan import Planner
+from dispatch.fanout import Fanout, directory, work
 from dispatch.identifiers import CaseId, CommitId, HouseholdId, PersonId, PressId, notification_id
-from dispatch.roster import CallList, Roster, call_list
+from dispatch.roster import CallList, Person, Roster, call_list
 from dispatch.settings import Settings
 from tests.phones import Phone
 from tests.receivers import status
@@ -264,7 +264,7 @@ async def test_an_error_that_nobody_expected_ends_in_the_dlq_and_stops_nothing(
             raise RuntimeError("boom")
         return await call_list(roster, household, at)
 
-    monkeypatch.setattr(plan, "call_list", broken)
+    monkeypatch.setattr(directory, "call_list", broken)
     monkeypatch.setattr(work, "RETRY_SECONDS", 0.01)
     async with working(village, nats_settings):
         await village.press(household=HouseholdId("h-broken"))
@@ -302,12 +302,33 @@ async def test_a_person_who_left_the_roster_is_called_on_the_page_and_fails_in_w
     assert outcomes(case)["p-1", "webhook"] == HOOK_SENT
 
 
+async def test_what_a_plan_read_serves_its_calls_and_is_soon_read_again(village: Village) -> None:
+    moment = now()
+    book = directory.Directory(village.roster, clock=lambda: moment)
+    case, person = await village.case(await opened_without_calling(village)), PersonId("p-0")
+    await book.call_list(HOUSEHOLD)
+    await village.roster.update_person(person, lambda p: msgspec.structs.replace(p, contact_points=()), by="test")
+    assert (await book.page(case, {person})).people[person].contact_points
+    moment += directory.FRESH + timedelta(milliseconds=1)
+    assert not (await book.page(case, {person})).people[person].contact_points
+
+
+async def test_who_is_not_in_what_was_read_is_looked_up(village: Village) -> None:
+    case = await village.case(await opened_without_calling(village))
+    book = directory.Directory(village.roster)
+    await book.call_list(HOUSEHOLD)
+    await village.roster.put(Person(id=PersonId("p-new"), name="新"), by="test")
+    page = await book.page(case, {PersonId("p-0"), PersonId("p-new")})
+    assert set(page.people) == {"p-0", "p-new"}
+    assert page.scene.place == "茅州村 李家"
+
+
 async def opened_without_calling(village: Village) -> CaseId:
     """A case whose calls are owed and were never made: its worker died between the two."""
     at = now()
     press = Press(press=PressId(uuid4().hex), household=HOUSEHOLD, device="d", source="http", pressed_at=at)
     command = RaiseAlarm(id=CommitId(f"press-{press.press}"), at=at, accepted_at=at, press=press)
-    handled = await CaseDesk(village.log).press(command, Planner(village.roster))
+    handled = await CaseDesk(village.log).press(command, village.plan)
     return handled.case.id
 
 

@@ -19,7 +19,6 @@ from dispatch.clock import now
 from dispatch.events import INCIDENTS, CallOutcome, Press, connect, direct_get, ensure_streams
 from dispatch.fanout import Watchdog, watchdog
 from dispatch.fanout.incidents import Incident
-from dispatch.fanout.plan import Planner
 from dispatch.identifiers import CaseId, CommitId, PressId
 from dispatch.settings import Settings
 from tests.village import HOUSEHOLD, Village, until, village_of
@@ -94,7 +93,7 @@ async def opened(village: Village) -> CaseId:
     at = now()
     press = Press(press=PressId(uuid4().hex), household=HOUSEHOLD, device="d", source="http", pressed_at=at)
     command = RaiseAlarm(id=CommitId(f"press-{press.press}"), at=at, accepted_at=at, press=press)
-    return (await CaseDesk(village.log).press(command, Planner(village.roster))).case.id
+    return (await CaseDesk(village.log).press(command, village.plan)).case.id
 
 
 async def settle_up(village: Village, case_id: CaseId) -> None:
