@@ -12,25 +12,27 @@ from aiohttp.test_utils import TestClient
 from dispatch.cases import Case
 from dispatch.clock import now
 from dispatch.events import DeadLetter
-from dispatch.projections import ReadModels
-from dispatch.settings import Settings
 from dispatch.web import access
 from dispatch.web.endpoint import Route
 from dispatch.web.routes import ROUTES
-from tests.integration.web_world import World, world
+from tests.integration.web_world import World, database, settings_of, village_of
+from tests.servers import Servers
 
 SUBJECTS = {"device": "h-1", "responder": "p-1", "operator": "wang", "monitor": "prom"}
 CLOSED = [route for route in ROUTES if not route.open]
 Client = TestClient[Any, Any]
 
 
-@pytest.fixture
-async def village(settings: Settings) -> AsyncIterator[World]:
-    settings.private_push_endpoints = False
-    read_models = ReadModels(settings.require_postgres(), settings.site)
-    async with world(settings, read_models) as made:
+@pytest.fixture(scope="module")
+async def dsn(servers: Servers, migrated_template: str) -> AsyncIterator[str]:
+    async with database(servers, migrated_template) as made:
         yield made
-    await read_models.close()
+
+
+@pytest.fixture
+async def village(servers: Servers, dsn: str) -> AsyncIterator[World]:
+    async with village_of(settings_of(servers), dsn) as made:
+        yield made
 
 
 @pytest.fixture

@@ -10,23 +10,27 @@ from aiohttp.test_utils import TestClient
 
 from dispatch.access import Links
 from dispatch.cases import Case, Resolve
+from dispatch.clock import now
 from dispatch.errors import Unavailable
 from dispatch.events import decode_press, direct_get
 from dispatch.identifiers import CaseId, PersonId
-from dispatch.clock import now
 from dispatch.projections import ReadModels
-from dispatch.settings import Settings
-from tests.integration.web_world import World, world
+from tests.integration.web_world import World, database, settings_of, village_of, world
+from tests.servers import Servers
 
 Client = TestClient[Any, Any]
 
 
-@pytest.fixture
-async def village(settings: Settings) -> AsyncIterator[World]:
-    read_models = ReadModels(settings.require_postgres(), settings.site)
-    async with world(settings, read_models) as made:
+@pytest.fixture(scope="module")
+async def dsn(servers: Servers, migrated_template: str) -> AsyncIterator[str]:
+    async with database(servers, migrated_template) as made:
         yield made
-    await read_models.close()
+
+
+@pytest.fixture
+async def village(servers: Servers, dsn: str) -> AsyncIterator[World]:
+    async with village_of(settings_of(servers), dsn) as made:
+        yield made
 
 
 @pytest.fixture
@@ -208,7 +212,7 @@ class TestLinks:
         assert (await village.desk.load(case.id)).seq == case.seq
 
     async def test_an_old_one_opens_nothing(self, link: str, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        import itsdangerous.timed  # noqa: PLC0415
+        import itsdangerous.timed
 
         monkeypatch.setattr(
             itsdangerous.timed.TimestampSigner, "get_timestamp", lambda _self: int(now().timestamp()) + 49 * 3600
@@ -232,11 +236,12 @@ class TestLinks:
 class Away(ReadModels):
     """Postgres is away."""
 
-    async def _fetch(self, query: str, *arguments: Any) -> Sequence[Any]:
+    async def _fetch(self, _query: str, *_arguments: Any) -> Sequence[Any]:
         raise Unavailable("connection refused to postgres:5432")
 
 
-async def test_without_postgres_lists_say_so_and_alarms_go_on(settings: Settings) -> None:
+async def test_without_postgres_lists_say_so_and_alarms_go_on(servers: Servers) -> None:
+    settings = settings_of(servers)
     async with world(settings, Away("", settings.site)) as village, village.served() as client:
         case = await village.open_case()
         operator = await village.bearer("operator", "wang")

@@ -14,21 +14,24 @@ from multidict import CIMultiDict
 from structlog.testing import capture_logs
 
 from dispatch.cases import Case, CaseDesk
-from dispatch.projections import ReadModels
-from dispatch.settings import Settings
 from dispatch.web import reading
-from tests.integration.web_world import World, world
+from tests.integration.web_world import World, database, settings_of, village_of
+from tests.servers import Servers
 
 Client = TestClient[Any, Any]
 JSON = {"Content-Type": "application/json"}
 
 
-@pytest.fixture
-async def village(settings: Settings) -> AsyncIterator[World]:
-    read_models = ReadModels(settings.require_postgres(), settings.site)
-    async with world(settings, read_models) as made:
+@pytest.fixture(scope="module")
+async def dsn(servers: Servers, migrated_template: str) -> AsyncIterator[str]:
+    async with database(servers, migrated_template) as made:
         yield made
-    await read_models.close()
+
+
+@pytest.fixture
+async def village(servers: Servers, dsn: str) -> AsyncIterator[World]:
+    async with village_of(settings_of(servers), dsn) as made:
+        yield made
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import timedelta
+from secrets import token_hex
+from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -28,9 +30,12 @@ from dispatch.identifiers import (
     short_hash,
 )
 from dispatch.intake import IntakeDesk
+from dispatch.projections import ReadModels as ProjectedReadModels
 from dispatch.roster import Area, Group, Household, Person, Roster
 from dispatch.settings import Settings
 from dispatch.web import ReadModels, WebDeps, make_web_app
+from tests.conftest import on_server, with_database
+from tests.servers import Servers
 
 AREAS = (AreaId("v-1"), AreaId("t-1"))
 SECONDS = 5.0
@@ -156,6 +161,29 @@ class World:
         await self.log.append(case_id, [called], commit=CommitId(f"widen-{step}"), at=at, after=case.seq)
 
 
+def settings_of(servers: Servers) -> Settings:
+    """Settings with a site of their own; push endpoints must be public."""
+    return Settings(site=f"t{token_hex(5)}", nats_url=servers.nats_url, postgres_dsn=servers.postgres_dsn, port=0)
+
+
+@contextlib.asynccontextmanager
+async def database(servers: Servers, template: str) -> AsyncIterator[str]:
+    """A migrated database for many tests: each has a site of its own, and rows are kept by site."""
+    name = f"web_{token_hex(6)}"
+    await on_server(servers, f"create database {name} template {template}")
+    yield with_database(servers.postgres_dsn, name)
+    await on_server(servers, f"drop database {name} with (force)")
+
+
+@contextlib.asynccontextmanager
+async def village_of(settings: Settings, dsn: str) -> AsyncIterator[World]:
+    """A world whose read models are real."""
+    read_models = ProjectedReadModels(dsn, settings.site)
+    async with world(settings, read_models) as made:
+        yield made
+    await read_models.close()
+
+
 @contextlib.asynccontextmanager
 async def world(settings: Settings, read_models: ReadModels) -> AsyncIterator[World]:
     nc = await connect(settings.require_nats(), "test-web")
@@ -239,7 +267,7 @@ async def page(
 
 
 async def until(condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
-    assert condition(), what
+    deadline = monotonic() + seconds
+    while not condition():
+        assert monotonic() < deadline, f"waited {seconds} s: {what}"
+        await asyncio.sleep(0.01)

@@ -1,0 +1,182 @@
+"""The channel `live`: an open page rings and says so; nobody pretends that a page was there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+from nats.errors import NoRespondersError
+
+from dispatch.cases import Case
+from dispatch.identifiers import PersonId, notification_id
+from dispatch.web import rings
+from dispatch.web.parts import PARTS
+from tests.integration.web_world import World, database, page, settings_of, until, village_of
+from tests.servers import Servers
+
+Client = TestClient[Any, Any]
+
+
+@pytest.fixture(scope="module")
+async def dsn(servers: Servers, migrated_template: str) -> AsyncIterator[str]:
+    async with database(servers, migrated_template) as made:
+        yield made
+
+
+@pytest.fixture
+async def village(servers: Servers, dsn: str) -> AsyncIterator[World]:
+    async with village_of(settings_of(servers), dsn) as made:
+        yield made
+
+
+@pytest.fixture
+async def client(village: World) -> AsyncIterator[Client]:
+    async with village.served() as served:
+        yield served
+
+
+@pytest.fixture
+async def case(village: World) -> Case:
+    return await village.open_case()
+
+
+@pytest.fixture
+async def phone(village: World) -> dict[str, str]:
+    return await village.bearer("responder", "p-1")
+
+
+def ring_of(case: Case, person: str = "p-1") -> dict[str, Any]:
+    return {
+        "notification": notification_id(case.id, PersonId(person)),
+        "case": case.id,
+        "step": 0,
+        "responder": person,
+        "kind": "help",
+        "drill": False,
+        "silent": False,
+        "household": {"name": "李家", "address": "1 号"},
+        "reason": "member",
+        "link": "http://x/r/y",
+    }
+
+
+async def ask(village: World, ring: dict[str, Any], seconds: float = 4.0) -> dict[str, Any]:
+    subject = f"live.{village.site}.ring.{ring['responder']}"
+    answer = await village.nc.request(subject, json.dumps(ring).encode(), timeout=seconds)
+    return dict(json.loads(answer.data))
+
+
+async def receipt(client: Client, ring: dict[str, Any], phone: dict[str, str], outcome: str = "delivered") -> int:
+    path = f"/v1/rings/{ring['notification']}/receipt"
+    return (await client.post(path, json={"outcome": outcome}, headers=phone)).status
+
+
+async def outcome_of(village: World, case: Case, person: str = "p-1") -> str | None:
+    known = (await village.desk.load(case.id)).calls[0, PersonId(person)].outcomes.get("live")
+    return known.outcome if known else None
+
+
+async def test_a_page_that_confirms_is_delivered_to_and_whoever_asked_records_it(
+    client: Client, village: World, case: Case, phone: dict[str, str]
+) -> None:
+    async with page(client, phone) as screen:
+        await screen.next("snapshot")
+        asked = asyncio.create_task(ask(village, ring_of(case)))
+        ring = await screen.next("ring")
+        assert ring["household"] == {"name": "李家", "address": "1 号"}
+        assert "step" not in ring
+        assert await receipt(client, ring_of(case), phone) == 200
+        assert await asked == {"outcome": "delivered"}
+        assert await outcome_of(village, case) is None
+
+
+async def test_a_page_that_says_nothing_was_sent_to_and_may_confirm_late(
+    client: Client, village: World, case: Case, phone: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rings, "RECEIPT_SECONDS", 0.2)
+    async with page(client, phone) as screen:
+        await screen.next("snapshot")
+        assert await ask(village, ring_of(case)) == {"outcome": "sent"}
+        assert await receipt(client, ring_of(case), phone) == 200
+        assert await outcome_of(village, case) == "delivered"
+        assert await receipt(client, ring_of(case), phone, "seen") == 200
+        assert await outcome_of(village, case) == "seen"
+
+
+async def test_without_a_page_nobody_answers(client: Client, village: World, case: Case, phone: dict[str, str]) -> None:
+    with pytest.raises(NoRespondersError):
+        await ask(village, ring_of(case))
+    async with page(client, phone) as one, page(client, phone) as two:
+        await one.next("snapshot")
+        await two.next("snapshot")
+    await until(lambda: not client.app[PARTS].rings._subscriptions, "closed pages are noticed")
+    with pytest.raises(NoRespondersError):
+        await ask(village, ring_of(case))
+
+
+async def test_every_open_page_of_the_person_rings_and_nobody_else_s(
+    client: Client, village: World, case: Case, phone: dict[str, str]
+) -> None:
+    other = await village.bearer("responder", "p-2")
+    async with page(client, phone) as one, page(client, phone) as two, page(client, other) as neighbour:
+        for screen in (one, two, neighbour):
+            await screen.next("snapshot")
+        asked = asyncio.create_task(ask(village, ring_of(case)))
+        assert (await one.next("ring"))["case"] == (await two.next("ring"))["case"] == case.id
+        await receipt(client, ring_of(case), phone)
+        await asked
+        with pytest.raises(TimeoutError):
+            await neighbour.next("ring", seconds=0.2)
+
+
+async def test_one_ring_does_not_wait_for_another(
+    client: Client, village: World, case: Case, phone: dict[str, str]
+) -> None:
+    second = await village.open_case("h-2")
+    async with page(client, phone) as screen:
+        await screen.next("snapshot")
+        first = asyncio.create_task(ask(village, ring_of(case)))
+        await screen.next("ring")
+        asked = asyncio.create_task(ask(village, ring_of(second)))
+        assert (await screen.next("ring", seconds=1))["case"] == second.id
+        await receipt(client, ring_of(second), phone)
+        assert await asyncio.wait_for(asked, 1) == {"outcome": "delivered"}
+        assert not first.done()
+        assert await first == {"outcome": "sent"}
+
+
+async def test_a_page_that_came_late_confirms_from_what_its_snapshot_says(
+    client: Client, village: World, case: Case, phone: dict[str, str]
+) -> None:
+    async with page(client, phone) as screen:
+        snapshot = await screen.next("snapshot")
+        known = snapshot["cases"] or [await screen.next("case")]
+        ring = {"notification": known[0]["notification"]}
+        assert await receipt(client, ring, phone) == 200
+    assert await outcome_of(village, case) == "delivered"
+
+
+async def test_nobody_confirms_for_somebody_else(
+    client: Client, village: World, case: Case, phone: dict[str, str]
+) -> None:
+    other = await village.bearer("responder", "p-2")
+    assert await receipt(client, ring_of(case, "p-1"), other) == 404
+    assert await receipt(client, {"notification": "A" * 26}, phone) == 404
+    assert await outcome_of(village, case) is None
+
+
+async def test_rubbish_on_the_ring_s_subject_stops_nothing(
+    client: Client, village: World, case: Case, phone: dict[str, str]
+) -> None:
+    async with page(client, phone) as screen:
+        await screen.next("snapshot")
+        for rubbish in (b"", b"\xff", b"[]", b'{"notification": 1}'):
+            await village.nc.publish(f"live.{village.site}.ring.p-1", rubbish)
+        asked = asyncio.create_task(ask(village, ring_of(case)))
+        assert (await screen.next("ring"))["case"] == case.id
+        await receipt(client, ring_of(case), phone)
+        await asked
