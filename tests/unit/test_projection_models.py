@@ -93,6 +93,8 @@ def test_a_commit_touches_only_the_calls_it_is_about() -> None:
         ("p-1", "live", "sent")
     ]
     assert len(calls.rows(changed(commits))) == 6
+    replied = calls.rows(changed(history([answered("p-2", "going", 3)]), 1))
+    assert {(row.responder, row.channel) for row in replied} == {("p-2", "live"), ("p-2", "webhook")}
 
 
 def test_a_cancelled_case_was_not_resolved() -> None:
@@ -103,7 +105,8 @@ def test_a_cancelled_case_was_not_resolved() -> None:
 def test_the_nearest_eta_is_of_somebody_who_is_still_coming() -> None:
     replies: list[Command] = [answered("p-1", "going", 1, eta=2), answered("p-2", "going", 1, eta=9)]
     assert board.nearest_eta(fold(history(replies))) == after(1 + 120)
-    assert board.nearest_eta(fold(history([*replies, answered("p-1", "cannot", 3)]))) == after(1 + 540)
+    for answer in ("cannot", "on_scene"):
+        assert board.nearest_eta(fold(history([*replies, answered("p-1", answer, 3, eta=1)]))) == after(1 + 540)
 
 
 def test_the_event_keeps_everything_but_its_version_and_its_time_apart() -> None:
