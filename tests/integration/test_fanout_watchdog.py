@@ -16,10 +16,21 @@ from nats.aio.msg import Msg
 
 from dispatch.cases import CaseDesk, RaiseAlarm, RecordCalls, Resolve
 from dispatch.clock import now
-from dispatch.events import INCIDENTS, CallOutcome, Press, connect, direct_get, ensure_streams
+from dispatch.events import (
+    INCIDENTS,
+    CallOutcome,
+    PlannedCall,
+    Press,
+    Reason,
+    RespondersCalled,
+    connect,
+    direct_get,
+    ensure_streams,
+)
 from dispatch.fanout import Watchdog, watchdog
 from dispatch.fanout.incidents import Incident
-from dispatch.identifiers import CaseId, CommitId, PressId
+from dispatch.fanout.owing import Owing
+from dispatch.identifiers import CaseId, CommitId, PersonId, PressId
 from dispatch.settings import Settings
 from tests.village import HOUSEHOLD, Village, until, village_of
 
@@ -169,3 +180,27 @@ async def test_a_role_that_does_not_answer_is_an_incident_until_it_does(
         assert "silent.serve" not in await incidents(village)
         await village.nc.subscribe(f"ops.{village.site}.ping.fanout", cb=here)
         await disappears(village, "silent.fanout")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_later_step_of_a_settled_case_is_watched_again(village: Village, nats_settings: Settings) -> None:
+    case_id = await opened(village)
+    await settle_up(village, case_id)
+    async with watching(village, nats_settings):
+        call = PlannedCall(responder=PersonId("p-1"), reasons=(Reason("member", "g-1"),), channels=("live",))
+        step = RespondersCalled(at=now(), step=1, calls=(call,))
+        after = (await village.case(case_id)).seq
+        await village.log.append(case_id, [step], commit=CommitId("step-1"), at=now(), after=after)
+        assert (await appears(village, f"owed.{case_id}")).detail.startswith("1 人")
+
+
+async def test_a_case_that_owes_nothing_is_forgotten(village: Village) -> None:
+    settled = await opened(village)
+    await settle_up(village, settled)
+    await CaseDesk(village.log).handle(settled, Resolve(id=CommitId("r"), at=now(), by="op", resolution="helped"))
+    owing_case = await opened(village)
+    book = Owing(village.nc, village.log)
+    following = asyncio.create_task(book.follow(now() - timedelta(hours=1)))
+    await asyncio.wait_for(book.caught_up.wait(), 20)
+    following.cancel()
+    assert set(book._cases) == {owing_case}
