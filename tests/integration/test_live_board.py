@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -258,6 +259,7 @@ async def test_a_page_whose_socket_is_stuck_is_dropped(
     client: Client, village: World, operator: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "STUCK_SECONDS", 0.3)
+    monkeypatch.delattr(socket, "TCP_USER_TIMEOUT")  # so that it is not the kernel that ends it
     case = await village.open_case()
     board = board_of(client)
     reader, writer = await asyncio.open_connection(client.host, client.port, limit=1024)
