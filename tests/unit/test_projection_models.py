@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from dispatch.cases import Case, Command, decide, fold
@@ -21,6 +22,9 @@ from dispatch.projections.writer import NUL
 from tests.projection_stories import after, answered, cancelled, noted, press_on, recorded, resolved, some_commands
 
 SITE = Site("s")
+
+unhurried = examples(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""What is slow here is the machine that runs many things at once."""
 
 
 def history(commands: list[Command]) -> list[Commit]:
@@ -51,6 +55,7 @@ def in_any_order(seed: int, order: random.Random) -> list[Command]:
     return commands
 
 
+@unhurried
 @given(st.integers(0, 10_000), st.randoms(use_true_random=False))
 def test_the_board_has_the_status_of_the_case(seed: int, order: random.Random) -> None:
     commits = history(in_any_order(seed, order))
@@ -63,6 +68,7 @@ def test_the_board_has_the_status_of_the_case(seed: int, order: random.Random) -
         assert row.reached <= row.called
 
 
+@unhurried
 @given(st.integers(0, 10_000), st.randoms(use_true_random=False))
 def test_the_timeline_has_every_event_once_however_commits_are_grouped(seed: int, order: random.Random) -> None:
     commits = history(in_any_order(seed, order))
@@ -72,6 +78,7 @@ def test_the_timeline_has_every_event_once_however_commits_are_grouped(seed: int
     assert len({(row.seq, row.index) for row in parts}) == sum(len(commit.events) for commit in commits)
 
 
+@unhurried
 @given(st.integers(0, 10_000), st.randoms(use_true_random=False))
 def test_no_read_model_gives_a_row_twice(seed: int, order: random.Random) -> None:
     keys = {
