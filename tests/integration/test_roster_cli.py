@@ -36,8 +36,6 @@ async def test_the_roster_is_imported_listed_and_shown(run: Run) -> None:
     code, output, _ = await run("roster", "import", *FILES, "--by", "王芳", "--json")
     assert code == 0
     assert json.loads(output)["written"] == {"created": 135, "changed": 0, "unchanged": 0}
-    _, output, _ = await run("roster", "import", *FILES)
-    assert output == "0 created, 0 changed, 135 as they were.\n"
     _, output, _ = await run("roster", "list", "group", "--json")
     assert [json.loads(line)["id"] for line in output.splitlines()] == [f"g-{n:02}" for n in range(1, 11)]
     _, output, _ = await run("roster", "show", "household", "h-0002", "--json")
@@ -47,25 +45,18 @@ async def test_the_roster_is_imported_listed_and_shown(run: Run) -> None:
 async def test_wrong_rows_are_told_and_the_exit_code_says_so(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text("人员编号,姓名,手机号\np-1,段学文,138\np-2,高德贵,19900000002\n")
-    code, _, errors = await run("roster", "import", path)
-    assert code == 1
+    code, output, errors = await run("roster", "import", path)
+    assert (code, output) == (1, "")
     assert f"{path}:2:C(手机号) '138'" in errors
     assert "Nothing was written" in errors
     code, output, _ = await run("roster", "import", path, "--partial")
     assert (code, output) == (1, "1 created, 0 changed, 0 as they were.\n")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("show", "person", "nobody"), "there is no person 'nobody'"),
-        (("show", "planet", "x"), "none of area, group"),
-    ],
-)
-async def test_what_is_not_there_is_said(run: Run, arguments: tuple[str, ...], said: str) -> None:
-    code, output, errors = await run("roster", *arguments)
+async def test_what_is_not_there_is_said(run: Run) -> None:
+    code, output, errors = await run("roster", "show", "person", "nobody")
     assert (code, output) == (1, "")
-    assert said in errors
+    assert "there is no person 'nobody'" in errors
 
 
 async def test_a_secret_is_shown_once(run: Run) -> None:
@@ -80,5 +71,4 @@ async def test_a_secret_is_shown_once(run: Run) -> None:
     assert listed["expires_at"] is not None
     code, output, _ = await run("token", "revoke", made["token_id"])
     assert (code, output) == (0, "revoked: operator desk-1\n")
-    assert (await run("token", "list", "--json"))[1] == ""
     assert (await run("token", "revoke", made["token_id"]))[0] == 1

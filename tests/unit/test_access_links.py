@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
@@ -29,6 +29,7 @@ def test_a_link_says_who_may_answer_what() -> None:
 
 
 @given(st.integers(min_value=0, max_value=400), st.characters())
+@settings(deadline=None)
 def test_a_link_with_any_character_changed_is_refused(place: int, character: str) -> None:
     token = token_of(LINKS.make(CASE, PERSON))
     place %= len(token)

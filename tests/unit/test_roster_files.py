@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
@@ -106,6 +107,7 @@ def test_each_kind_of_sheet_is_known_by_its_english_and_its_chinese_headers(kind
 
 
 @given(st.data())
+@hypothesis_settings(deadline=None)
 def test_no_other_name_of_a_column_makes_another_kind_of_sheet(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(sorted(COLUMNS)))
     headers = [data.draw(st.sampled_from((column.name, *column.headers))) for column in COLUMNS[kind]]

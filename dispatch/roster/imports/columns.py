@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from functools import cache
 from typing import Literal
 
 import msgspec
@@ -133,6 +134,7 @@ def _score(kind: SheetKind, headers: list[str]) -> tuple[bool, int, int]:
     return not missing, len(present | meant), -len(missing)
 
 
+@cache
 def _names(kind: SheetKind) -> dict[str, str]:
     return {_plain(header): column.name for column in COLUMNS[kind] for header in (column.name, *column.headers)}
 
