@@ -211,8 +211,8 @@ class Running:
         facts = [
             ("URL", settings.url),
             ("MQTT", f"127.0.0.1:{settings.mqtt_port}" if settings.mqtt_port else ""),
-            ("NATS, Postgres", f"addresses and passwords in {settings.servers_file}"),
-            ("Logs", str(self._logs)),
+            ("Data", str(settings.data)),
+            ("", "logs/ has what each role says; servers.json has addresses and passwords"),
         ]
         for label, value in facts:
             if value:
