@@ -16,6 +16,7 @@ from dispatch.fanout.channels import Poster, Sent, http
 from dispatch.fanout.channels.guard import is_public
 from dispatch.fanout.channels.retry_after import seconds_of
 from tests.receivers import Reserved, raw_server, receiving, status
+from tests.village import until
 
 
 async def post(url: str, *, guarded: bool = False, try_seconds: float = 0.5, budget_seconds: float = 2.0) -> Sent:
@@ -222,6 +223,11 @@ async def test_a_dead_origin_takes_no_turn_of_another(monkeypatch: pytest.Monkey
     async with receiving() as dead, receiving() as alive, Poster(guarded=False, try_seconds=20) as poster:
         dead.answer = dead.hang
         calls = [asyncio.create_task(poster.post(dead.url, lambda: (b"", {}), lambda _: None)) for _ in range(6)]
+
+        async def taken() -> bool:
+            return len(dead.requests) == 2
+
+        await until(taken, "the dead origin to hold its turns")
         async with asyncio.timeout(10):
             assert await poster.post(alive.url, lambda: (b"", {}), lambda _: None) == Sent("sent")
         assert not any(call.done() for call in calls)
