@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dispatch.roster.demo import CastMember
 
 SHUTDOWN_SECONDS = 3.0
+KEEP_ALIVE_SECONDS = 75.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,12 @@ async def serve(settings: Settings) -> None:
             accept=IntakeDesk(base.nc, settings.site).accept,
             read_models=read_models,
         )
-        runner = web.AppRunner(make_web_app(deps), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        runner = web.AppRunner(
+            make_web_app(deps),
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+        )
         await runner.setup()
         try:
             await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()

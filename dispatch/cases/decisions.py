@@ -16,6 +16,7 @@ from dispatch.events import (
     CaseNoted,
     CaseResolved,
     Event,
+    Press,
     PressedAgain,
     ResponderReplied,
     RespondersCalled,
@@ -46,6 +47,11 @@ def decide(case: Case, command: Command) -> list[Event]:
     return _while_open(case, command)
 
 
+def is_overtaken(case: Case, press: Press) -> bool:
+    """Whether `press` is in earnest while `case` is but a drill: no mere press of the drill."""
+    return case.is_open and case.alarm.drill and not press.drill
+
+
 def _raise(case: Case, command: RaiseAlarm) -> list[Event]:
     press = command.press
     if press.press in case.presses:
@@ -53,7 +59,7 @@ def _raise(case: Case, command: RaiseAlarm) -> list[Event]:
     if case.raised is None:
         return _open(command)
     _require_open(case)
-    if _is_flood(case, command):
+    if _is_flood(case, command) or (press.drill and not case.alarm.drill):
         return []
     return [
         PressedAgain(
@@ -106,7 +112,11 @@ def _is_news(case: Case, outcome: CallOutcome) -> bool:
     if call is None:
         return False
     known = call.outcomes.get(outcome.channel)
-    return known is None or OUTCOME_RANK[outcome.outcome] > OUTCOME_RANK[known.outcome]
+    return known is None or _standing(outcome) > _standing(known)
+
+
+def _standing(outcome: CallOutcome) -> tuple[int, int]:
+    return OUTCOME_RANK[outcome.outcome], outcome.attempt
 
 
 def _while_open(case: Case, command: GiveAnswer | Resolve | Cancel) -> list[Event]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import msgspec
 
 from dispatch.cases.case import Case, fold
-from dispatch.cases.commands import Command, Plan, RaiseAlarm
-from dispatch.cases.decisions import decide
-from dispatch.errors import Unavailable
+from dispatch.cases.commands import Cancel, Command, Plan, RaiseAlarm
+from dispatch.cases.decisions import decide, is_overtaken
+from dispatch.errors import Conflict, Refused, Unavailable
 from dispatch.events import CaseLog, Event, Press, Stale
-from dispatch.identifiers import CaseId, case_id_for
+from dispatch.identifiers import CaseId, CommitId, case_id_for
 
 REMEMBERED_CASES = 4096
 TRIES = 20
+REAL_ALARM = "演练中发生真实报警 / a real alarm came during the drill"
 
 
 class Handled(msgspec.Struct, frozen=True):
@@ -47,10 +49,14 @@ class CaseDesk:
 
         Raises what `decide` raises, and `Unavailable` when the log cannot be reached.
         """
-        case = self._remembered.get(case_id)
-        if case is None:
-            case = await self.load(case_id)
+        remembered = self._remembered.get(case_id)
+        if remembered is not None:
+            # Only the log can confirm a memory; what it refuses, or finds nothing new in, is decided on the log below.
+            with suppress(Refused, Stale):
+                if events := decide(remembered, command):
+                    return await self._append(case_id, remembered, command, events, after=remembered.seq)
         for attempt in range(TRIES):
+            case = await self.load(case_id)
             events = decide(case, command)
             if not events:
                 return Handled(case, ())
@@ -58,18 +64,21 @@ class CaseDesk:
                 return await self._append(case_id, case, command, events, after=case.seq)
             except Stale:
                 await _pause(attempt)
-                case = await self.load(case_id)
         raise Unavailable(f"case {case_id} is changing too fast; send it again")
 
     async def press(self, command: RaiseAlarm, plan: Callable[[Press], Awaitable[Plan]]) -> Handled:
         """Take a press: on the household's open case if it has one, else on a new one with a `plan`.
 
+        A real press ends a drill that is under way and opens a case of its own.
         Raises `Unavailable` when the log cannot be reached.
         """
         household, press = command.press.household, command.press.press
         for attempt in range(TRIES):
             head = await self.log.head(household)
             latest = await self.load(head.case) if head else Case()
+            if is_overtaken(latest, command.press):
+                await self._end_drill(latest.id, command)
+                continue
             if latest.is_open or press in latest.presses:
                 return await self.handle(latest.id, command)
             new = case_id_for(household, press)
@@ -82,6 +91,11 @@ class CaseDesk:
             except Stale:
                 await _pause(attempt)
         raise Unavailable(f"household {household} is changing too fast; send it again")
+
+    async def _end_drill(self, drill: CaseId, command: RaiseAlarm) -> None:
+        cancel = Cancel(id=CommitId(f"{command.id}-ends-drill"), at=command.at, by="system", reason=REAL_ALARM)
+        with suppress(Conflict):  # somebody else has just ended it
+            await self.handle(drill, cancel)
 
     async def _append(
         self, case_id: CaseId, case: Case, command: Command, events: list[Event], *, after: int, opens: bool = False

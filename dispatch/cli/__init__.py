@@ -6,7 +6,22 @@ from importlib import import_module
 
 import typer
 
-GROUPS = ("up", "alarm", "roster", "tokens", "doctor", "serve", "migrate", "cases", "dlq", "rebuild")
+MODULES = {
+    "up": "up",
+    "alarm": "alarm",
+    "case": "cases",
+    "roster": "roster",
+    "token": "tokens",
+    "dlq": "dlq",
+    "doctor": "doctor",
+    "serve": "serve",
+    "fanout": "serve",
+    "project": "serve",
+    "watch": "serve",
+    "migrate": "migrate",
+    "rebuild": "rebuild",
+}
+"""Where each command is. Only the one that is asked for is imported: a worker that died is back the sooner for it."""
 
 EXAMPLES = """
 One call, many responders / 一呼多应.
@@ -21,15 +36,21 @@ Examples:
 """
 
 
-def build() -> typer.Typer:
-    """The whole command line."""
+def build(asked: str | None = None) -> typer.Typer:
+    """The command line: all of it, or what the command `asked` for needs."""
     app = typer.Typer(
         name="dispatch",
         help=EXAMPLES,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
+        callback=_nothing,
     )
-    for group in GROUPS:
-        import_module(f"dispatch.cli.{group}").register(app)
+    modules = [MODULES[asked]] if asked in MODULES else dict.fromkeys(MODULES.values())
+    for module in modules:
+        import_module(f"dispatch.cli.{module}").register(app)
     return app
+
+
+def _nothing() -> None:
+    """With a callback Typer asks for the command's name even where there is only one."""

@@ -7,6 +7,8 @@ needs stays in its modules.
 from dispatch.events.codec import Commit
 from dispatch.events.connection import connect
 from dispatch.events.dlq import DeadLetter, bury, decode_letter
+from dispatch.events.envelope import is_cloud_event
+from dispatch.events.incidents import Incident, IncidentBook
 from dispatch.events.log import CaseLog, Head, Stale, commit_of, direct_get
 from dispatch.events.press import (
     MAX_PRESS_BYTES,
@@ -46,9 +48,11 @@ from dispatch.events.types import (
 __all__ = [
     "CASES", "DLQ", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "ROSTER", "TOKENS",
     "AlarmRaised", "Answer", "CallOutcome", "CallsRecorded", "CaseCancelled", "CaseLog", "CaseNoted",
-    "CaseResolved", "Channel", "Commit", "DeadLetter", "Event", "Gap", "Head", "Kind", "Outcome",
+    "CaseResolved", "Channel", "Commit", "DeadLetter", "Event", "Gap", "Head", "Incident",
+    "IncidentBook", "Kind", "Outcome",
     "PlannedCall", "Press", "PressedAgain", "Reason", "Resolution", "ResponderReplied", "RespondersCalled",
     "Role", "Source", "Stale",
     "answer_subject", "believed", "bury", "commit_of", "connect", "consume", "decode_letter", "decode_press",
-    "direct_get", "encode_press", "ensure_streams", "follow", "kind_of", "press_subject", "work_consumer",
+    "direct_get", "encode_press", "ensure_streams", "follow",
+    "is_cloud_event", "kind_of", "press_subject", "work_consumer",
 ]  # fmt: skip

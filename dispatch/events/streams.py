@@ -61,11 +61,13 @@ def bucket_configs(replicas: int = 1) -> list[KeyValueConfig]:
         ROSTER: "Who is called",
         TOKENS: "Access, by the hash of the token",
         KEYS: "Keys made on first run",
-        INCIDENTS: "What the watchdog found wrong",
+        INCIDENTS: "What is wrong with the system itself",
     }
     return [
         # direct: without it the server answers 503 to direct gets.
-        KeyValueConfig(bucket=name, description=text, history=8 if name == ROSTER else 1, replicas=replicas, direct=True)
+        KeyValueConfig(
+            bucket=name, description=text, history=8 if name == ROSTER else 1, replicas=replicas, direct=True
+        )
         for name, text in described.items()
     ]
 
@@ -76,9 +78,16 @@ async def ensure_streams(js: JetStreamContext, replicas: int = 1) -> None:
         try:
             await js.add_stream(config)
         except BadRequestError:
-            await js.update_stream(config)
+            await _update(js, config)
     for bucket in bucket_configs(replicas):
         try:
             await js.stream_info(f"KV_{bucket.bucket}")
         except NotFoundError:
             await js.create_key_value(bucket)
+
+
+async def _update(js: JetStreamContext, config: StreamConfig) -> None:
+    """Bring a stream up to date; it keeps the copies it has when a command asks for fewer."""
+    there = (await js.stream_info(str(config.name))).config.num_replicas or 1
+    config.num_replicas = max(there, config.num_replicas or 1)
+    await js.update_stream(config)

@@ -17,8 +17,8 @@ from nats.js.errors import APIError, NotFoundError
 from dispatch.cases import Case
 from dispatch.clock import Clock, now
 from dispatch.errors import DispatchError
-from dispatch.events import CASES, INTAKE, CaseLog, direct_get
-from dispatch.fanout.incidents import Incident, Incidents
+from dispatch.events import CASES, INTAKE, CaseLog, Incident, direct_get
+from dispatch.fanout.incidents import Incidents
 from dispatch.fanout.owing import LOOK_BACK, Owing
 from dispatch.fanout.stopping import stopping
 from dispatch.settings import Settings

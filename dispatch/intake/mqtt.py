@@ -28,10 +28,10 @@ from dispatch.events import (
     answer_subject,
     consume,
     decode_press,
+    is_cloud_event,
     press_subject,
     work_consumer,
 )
-from dispatch.events.envelope import is_cloud_event
 from dispatch.identifiers import HouseholdId, Site
 from dispatch.intake.frequency import Frequency, Limits
 

@@ -19,6 +19,7 @@ from dispatch.clock import now
 from dispatch.events import (
     INCIDENTS,
     CallOutcome,
+    Incident,
     PlannedCall,
     Press,
     Reason,
@@ -28,7 +29,6 @@ from dispatch.events import (
     ensure_streams,
 )
 from dispatch.fanout import Watchdog, watchdog
-from dispatch.fanout.incidents import Incident
 from dispatch.fanout.owing import Owing
 from dispatch.identifiers import CaseId, CommitId, PersonId, PressId
 from dispatch.settings import Settings

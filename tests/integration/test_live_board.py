@@ -67,7 +67,8 @@ async def operator(village: World) -> dict[str, str]:
 
 
 def board_of(client: Client) -> LiveBoard:
-    return client.app[PARTS].board
+    board: LiveBoard = client.app[PARTS].board
+    return board
 
 
 def ids(cases: Sequence[Any]) -> set[str]:
@@ -113,7 +114,7 @@ async def test_a_reconnect_is_sent_only_what_it_missed(
     changed = await village.do(changing.id, AddNote, author="operator:wang", text="新")
     await until(lambda: board_of(client).position >= changed.seq, "the board has the note")
     for how in ({"last": last}, {"query": f"?after={last}"}):
-        async with page(client, operator, **how) as desk:  # type: ignore[arg-type]
+        async with page(client, operator, **how) as desk:
             missed = await desk.next("case", "snapshot")
             assert (missed.name, missed["id"], missed["seq"]) == ("case", changing.id, changed.seq)
             assert {(await desk.next()).name, (await desk.next()).name} == {"dlq", "incidents"}
@@ -184,7 +185,8 @@ async def test_everybody_hears_of_their_own_cases_alone(client: Client, village:
     await until(lambda: board_of(client).position >= changed.seq, "the board has the note")
     done.set()
     await asyncio.gather(*screens)
-    mine, none = ({before.id}, {before.id}), (set(), set())
+    mine = ({before.id}, {before.id})
+    none: tuple[set[str], set[str]] = (set(), set())
     assert heard == {
         "here": mine, "elsewhere": none, "called": mine, "not called": none, "resident": mine, "neighbour": none,
     }  # fmt: skip
@@ -377,6 +379,7 @@ async def test_a_stale_snapshot_and_its_changes_equal_a_fresh_snapshot(
     cases: list[Case] = [await village.open_case(f"h-{seed}-{n}") for n in range(2)]
     shown: dict[str, Any] = {}
     last: int | None = None
+    final = 0
     for _ in range(4):
         final = await _random_story(chance, village, cases)
         await until(lambda seq=final: board_of(client).position >= seq, "the board is there")  # type: ignore[misc]

@@ -11,11 +11,23 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
-from dispatch.cases import CaseDesk, GiveAnswer, Handled, Plan, RaiseAlarm, Resolve
+from dispatch.cases import CaseDesk, GiveAnswer, Handled, Plan, RaiseAlarm, RecordCalls, Resolve
 from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
 from dispatch.errors import Unavailable
-from dispatch.events import CaseLog, CaseNoted, PlannedCall, Press, Reason, Stale, commit_of, connect, ensure_streams
+from dispatch.events import (
+    CallOutcome,
+    CaseLog,
+    CaseNoted,
+    PlannedCall,
+    Press,
+    Reason,
+    RespondersCalled,
+    Stale,
+    commit_of,
+    connect,
+    ensure_streams,
+)
 from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId, case_id_for
 
 pytestmark = pytest.mark.embedded
@@ -116,9 +128,9 @@ async def plan(_press: Press) -> Plan:
     return Plan(group=GroupId("g"), areas=(AreaId("v"),), calls=(call,))
 
 
-def press(name: str, household: str = HOUSEHOLD) -> RaiseAlarm:
+def press(name: str, *, drill: bool = False) -> RaiseAlarm:
     at = now()
-    pressed = Press(press=PressId(name), household=HouseholdId(household), device="key", source="http", pressed_at=at)
+    pressed = Press(press=PressId(name), household=HOUSEHOLD, device="key", source="http", pressed_at=at, drill=drill)
     return RaiseAlarm(id=CommitId(f"press-{name}"), at=at, accepted_at=at, press=pressed)
 
 
@@ -145,6 +157,16 @@ async def test_after_the_end_a_new_press_opens_a_new_case_and_an_old_one_nothing
         assert handled.case.status == "resolved"
 
 
+async def test_a_real_press_during_a_drill_ends_it_and_opens_a_case_of_its_own(log: CaseLog) -> None:
+    desk = CaseDesk(log)
+    drill = (await desk.press(press("exercise", drill=True), plan)).case.id
+    real = (await desk.press(press("real"), plan)).case
+    assert real.id != drill
+    assert (real.is_open, real.alarm.drill, len(real.calls)) == (True, False, 1)
+    ended = await CaseDesk(log).load(drill)
+    assert (ended.status, ended.closing.by) == ("cancelled", "system")  # type: ignore[union-attr]
+
+
 async def test_two_desks_on_one_case_lose_no_command(log: CaseLog, nc: Client) -> None:
     desks = [CaseDesk(CaseLog(nc, log.site)) for _ in range(3)]
     case = (await desks[0].press(press("p"), plan)).case.id
@@ -158,6 +180,21 @@ async def test_two_desks_on_one_case_lose_no_command(log: CaseLog, nc: Client) -
 
     await asyncio.gather(*(answer(number) for number in range(15)))
     assert len((await desks[0].load(case)).reply_ids) == 15
+
+
+async def test_a_desk_with_an_old_memory_refuses_nobody_and_drops_nothing(log: CaseLog, nc: Client) -> None:
+    old, other = CaseDesk(log), CaseDesk(CaseLog(nc, log.site))
+    case = (await old.press(press("p"), plan)).case.id
+    late = PlannedCall(responder=PersonId("late"), reasons=(Reason("station", "v"),), channels=("webhook",))
+    called = RespondersCalled(at=now(), step=1, calls=(late,))
+    known = await other.load(case)
+    await log.append(case, [called], commit=CommitId("step-1"), at=now(), after=known.seq)
+    sent = CallOutcome(step=1, responder=PersonId("late"), channel="webhook", outcome="sent", at=now())
+    await old.handle(case, RecordCalls(id=CommitId("sent"), at=now(), outcomes=(sent,)))
+    going = GiveAnswer(id=CommitId("a"), at=now(), responder=PersonId("late"), answer="going", via="page")
+    answered = await CaseDesk(log).handle(case, going)
+    assert answered.case.calls[1, PersonId("late")].outcomes["webhook"] == sent
+    assert (await old.load(case)).status == "under_way"
 
 
 async def test_following_goes_on_through_a_server_that_is_killed(server: EmbeddedNats, log: CaseLog) -> None:

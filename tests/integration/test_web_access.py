@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient
 
 from dispatch.cases import Case
 from dispatch.clock import now
+from dispatch.errors import TooFrequent
 from dispatch.events import DeadLetter
 from dispatch.web import access
 from dispatch.web.endpoint import Route
@@ -68,7 +69,7 @@ async def test_a_closed_route_answers_its_roles_and_no_other(
     route: Route, role: Any, client: Client, village: World, case: Case
 ) -> None:
     headers = await village.bearer(role, SUBJECTS[role])
-    body = {} if route.body else None
+    body: dict[str, object] | None = {} if route.body else None
     async with client.request(route.method, path_of(route, case.id), json=body, headers=headers) as response:
         if role in route.roles:
             assert response.status not in {401, 403}
@@ -238,7 +239,7 @@ async def test_failures_are_forgotten_after_a_while() -> None:
     failures = access.Failures(lambda: time)
     for _ in range(access.FAILURES):
         failures.add("a")
-    with pytest.raises(access.TooFrequent):
+    with pytest.raises(TooFrequent):
         failures.add("a")
     failures.add("b")
     time = access.FAILURE_SECONDS + 1

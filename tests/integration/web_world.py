@@ -31,7 +31,7 @@ from dispatch.identifiers import (
 )
 from dispatch.intake import IntakeDesk
 from dispatch.projections import ReadModels as ProjectedReadModels
-from dispatch.roster import Area, Group, Household, Person, Roster
+from dispatch.roster import Area, Document, Group, Household, Person, Roster
 from dispatch.settings import Settings
 from dispatch.web import ReadModels, WebDeps, make_web_app
 from tests.conftest import on_server, with_database
@@ -57,7 +57,7 @@ class World:
         await ensure_streams(self.nc.jetstream())
         self.keys = await load_keys(self.nc, self.site)
         self.links = Links(self.keys.link_secret, self.settings.url)
-        documents = (
+        documents: tuple[Document, ...] = (
             Area(id=AreaId("t-1"), name="茅州镇", kind="township"),
             Area(id=AreaId("v-1"), name="茅州村", kind="village", parent=AreaId("t-1")),
             Area(id=AreaId("v-2"), name="别村", kind="village", parent=AreaId("t-1")),

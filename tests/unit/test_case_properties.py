@@ -63,7 +63,8 @@ commands: st.SearchStrategy[Command] = st.one_of(
 
 def run(asked: list[Command]) -> tuple[Case, list[Commit]]:
     """Carry `asked` out as the desk does, refused commands left out."""
-    case, commits = Case(), []
+    case = Case()
+    commits: list[Commit] = []
     for command in asked:
         with contextlib.suppress(Refused):
             if events := decide(case, command):
@@ -75,7 +76,7 @@ def run(asked: list[Command]) -> tuple[Case, list[Commit]]:
     return case, commits
 
 
-@settings(max_examples=300)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(commands, max_size=25))
 def test_every_promise_of_the_decider(asked: list[Command]) -> None:
     case, commits = run(asked)
@@ -90,7 +91,7 @@ def test_every_promise_of_the_decider(asked: list[Command]) -> None:
         assert commits == []
 
 
-@settings(max_examples=200)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(commands, max_size=25), commands)
 def test_a_command_carried_out_twice_is_carried_out_once(asked: list[Command], command: Command) -> None:
     case, _ = run([*asked, command])
@@ -98,7 +99,7 @@ def test_a_command_carried_out_twice_is_carried_out_once(asked: list[Command], c
     assert again == case
 
 
-@settings(max_examples=200)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(commands, max_size=25), st.lists(commands, max_size=10))
 def test_outcomes_only_get_better_and_an_end_is_an_end(first: list[Command], then: list[Command]) -> None:
     before, _ = run(first)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from dispatch.cases import (
     AddNote,
@@ -20,6 +21,7 @@ from dispatch.cases import (
     decide,
     evolve,
 )
+from dispatch.cases.decisions import is_overtaken
 from dispatch.errors import Conflict, DispatchError, Forbidden, NotFound
 from dispatch.events import (
     AlarmRaised,
@@ -55,8 +57,10 @@ def call(who: PersonId) -> PlannedCall:
 PLAN = Plan(group=GroupId("g-1"), areas=(AreaId("v-1"), AreaId("c-1")), calls=(call(ANNA), call(BO)))
 
 
-def press(name: str, seconds: float = 0, plan: Plan | None = None) -> RaiseAlarm:
-    pressed = Press(press=PressId(name), household=HOUSEHOLD, device="key", source="http", pressed_at=at(seconds))
+def press(name: str, seconds: float = 0, plan: Plan | None = None, *, drill: bool = False) -> RaiseAlarm:
+    pressed = Press(
+        press=PressId(name), household=HOUSEHOLD, device="key", source="http", pressed_at=at(seconds), drill=drill
+    )
     return RaiseAlarm(
         id=CommitId(f"press-{name}"), at=at(seconds + 0.1), accepted_at=at(seconds), press=pressed, plan=plan
     )
@@ -147,6 +151,19 @@ def test_a_flood_of_presses_is_recorded_once_in_ten_seconds() -> None:
     assert [type(e) for e in decide(flooded, press("later", 11))] == [PressedAgain]
 
 
+def test_a_drill_press_on_a_real_case_is_nothing() -> None:
+    assert decide(given(*RAISED), press("exercise", 5, drill=True)) == []
+
+
+def test_a_real_press_overtakes_a_drill_and_nothing_else() -> None:
+    real, exercise = press("real"), press("exercise", drill=True)
+    drill = given(press("first", plan=PLAN, drill=True))
+    assert is_overtaken(drill, real.press)
+    assert not is_overtaken(drill, exercise.press)
+    assert not is_overtaken(given(*RAISED), real.press)
+    assert not is_overtaken(Case(), real.press)
+
+
 def test_every_outcome_is_recorded_and_the_first_that_was_sent_dates_the_call() -> None:
     outcomes = (outcome(ANNA, "failed", 1, "live"), outcome(ANNA, "sent", 3), outcome(BO, "sent", 2))
     case = given(*RAISED)
@@ -174,6 +191,12 @@ def test_every_outcome_is_recorded_and_the_first_that_was_sent_dates_the_call() 
 def test_what_is_known_of_a_call_never_goes_back(known: str, said: str, is_news: bool) -> None:
     case = given(*RAISED, record(outcome(ANNA, known)))
     assert bool(decide(case, record(outcome(ANNA, said, 5)))) is is_news
+
+
+def test_a_call_that_two_crashes_left_unknown_counts_both() -> None:
+    case = given(*RAISED, record(outcome(ANNA, "unknown")))
+    again = replace(outcome(ANNA, "unknown"), attempt=2)
+    assert decide(case, record(again)) == [CallsRecorded(at=at(2), outcomes=(again,))]
 
 
 def test_an_outcome_of_a_call_that_nobody_made_is_nothing() -> None:

@@ -175,7 +175,8 @@ def test_authors_are_named_and_a_cancelled_case_has_no_resolution() -> None:
     assert shown["notes"][0]["author"] == "人p-1"
     assert shown["closing"] == {"by": "李家", "at": at(2), "resolution": None, "text": ""}
     resolved = view(case(CaseResolved(at=at(2), by="operator:wang", resolution="helped")), NAMES, OPERATOR)
-    assert (resolved["closing"] or {})["by"] == "wang"
+    assert resolved["closing"] is not None
+    assert resolved["closing"]["by"] == "wang"
 
 
 def test_times_are_written_in_utc_with_a_z() -> None:
