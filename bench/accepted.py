@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -22,15 +23,17 @@ async def compare(scene: Scene, presses: int) -> Comparison:
     """Measure both, one after the other, `presses` times each at 100 a second."""
     js = scene.system.nc.jetstream()
     tokens = {h: await scene.system.token("device", h) for h in scene.households}
-    body = b'{"kind": "help", "drill": true}'
+    body = {"kind": "help"}
 
     async def bare(household: HouseholdId) -> None:
         # The same server and settings; a site that nobody serves, so that only the storing is measured.
-        await js.publish(f"intake.press.bare.{household}", body, headers={"Nats-Msg-Id": uuid.uuid4().hex})
+        await js.publish(
+            f"intake.press.bare.{household}", json.dumps(body).encode(), headers={"Nats-Msg-Id": uuid.uuid4().hex}
+        )
 
     async def ours(household: HouseholdId) -> None:
         headers = {"Authorization": f"Bearer {tokens[household]}", "Idempotency-Key": uuid.uuid4().hex}
-        async with scene.system.http.post("/v1/alarms", data=body, headers=headers) as answer:
+        async with scene.system.http.post("/v1/alarms", json=body, headers=headers) as answer:
             if answer.status != 202:
                 raise aiohttp.ClientError(f"{answer.status} {await answer.text()}")
 

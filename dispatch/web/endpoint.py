@@ -83,6 +83,8 @@ class Route:
     query: type[BaseModel] | None = None
     status: int = 200
     max_body: int = 16 * 1024
+    lenient: bool = False
+    """Take a body whatever type it is said to be of, and none for an empty document: an alarm is not refused for that."""
     media: str = "application/json"
 
     def __post_init__(self) -> None:
@@ -101,7 +103,7 @@ def _served(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespons
         parts = http.app[PARTS]
         principal, secret = (None, "") if route.open else await _admitted(route, http, parts)
         query = checked(route.query, _single(http)) if route.query else None
-        body = checked(route.body, parse_json(await read_body(http, route.max_body))) if route.body else None
+        body = checked(route.body, await _document(route, http)) if route.body else None
         request = Request(http=http, parts=parts, body=body, query=query, known=principal, secret=secret)
         answer = await route.handler(request)
         if isinstance(answer, web.StreamResponse):
@@ -109,6 +111,11 @@ def _served(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespons
         return json_response(answer, route.status)
 
     return serve
+
+
+async def _document(route: Route, http: web.Request) -> object:
+    raw = await read_body(http, route.max_body, any_type=route.lenient)
+    return {} if route.lenient and not raw.strip() else parse_json(raw)
 
 
 async def _admitted(route: Route, http: web.Request, parts: Parts) -> tuple[Principal, str]:

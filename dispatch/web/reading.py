@@ -40,12 +40,13 @@ Minutes = Annotated[int, Field(ge=0, le=240, strict=True, description="Minutes f
 Flag = Annotated[bool, Field(strict=True)]
 
 
-async def read_body(request: web.Request, limit: int) -> bytes:
+async def read_body(request: web.Request, limit: int, *, any_type: bool = False) -> bytes:
     """The body, of at most `limit` bytes.
 
-    Raises `WrongContentType` when it is not JSON, `Oversized`, or `TooSlow` after ten seconds.
+    Raises `WrongContentType` when it is not said to be JSON (and not of `any_type`), `Oversized`, or `TooSlow`
+    after ten seconds.
     """
-    if request.content_type != "application/json":
+    if request.content_type != "application/json" and not any_type:
         raise WrongContentType(
             f"a body of type {request.content_type[:80]!r}: send JSON with `Content-Type: application/json`"
         )

@@ -33,6 +33,7 @@ ROUTES: tuple[Route, ...] = (
         answer=alarms.AlarmAccepted,
         status=202,
         max_body=SMALL,
+        lenient=True,
         summary="Raise an alarm; answered when it is stored durably",
     ),
     Route(

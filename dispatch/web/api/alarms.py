@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from structlog.contextvars import bound_contextvars
 from typing_extensions import TypedDict
 
@@ -23,7 +23,9 @@ def _possible(at: datetime | None) -> datetime | None:
 
 
 class AlarmSent(Sent):
-    """An alarm. An unknown `kind` counts as `help`: no alarm is refused for its label."""
+    """An alarm. An unknown `kind` counts as `help`, and unknown fields as nothing: no alarm is refused for its label."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     kind: Annotated[str, Field(max_length=40)] = "help"
     silent: Flag = False
