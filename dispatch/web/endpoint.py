@@ -84,7 +84,7 @@ class Route:
     status: int = 200
     max_body: int = 16 * 1024
     lenient: bool = False
-    """Take a body whatever type it is said to be of, and none for an empty document: an alarm is not refused for that."""
+    """Take a body whatever type it is said to be of, and none for an empty one: no alarm is refused for that."""
     media: str = "application/json"
 
     def __post_init__(self) -> None:

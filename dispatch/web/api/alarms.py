@@ -23,7 +23,7 @@ def _possible(at: datetime | None) -> datetime | None:
 
 
 class AlarmSent(Sent):
-    """An alarm. An unknown `kind` counts as `help`, and unknown fields as nothing: no alarm is refused for its label."""
+    """An alarm. An unknown `kind` counts as `help`, and unknown fields as nothing: an alarm is not refused for that."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
