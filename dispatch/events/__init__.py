@@ -6,10 +6,11 @@ needs stays in its modules.
 
 from dispatch.events.codec import Commit
 from dispatch.events.connection import connect
+from dispatch.events.direct import direct_get, last_of_each
 from dispatch.events.dlq import DeadLetter, bury, decode_letter
 from dispatch.events.envelope import is_cloud_event
 from dispatch.events.incidents import Incident, IncidentBook
-from dispatch.events.log import CaseLog, Head, Stale, commit_of, direct_get
+from dispatch.events.log import CaseLog, Head, Stale, commit_of
 from dispatch.events.press import (
     MAX_PRESS_BYTES,
     Press,
@@ -54,5 +55,5 @@ __all__ = [
     "Role", "Source", "Stale",
     "answer_subject", "believed", "bury", "commit_of", "connect", "consume", "decode_letter", "decode_press",
     "direct_get", "encode_press", "ensure_streams", "follow",
-    "is_cloud_event", "kind_of", "press_subject", "work_consumer",
+    "is_cloud_event", "kind_of", "last_of_each", "press_subject", "work_consumer",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import structlog
 from nats.aio.client import Client
 
 from dispatch.clock import now
-from dispatch.events.log import direct_get
+from dispatch.events.direct import direct_get
 from dispatch.events.streams import INCIDENTS
 
 log = structlog.get_logger()

@@ -7,7 +7,6 @@ append that expects the household's last sequence, so that the log itself admits
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
@@ -20,6 +19,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from dispatch.errors import DispatchError, Unavailable, Unreadable
 from dispatch.events.codec import Commit, case_subject, commit_headers, decode_commit, encode_events
+from dispatch.events.direct import direct_get
 from dispatch.events.streams import CASES
 from dispatch.events.subscription import follow
 from dispatch.events.types import Event
@@ -155,28 +155,3 @@ def _stored_commit(message: Msg, seq: int) -> Commit:
     headers = message.headers or {}
     stored_at = datetime.fromisoformat(headers["Nats-Time-Stamp"])
     return decode_commit(headers["Nats-Subject"], headers, message.data, seq=seq, stored_at=stored_at)
-
-
-async def direct_get(nc: Client, stream: str, request: dict[str, object]) -> list[Msg]:
-    """The messages that answer one batched direct-get request (nats-server ADR-31), oldest first.
-
-    One round trip for many messages. Raises `Unavailable` when the answer does not end in time.
-    """
-    inbox = nc.new_inbox()
-    subscription = await nc.subscribe(inbox)
-    try:
-        await nc.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox)
-        messages: list[Msg] = []
-        while True:
-            message = await subscription.next_msg(timeout=APPEND_SECONDS)
-            status = (message.headers or {}).get("Status")
-            if status is None:
-                messages.append(message)
-            elif status in {"204", "404"}:
-                return messages
-            else:
-                raise Unavailable(f"stream {stream} answered {status} to {request}")
-    except (NatsError, TimeoutError) as error:
-        raise Unavailable(f"stream {stream} does not answer: {error!r}") from error
-    finally:
-        await subscription.unsubscribe()

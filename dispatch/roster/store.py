@@ -12,13 +12,14 @@ from typing import TypeVar, cast
 
 import structlog
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError, NotFoundError
 
 from dispatch.clock import Clock, now
 from dispatch.errors import Conflict, NotFound, Unavailable, Unreadable
-from dispatch.events import ROSTER, direct_get
+from dispatch.events import ROSTER, direct_get, last_of_each
 from dispatch.identifiers import TOKEN, AreaId, GroupId, HouseholdId, PersonId, Site
 from dispatch.roster.documents import Area, Document, DocumentKind, Group, Household, Person, Post
 from dispatch.roster.entries import Entry, decode, encode, is_deleted, key_of
@@ -102,13 +103,13 @@ class Roster:
     async def entries(self, kind: DocumentKind, ids: Iterable[str]) -> dict[str, Entry[Document]]:
         """As `entry` for many at once. A document that cannot be read is logged and left out."""
         wanted = [name for name in dict.fromkeys(ids) if TOKEN.fullmatch(name)]
-        found: dict[str, Entry[Document]] = {}
-        for start in range(0, len(wanted), GETS_AT_ONCE):
-            chunk = wanted[start : start + GETS_AT_ONCE]
-            for entry in await asyncio.gather(*(self._entry(kind, name) for name in chunk)):
-                if entry is not None:
-                    found[entry.document.id] = entry
-        return found
+        found: list[Entry[Document] | None] = []
+        if kind == "post":
+            found = [await self._post(name) for name in wanted]
+        else:
+            for start in range(0, len(wanted), GETS_AT_ONCE):
+                found += await self._entries(kind, wanted[start : start + GETS_AT_ONCE])
+        return {entry.document.id: entry for entry in found if entry is not None}
 
     async def posts_named(self, ids: Iterable[str]) -> list[Entry[Post]]:
         """Posts by id, whatever their area; one that was moved and not yet removed comes twice."""
@@ -178,22 +179,24 @@ class Roster:
     async def _documents(self, kind: DocumentKind, ids: Iterable[str]) -> dict[str, Document]:
         return {name: entry.document for name, entry in (await self.entries(kind, ids)).items()}
 
-    async def _entry(self, kind: DocumentKind, name: str) -> Entry[Document] | None:
-        if kind == "post":
-            return max(await self._posts(f"*.{name}"), key=lambda entry: entry.revision, default=None)
-        message = await self._last(self._subject(f"{kind}.{name}"))
-        if message is None or is_deleted(message.headers):
-            return None
-        return self._read(kind, message.data or b"", message.seq or 0)
+    async def _post(self, name: str) -> Entry[Document] | None:
+        """A post by its id alone; its key begins with its area."""
+        return max(await self._posts(f"*.{name}"), key=lambda entry: entry.revision, default=None)
+
+    async def _entries(self, kind: DocumentKind, names: Sequence[str]) -> list[Entry[Document] | None]:
+        subjects = [self._subject(f"{kind}.{name}") for name in names]
+        return self._read_all(kind, await last_of_each(self._nc, STREAM, subjects))
 
     async def _posts(self, pattern: str) -> list[Entry[Post]]:
         messages = await direct_get(self._nc, STREAM, {"multi_last": [self._subject(f"post.{pattern}")]})
-        read = [
-            self._read("post", message.data, int((message.headers or {})["Nats-Sequence"]))
+        return cast("list[Entry[Post]]", [entry for entry in self._read_all("post", messages) if entry is not None])
+
+    def _read_all(self, kind: DocumentKind, messages: Iterable[Msg]) -> list[Entry[Document] | None]:
+        return [
+            self._read(kind, message.data, int((message.headers or {})["Nats-Sequence"]))
             for message in messages
             if not is_deleted(message.headers)
         ]
-        return cast("list[Entry[Post]]", [entry for entry in read if entry is not None])
 
     def _read(self, kind: DocumentKind, value: bytes, revision: int) -> Entry[Document] | None:
         try:
