@@ -5,6 +5,9 @@ as the password (the user name is not looked at) and may then publish presses of
 their answers, and nothing else. The permission ends after `lifetime` at the latest: the server closes the
 connection and the button signs in anew, so a revoked token works for no longer than that.
 
+Sites may share a server, and each site's gate is asked about everybody. So a gate that does not know a token says
+nothing: it may be another site's. A token that nobody knows is refused by the server when its patience ends.
+
 Client ids in MQTT are shared by all: whoever connects under one throws out who had it before. So an id that
 has a `/` must begin with the button's own household (`h-0012/gate`); name buttons like that.
 """
@@ -86,13 +89,13 @@ class ButtonGate:
         self._key = nkeys.from_seed(bytearray(seed.encode()))
 
     async def run(self) -> None:
-        """Answer until cancelled. Several processes may; each question goes to one of them."""
+        """Answer until cancelled. Several processes of a site may; each question goes to one of them."""
         async with asyncio.TaskGroup() as answers:
 
             async def take(message: Msg) -> None:  # in a task, so that a slow check keeps nobody else waiting
                 answers.create_task(self._answer(message))
 
-            subscription = await self._nc.subscribe(REQUESTS, queue="button-gate", cb=take)
+            subscription = await self._nc.subscribe(REQUESTS, queue=f"button-gate-{self._site}", cb=take)
             try:
                 await asyncio.Event().wait()
             finally:
@@ -102,16 +105,20 @@ class ButtonGate:
     async def _answer(self, message: Msg) -> None:
         try:
             request = _read(message.data)
-            await message.respond(self._reply(request, **await self._judge(request)).encode())
+            if (outcome := await self._judge(request)) is not None:
+                await message.respond(self._reply(request, **outcome).encode())
         except Malformed as error:
             log.warning("gate.unreadable", reason=error.detail)
         except NatsError as error:
             log.warning("gate.unanswered", error=repr(error))
 
-    async def _judge(self, request: _Request) -> dict[str, str]:
+    async def _judge(self, request: _Request) -> dict[str, str] | None:
         client = request.client_info
         try:
             household = await self._household(request)
+        except NotSignedIn as error:
+            log.warning("gate.unknown", client=client.mqtt_id, host=client.host, reason=error.detail)
+            return None
         except DispatchError as error:
             log.warning("gate.refused", client=client.mqtt_id, host=client.host, reason=error.detail)
             return {"error": error.detail}
@@ -126,7 +133,7 @@ class ButtonGate:
         if (client.kind.lower(), client.type.lower()) != ("client", "mqtt"):
             raise Forbidden("only buttons sign in with a token, and only over MQTT; services use their own login")
         if not secret or len(secret) > _MAX_SECRET:
-            raise NotSignedIn("no token: give the button's bearer token as the MQTT password")
+            raise Forbidden("no token: give the button's bearer token as the MQTT password")
         principal = await self._check(secret)
         if principal.role != "device":
             raise Forbidden(f"a token of role {principal.role!r} is not for buttons; make one of role 'device'")

@@ -48,6 +48,12 @@ async def check(secret: str) -> Somebody:
     return Somebody("device" if secret == "good" else secret)
 
 
+async def check_of_another_site(secret: str) -> Somebody:
+    if secret != "elsewhere":
+        raise NotSignedIn("this token is unknown")
+    return Somebody("device")
+
+
 def new_server() -> nkeys.KeyPair:
     return nkeys.from_seed(bytearray(nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_SERVER)))
 
@@ -113,7 +119,6 @@ async def test_a_button_may_press_for_its_household_and_hear_its_answers_and_not
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"connect_opts": {"pass": "guessed"}}, "unknown"),
         ({"connect_opts": {"pass": "operator"}}, "not for buttons"),
         ({"connect_opts": {"pass": ""}}, "no token"),
         ({"connect_opts": {"pass": "x" * 513}}, "no token"),
@@ -131,6 +136,20 @@ async def test_everybody_else_is_refused_with_the_reason(nc: Client, changes: di
     answer = await ask(nc, sign(SERVER, question(**changes)))
     assert "jwt" not in answer
     assert reason in answer["error"]
+
+
+async def test_a_token_of_another_site_is_left_to_its_own_gate(nc: Client) -> None:
+    other = asyncio.create_task(ButtonGate(nc, "other", SEED, check_of_another_site).run())
+    await asyncio.sleep(0)
+    await nc.flush()
+    for secret, site in (("good", SITE), ("elsewhere", "other")):
+        for _ in range(5):
+            answer = await ask(nc, sign(SERVER, question(connect_opts={"pass": secret})))
+            assert verified(answer["jwt"])["nats"]["pub"] == {"allow": [f"intake.press.{site}.h-1"]}
+    with pytest.raises(nats.errors.TimeoutError):
+        await nc.request(REQUESTS, sign(SERVER, question(connect_opts={"pass": "guessed"})).encode(), timeout=0.3)
+    other.cancel()
+    await asyncio.wait([other])
 
 
 @pytest.mark.parametrize(
