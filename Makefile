@@ -8,6 +8,8 @@ PIP := PIP_USE_PEP517=1 $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUN_READY := $(VENV)/.run-ready
 TEST_READY := $(VENV)/.test-ready
 SOURCES := dispatch tests bench
+# Each test process has servers of its own, but for those that are given from outside.
+WORKERS ?= $(if $(filter external,$(DISPATCH_TEST_SERVERS)),0,2)
 
 .DEFAULT_GOAL := help
 .PHONY: help up test check format bench lock clean system-packages
@@ -18,8 +20,8 @@ help: ## say what can be made
 up: $(RUN_READY) ## run everything on this machine, with a demo roster (DISPATCH_PORT changes 8080)
 	@exec $(BIN)/dispatch up --demo
 
-test: $(TEST_READY) system-packages ## run the tests (ARGS="-k name" for some of them)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(TEST_READY) system-packages ## run the tests (ARGS="-k name" for some of them, WORKERS=0 for one process)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(TEST_READY) ## lint, format, types, architecture
 	@echo "== ruff check" && $(BIN)/ruff check .

@@ -34,18 +34,23 @@ def show(comparisons: list[Comparison]) -> None:
                 *(f"{value:.2f}" for value in figures),
                 str(len(measured.milliseconds)),
             )
-        document = comparison.document()
+        goal = comparison.goal
         table.add_row(
             "",
-            f"ratio; to reach {comparison.target_p50:g} / {comparison.target_p99:g} ms: "
-            + ("[green]reached" if comparison.reached else "[red]missed"),
-            f"×{document['ratio_p50']}",
-            f"×{document['ratio_p99']}",
+            f"ratio (goal ×{goal.ratio_p50:.1f}, ×{goal.ratio_p99:.1f}): {_verdict(comparison.ratios_reached)}",
+            f"×{comparison.ratio_p50:.2f}",
+            f"×{comparison.ratio_p99:.2f}",
+        )
+        table.add_row(
             "",
-            "",
+            f"time (goal {goal.p50:g}, {goal.p99:g} ms): {_verdict(comparison.times_reached)}",
             end_section=True,
         )
     Console(width=140).print(table)
+
+
+def _verdict(reached: bool) -> str:
+    return "[green]reached" if reached else "[red]missed"
 
 
 def main() -> None:
