@@ -115,6 +115,7 @@ async def test_what_will_never_do_is_not_tried_again(code: int) -> None:
 @pytest.mark.parametrize(
     ("p256dh", "auth"),
     [("", ""), ("AAAA", "AAAA"), (point_of(OURS), "é"), ("!" * 87, "AAAA"), (point_of(OURS)[:-4] + "AAAA", "A" * 22)],
+    ids=["none", "short", "auth", "base64", "off-the-curve"],  # the keys are new in every process
 )
 async def test_keys_that_are_none_fail_in_words(p256dh: str, auth: str) -> None:
     async with receiving() as receiver, Poster(guarded=False) as poster:
