@@ -22,6 +22,7 @@ from dispatch.events import (
     Commit,
     Event,
     Gap,
+    Kind,
     PlannedCall,
     PressedAgain,
     Reason,
@@ -98,6 +99,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     raised: AlarmRaised | None = None
     presses: tuple[PressId, ...] = ()
     last_pressed_at: datetime | None = None
+    pressed_kind: Kind | None = None
     calls: Mapping[tuple[int, PersonId], Call] = MappingProxyType({})
     gaps: tuple[Gap, ...] = ()
     replies: Mapping[PersonId, Reply] = MappingProxyType({})
@@ -119,6 +121,16 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         if self.raised is None:
             raise ValueError("this case has not begun")
         return self.raised
+
+    @property
+    def kind(self) -> Kind:
+        """What it is about: the kind of the alarm, or of a later press that knew more."""
+        return self.pressed_kind or self.alarm.kind
+
+    @property
+    def last_step(self) -> int:
+        """The newest step in which anybody was called; -1 when nobody was."""
+        return max((step for step, _ in self.calls), default=-1)
 
     @property
     def status(self) -> Status:
@@ -150,7 +162,10 @@ def evolve(case: Case, event: Event) -> Case:  # noqa: PLR0911  (one return for 
         case AlarmRaised():
             return replace(case, raised=event, presses=(event.press,), last_pressed_at=event.accepted_at)
         case PressedAgain():
-            return replace(case, presses=(*case.presses, event.press), last_pressed_at=event.accepted_at)
+            kind = case.pressed_kind if event.kind in {"help", case.kind} else event.kind
+            return replace(
+                case, presses=(*case.presses, event.press), last_pressed_at=event.accepted_at, pressed_kind=kind
+            )
         case RespondersCalled():
             return _call(case, event)
         case CallsRecorded():
@@ -200,6 +215,8 @@ def _record(case: Case, event: CallsRecorded) -> Case:
     calls, firsts = dict(case.calls), case.firsts
     for outcome in event.outcomes:
         key = (outcome.step, outcome.responder)
+        if key not in calls:
+            continue  # decided never, but a log that cannot be folded would make a household deaf
         calls[key] = replace(calls[key], outcomes={**calls[key].outcomes, outcome.channel: outcome})
         rank = OUTCOME_RANK[outcome.outcome]
         if rank >= OUTCOME_RANK["sent"]:

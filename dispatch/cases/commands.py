@@ -15,7 +15,7 @@ from dispatch.events import (
     Press,
     Resolution,
 )
-from dispatch.identifiers import AreaId, CommitId, GroupId, PersonId
+from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, PersonId
 
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,11 +33,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RaiseAlarm(_Command, frozen=True, kw_only=True):
-    """A press, stored at `accepted_at`; on a case that has not begun it comes with the plan."""
+    """A press, stored at `accepted_at`; with a plan where it calls people. `case` is the one that it opens."""
 
     press: Press
     accepted_at: datetime
     plan: Plan | None = None
+    case: CaseId | None = None
 
 
 class RecordCalls(_Command, frozen=True, kw_only=True):

@@ -26,6 +26,9 @@ from dispatch.identifiers import case_id_for
 PRESSES_RECORDED = 20
 FLOOD_SPACING = timedelta(seconds=10)
 """After `PRESSES_RECORDED` presses on one case (a stuck key, a flood) one is recorded each `FLOOD_SPACING`."""
+REPEAT_WINDOW = timedelta(minutes=10)
+CALL_AGAIN_AFTER = timedelta(minutes=5)
+"""A case that nobody closed must not swallow the next emergency."""
 
 
 def decide(case: Case, command: Command) -> list[Event]:
@@ -54,14 +57,14 @@ def is_overtaken(case: Case, press: Press) -> bool:
 
 def _raise(case: Case, command: RaiseAlarm) -> list[Event]:
     press = command.press
-    if press.press in case.presses:
+    if is_repeat(case, command):
         return []
     if case.raised is None:
         return _open(command)
     _require_open(case)
-    if _is_flood(case, command) or (press.drill and not case.alarm.drill):
+    if press.press in case.presses or _is_flood(case, command) or (press.drill and not case.alarm.drill):
         return []
-    return [
+    again: list[Event] = [
         PressedAgain(
             at=command.at,
             press=press.press,
@@ -72,6 +75,33 @@ def _raise(case: Case, command: RaiseAlarm) -> list[Event]:
             accepted_at=command.accepted_at,
         )
     ]
+    if command.plan is not None and is_news(case, command):
+        plan = command.plan
+        again.append(RespondersCalled(at=command.at, step=case.last_step + 1, calls=plan.calls, gaps=plan.gaps))
+    return again
+
+
+def is_repeat(case: Case, command: RaiseAlarm) -> bool:
+    """Whether this is a press that the case has already, sent or delivered again.
+
+    Buttons with a poor memory use an id twice. So once the case is over a known id is a repetition only within
+    `REPEAT_WINDOW`, and a drill never stands for an alarm in earnest: rather ring twice than not at all.
+    """
+    if case.raised is None or command.press.press not in case.presses:
+        return False
+    if command.press.drill != case.alarm.drill:
+        return False
+    return case.is_open or command.accepted_at - (case.last_pressed_at or case.alarm.accepted_at) < REPEAT_WINDOW
+
+
+def is_news(case: Case, command: RaiseAlarm) -> bool:
+    """Whether a press on the open case calls everybody again.
+
+    So does the first that says of the case something else than was known, and any when the calls are long ago.
+    """
+    says_more = case.pressed_kind is None and command.press.kind not in {"help", case.kind}
+    called_at = max((call.called_at for call in case.calls.values()), default=case.alarm.at)
+    return says_more or command.accepted_at - called_at >= CALL_AGAIN_AFTER
 
 
 def _is_flood(case: Case, command: RaiseAlarm) -> bool:
@@ -86,7 +116,7 @@ def _open(command: RaiseAlarm) -> list[Event]:
         raise ValueError("a press that opens a case must come with its plan")
     raised = AlarmRaised(
         at=command.at,
-        case=case_id_for(press.household, press.press),
+        case=command.case or case_id_for(press.household, press.press),
         household=press.household,
         press=press.press,
         device=press.device,

@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import msgspec
+from msgspec.structs import replace
 
 from dispatch.cases.case import Case, fold
 from dispatch.cases.commands import Cancel, Command, Plan, RaiseAlarm
-from dispatch.cases.decisions import decide, is_overtaken
+from dispatch.cases.decisions import decide, is_news, is_overtaken, is_repeat
 from dispatch.errors import Conflict, Refused, Unavailable
 from dispatch.events import CaseLog, Event, Press, Stale
-from dispatch.identifiers import CaseId, CommitId, case_id_for
+from dispatch.identifiers import CaseId, CommitId, PressId, case_id_for
 
 REMEMBERED_CASES = 4096
 TRIES = 20
@@ -76,15 +77,22 @@ class CaseDesk:
         for attempt in range(TRIES):
             head = await self.log.head(household)
             latest = await self.load(head.case) if head else Case()
+            if head and latest.seq < head.seq:  # a replica that answered is behind
+                await _pause(attempt + 1)
+                continue
             if is_overtaken(latest, command.press):
                 await self._end_drill(latest.id, command)
                 continue
-            if latest.is_open or press in latest.presses:
+            if latest.is_open and is_news(latest, command):
+                return await self.handle(latest.id, replace(command, plan=await plan(command.press)))
+            if latest.is_open or is_repeat(latest, command):
                 return await self.handle(latest.id, command)
             new = case_id_for(household, press)
             if head and (earlier := await self.load(new)).raised is not None:
-                return Handled(earlier, ())  # an old press, delivered again after its case was closed
-            planned = msgspec.structs.replace(command, plan=await plan(command.press))
+                if is_repeat(earlier, command):
+                    return Handled(earlier, ())
+                new = case_id_for(household, PressId(f"{press}@{head.seq}"))  # an id that was used before
+            planned = replace(command, plan=await plan(command.press), case=new)
             events = decide(Case(), planned)
             try:
                 return await self._append(new, Case(), planned, events, after=head.seq if head else 0, opens=True)
@@ -93,7 +101,7 @@ class CaseDesk:
         raise Unavailable(f"household {household} is changing too fast; send it again")
 
     async def _end_drill(self, drill: CaseId, command: RaiseAlarm) -> None:
-        cancel = Cancel(id=CommitId(f"{command.id}-ends-drill"), at=command.at, by="system", reason=REAL_ALARM)
+        cancel = Cancel(id=CommitId(f"ends-drill:{command.id}"), at=command.at, by="system", reason=REAL_ALARM)
         with suppress(Conflict):  # somebody else has just ended it
             await self.handle(drill, cancel)
 

@@ -16,7 +16,9 @@ from rich.text import Text
 from dispatch.access import Issued, Principal, TokenInfo, TokenRole, Tokens
 from dispatch.cli.connected import connected
 from dispatch.clock import now
+from dispatch.errors import NotFound
 from dispatch.identifiers import AreaId
+from dispatch.roster import DocumentKind, Roster
 from dispatch.settings import load_settings
 
 _JSON = Annotated[bool, typer.Option("--json", help="Print for a machine.")]
@@ -38,6 +40,7 @@ def new(  # noqa: PLR0917 - Typer calls it by name
     days: Annotated[
         int | None, typer.Option(help="Ends after so many days; without it, when revoked.", min=1, max=3650)
     ] = None,
+    force: Annotated[bool, typer.Option(help="Make it even for somebody who is not in the roster yet.")] = False,
     as_json: _JSON = False,
 ) -> None:
     """Make a token. It is shown this once and kept nowhere: only its hash is.
@@ -50,7 +53,7 @@ def new(  # noqa: PLR0917 - Typer calls it by name
 
       dispatch token new monitor prometheus --json
     """
-    issued = asyncio.run(_new(role, subject, label, area, days))
+    issued = asyncio.run(_new(role, subject, label, area, days, force=force))
     link = f"{load_settings().url}/in#{issued.secret}"
     if as_json:
         typer.echo(json.dumps({"token": issued.secret, "token_id": issued.token_id, "link": link}))
@@ -97,9 +100,11 @@ def revoke(
         typer.echo(f"revoked: {principal.role} {principal.subject} {principal.label}".rstrip())
 
 
-async def _new(role: str, subject: str, label: str, area: str | None, days: int | None) -> Issued:
+async def _new(role: str, subject: str, label: str, area: str | None, days: int | None, *, force: bool) -> Issued:
     expires_at = now() + timedelta(days=days) if days is not None else None
     async with connected() as (nc, site):
+        if not force:
+            await _require_known(Roster(nc, site), role, subject, area)
         return await Tokens(nc, site).issue(
             cast("TokenRole", role),  # issue() refuses what is none
             subject,
@@ -107,6 +112,20 @@ async def _new(role: str, subject: str, label: str, area: str | None, days: int 
             area=AreaId(area) if area is not None else None,
             expires_at=expires_at,
         )
+
+
+async def _require_known(roster: Roster, role: str, subject: str, area: str | None) -> None:
+    """A phone that says "ready" and reaches nobody is worse than none. Raises `NotFound`."""
+    kind: DocumentKind | None = {"device": "household", "responder": "person"}.get(role)  # type: ignore[assignment]
+    wanted: list[tuple[DocumentKind, str]] = [(kind, subject)] if kind else []
+    wanted += [("area", area)] if area is not None else []
+    for what, name in wanted:
+        if await roster.entry(what, name) is None:
+            raise NotFound(
+                f"there is no {what} {name!r} in the roster: see `dispatch roster list {what}`, "
+                "import it first, or give --force",
+                field=what,
+            )
 
 
 async def _list() -> list[TokenInfo]:

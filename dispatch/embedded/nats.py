@@ -31,6 +31,7 @@ mqtt {{
   listen: {mqtt_listen}
   ack_wait: "10s"
   max_ack_pending: 100
+  reject_qos2_publish: true
 }}
 system_account: SYS
 accounts {{ SYS {{ users: [ {{ user: sys, password: {password} }} ] }} }}

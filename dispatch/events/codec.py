@@ -9,7 +9,7 @@ import msgspec
 
 from dispatch.errors import Unreadable
 from dispatch.events.envelope import CloudEvent, headers_of
-from dispatch.events.types import Event
+from dispatch.events.types import AlarmRaised, Event
 from dispatch.events.upcasting import Document, upcast
 from dispatch.identifiers import CaseId, CommitId, Site
 
@@ -76,10 +76,9 @@ def decode_commit(
     parts = subject.split(".")
     if len(parts) != 4 or headers is None or "ce-id" not in headers:
         raise Unreadable(f"not a commit of a case: subject {subject!r}, headers {sorted(headers or ())}")
-    return Commit(
-        id=CommitId(headers["ce-id"]),
-        case=CaseId(parts[3]),
-        events=decode_events(body),
-        seq=seq,
-        stored_at=stored_at,
-    )
+    events, case = decode_events(body), CaseId(parts[3])
+    if not events:
+        raise Unreadable("a commit without events")
+    if any(isinstance(event, AlarmRaised) and (event.case, event.household) != (case, parts[2]) for event in events):
+        raise Unreadable(f"an alarm of another case or household on the subject {subject!r}")
+    return Commit(id=CommitId(headers["ce-id"]), case=case, events=events, seq=seq, stored_at=stored_at)

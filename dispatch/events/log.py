@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
+from dispatch.clock import now
 from dispatch.errors import DispatchError, Unavailable, Unreadable
 from dispatch.events.codec import Commit, case_subject, commit_headers, decode_commit, encode_events
 from dispatch.events.direct import direct_get
@@ -95,7 +96,7 @@ class CaseLog:
     async def load(self, case: CaseId, *, after: int = 0) -> list[Commit]:
         """The commits of `case` behind sequence `after`, oldest first; none when there is no such case.
 
-        A commit that cannot be read is left out and logged: the rest of the case must go on.
+        A commit that cannot be read is logged and stands there without events: the rest of the case must go on.
         Raises `Unavailable` when the server does not answer.
         """
         subject = case_subject(self.site, case, household_of(case))
@@ -107,7 +108,9 @@ class CaseLog:
                 try:
                     commits.append(_stored_commit(message, after))
                 except Unreadable as error:
+                    # Nothing happened that we can read, but it has its place: what is appended comes behind it.
                     log.error("log.unreadable", case=case, seq=after, reason=error.detail)
+                    commits.append(Commit(id=CommitId(""), case=case, events=(), seq=after, stored_at=now()))
             if len(page) < _LOAD_BATCH:
                 return commits
 

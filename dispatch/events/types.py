@@ -131,7 +131,7 @@ class CaseNoted(_Event, frozen=True, kw_only=True, tag="case_noted.v1"):
 
 
 class CaseResolved(_Event, frozen=True, kw_only=True, tag="case_resolved.v1"):
-    """An operator or a responder on scene closed the case."""
+    """An operator closed the case."""
 
     by: str
     resolution: Resolution

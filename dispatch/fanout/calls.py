@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
@@ -10,7 +11,7 @@ import structlog
 from msgspec.structs import replace
 from nats.aio.msg import Msg
 
-from dispatch.cases import Call, Case, CaseDesk
+from dispatch.cases import OUTCOME_RANK, Call, Case, CaseDesk
 from dispatch.clock import Clock, now
 from dispatch.errors import DispatchError
 from dispatch.events import CallOutcome, Channel, RespondersCalled, commit_of
@@ -146,13 +147,14 @@ class Calls:
         sender = self._senders[channel]
         if channel == "live":
             return await sender.send(ring, None)
-        sent = Sent("failed", "no contact point for this channel any more")
-        for point in points_for(person, channel):
-            sent = await sender.send(ring, point)
-            if not sent.gone:
-                break
-            await self._retire(ring.responder, point, sent.reason or "gone")
-        return sent
+        points = points_for(person, channel)
+        if not points:
+            return Sent("failed", "no contact point for this channel any more")
+        results = await asyncio.gather(*(sender.send(ring, point) for point in points))
+        for point, sent in zip(points, results, strict=True):
+            if sent.gone:
+                await self._retire(ring.responder, point, sent.reason or "gone")
+        return max(results, key=lambda sent: OUTCOME_RANK[sent.outcome])
 
     async def _retire(self, person: PersonId, point: ContactPoint, reason: str) -> None:
         def change(person: Person) -> Person:

@@ -42,6 +42,8 @@ class Owing:
                 await self._see(commit_of(message))
             except Unreadable as error:
                 log.error("watchdog.unreadable", subject=message.subject, reason=error.detail)
+            except Exception:  # whatever is wrong with one commit, it must not end the watch
+                log.exception("watchdog.overlooked", subject=message.subject)
             if message.metadata.sequence.stream >= end:
                 self.caught_up.set()
 

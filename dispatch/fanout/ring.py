@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from dispatch.cases import Call, Case
-from dispatch.events import AlarmRaised, Kind, Role
+from dispatch.events import Kind, Role
 from dispatch.identifiers import AreaId, CaseId, NotificationId, PersonId, notification_id
 from dispatch.roster import Area, Household
 
@@ -89,11 +89,11 @@ def make_ring(case: Case, call: Call, scene: Scene, link: str) -> Ring:
         case=case.id,
         step=call.step,
         responder=call.responder,
-        kind=alarm.kind,
+        kind=case.kind,
         drill=alarm.drill,
         silent=alarm.silent,
-        title=f"{DRILL if alarm.drill else ''}{KINDS[alarm.kind][0]} · {scene.place}",
-        body=_body(alarm, call.reasons[0].role, scene),
+        title=f"{DRILL if alarm.drill else ''}{KINDS[case.kind][0]} · {scene.place}",
+        body=_body(case, call.reasons[0].role, scene),
         household=RingHousehold(name=scene.name, address=scene.address),
         reason=call.reasons[0].role,
         link=link,
@@ -107,8 +107,9 @@ def plain(text: str, most: int) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
-def _body(alarm: AlarmRaised, role: Role, scene: Scene) -> str:
-    zh_kind, en_kind = KINDS[alarm.kind]
+def _body(case: Case, role: Role, scene: Scene) -> str:
+    alarm = case.alarm
+    zh_kind, en_kind = KINDS[case.kind]
     zh_role, en_role = ROLES[role]
     zh = f"{zh_kind}：{scene.place}，{scene.address}。您是{zh_role}，请回复能否前往。"
     en = f"{en_kind}: {scene.place}, {scene.address}. Called as {en_role}: please answer whether you can come."

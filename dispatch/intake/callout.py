@@ -41,6 +41,8 @@ AUDIENCE = "nats-authorization-request"
 ACCOUNT = "$G"
 """The account in which buttons and the rest of us meet."""
 LIFETIME = timedelta(hours=1)
+MOST_SUBSCRIPTIONS, MOST_BYTES = 16, 256 * 1024
+"""More than a button needs; less than a stolen one could do harm with."""
 _MAX_SECRET = 512
 
 
@@ -155,9 +157,9 @@ class ButtonGate:
                 "nats": {
                     "type": "user",
                     "version": 2,
-                    "subs": -1,
+                    "subs": MOST_SUBSCRIPTIONS,
                     "data": -1,
-                    "payload": -1,
+                    "payload": MOST_BYTES,
                     "allowed_connection_types": ["MQTT"],
                     "pub": {"allow": [press_subject(self._site, household)]},
                     "sub": {"allow": [answer_subject(self._site, household)]},

@@ -117,6 +117,8 @@ class LiveBoard:
                 await self._take(commit_of(message))
             except Unreadable as error:
                 log.error("board.unreadable", seq=seq, reason=error.detail)
+            except Exception:  # whatever is wrong with one commit, everybody else's must be shown
+                log.exception("board.overlooked", seq=seq)
             self._advance(seq, target)
 
     def _advance(self, position: int, target: int) -> None:

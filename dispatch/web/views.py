@@ -164,7 +164,7 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         "id": case.id,
         "seq": case.seq,
         "status": case.status,
-        "kind": alarm.kind,
+        "kind": case.kind,
         "silent": alarm.silent,
         "drill": alarm.drill,
         "source": alarm.source,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from nats.aio.client import Client
 
-from dispatch.cases import CaseDesk, GiveAnswer, Handled, Plan, RaiseAlarm, RecordCalls, Resolve
+from dispatch.cases import AddNote, CaseDesk, GiveAnswer, Handled, Plan, RaiseAlarm, RecordCalls, Resolve
 from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
 from dispatch.errors import Unavailable
@@ -115,12 +116,17 @@ async def test_a_household_opens_one_case_at_a_time(log: CaseLog) -> None:
     assert await log.load(other) == []
 
 
-async def test_a_message_that_is_no_commit_does_not_hide_the_rest(log: CaseLog, nc: Client) -> None:
-    first = await append(log, "one", 0, opens=True)
-    subject = f"cases.{log.site}.{HOUSEHOLD}.{CASE}"
-    garbage = await nc.jetstream().publish(subject, b"garbage", headers={"ce-id": "x"})
-    await append(log, "two", garbage.seq)
-    assert (await texts(log), first < garbage.seq) == (["one", "two"], True)
+@pytest.mark.parametrize("body", [b"garbage", b'{"events":[]}', b'{"events":[{"type":"case_paused.v1"}]}'])
+async def test_a_message_that_is_no_commit_stops_nobody(log: CaseLog, nc: Client, body: bytes) -> None:
+    desk = CaseDesk(log)
+    case = (await desk.press(press("p"), plan)).case.id
+    await nc.jetstream().publish(f"cases.{log.site}.{HOUSEHOLD}.{case}", body, headers={"ce-id": "x"})
+    for somebody in (desk, CaseDesk(log)):
+        note = AddNote(id=CommitId(f"n{id(somebody)}"), at=now(), author="op", text="x")
+        await somebody.handle(case, note)
+    await nc.jetstream().publish(f"cases.{log.site}.{HOUSEHOLD}.{case}", body, headers={"ce-id": "y"})
+    assert (await desk.press(press("again"), plan)).case.id == case
+    assert len((await CaseDesk(log).load(case)).notes) == 2
 
 
 async def plan(_press: Press) -> Plan:
@@ -141,6 +147,27 @@ async def test_many_presses_at_once_by_several_workers_open_one_case(log: CaseLo
     case = await CaseDesk(log).load(handled[0].case.id)
     assert sorted(case.presses) == sorted(f"p{n}" for n in range(12))
     assert len(case.calls) == 1, "everybody was called once"
+
+
+async def test_a_button_with_a_poor_memory_is_heard_again(log: CaseLog) -> None:
+    desk = CaseDesk(log)
+    first = await desk.press(press("b7f3"), plan)
+    await desk.handle(first.case.id, Resolve(id=CommitId("over"), at=now(), by="op", resolution="helped"))
+    assert (await desk.press(press("b7f3"), plan)).events == (), "soon after, it is the same press sent again"
+    later = press("b7f3")
+    later = msgspec.structs.replace(later, id=CommitId("later"), accepted_at=later.accepted_at + timedelta(hours=1))
+    second = await desk.press(later, plan)
+    assert second.case.id != first.case.id
+    assert second.case.is_open
+    assert (await CaseDesk(log).press(later, plan)).events == (), "delivered again it opens no third"
+
+
+async def test_a_real_press_under_the_id_of_a_drill_is_heard(log: CaseLog) -> None:
+    desk = CaseDesk(log)
+    drill = (await desk.press(press("d1", drill=True), plan)).case.id
+    real = (await desk.press(press("d1"), plan)).case
+    assert real.id != drill
+    assert (real.is_open, real.alarm.drill) == (True, False)
 
 
 async def test_after_the_end_a_new_press_opens_a_new_case_and_an_old_one_nothing(log: CaseLog) -> None:

@@ -73,6 +73,13 @@ def test_a_message_that_is_no_commit_is_unreadable(subject: str, headers: dict[s
         decode_commit(subject, headers, b'{"events":[]}', seq=1, stored_at=AT)
 
 
+def test_a_commit_without_events_or_of_another_case_is_unreadable() -> None:
+    with pytest.raises(Unreadable, match="without events"):
+        decode_commit("cases.s.h-0012.h-0012-7K3M2QXZ", {"ce-id": "1"}, b'{"events":[]}', seq=1, stored_at=AT)
+    with pytest.raises(Unreadable, match="another case"):
+        decode_commit("cases.s.h-1.h-1-AAAAAAAA", {"ce-id": "1"}, GOLDEN.read_bytes(), seq=1, stored_at=AT)
+
+
 def test_events_carry_ids_and_no_people() -> None:
     fields = {name for kind in get_args(Event) for name in kind.__struct_fields__}
     assert not fields & {"name", "phone", "address", "endpoint", "secret", "email"}

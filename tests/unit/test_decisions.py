@@ -21,7 +21,7 @@ from dispatch.cases import (
     decide,
     evolve,
 )
-from dispatch.cases.decisions import is_overtaken
+from dispatch.cases.decisions import is_news, is_overtaken, is_repeat
 from dispatch.errors import Conflict, DispatchError, Forbidden, NotFound
 from dispatch.events import (
     AlarmRaised,
@@ -142,6 +142,37 @@ def test_another_press_is_recorded_on_the_open_case() -> None:
             accepted_at=at(0.2),
         )
     ]
+
+
+def test_a_press_that_knows_more_calls_everybody_again() -> None:
+    fire = replace(press("fire", 30, plan=PLAN), press=replace(press("fire", 30).press, kind="fire"))
+    events = decide(given(*RAISED), fire)
+    assert [type(event) for event in events] == [PressedAgain, RespondersCalled]
+    assert events[1] == RespondersCalled(at=at(30.1), step=1, calls=PLAN.calls)
+    case = given(*RAISED, fire)
+    assert (case.kind, case.last_step) == ("fire", 1)
+    more = replace(fire, id=CommitId("more"), press=replace(fire.press, press=PressId("more")))
+    assert [type(event) for event in decide(case, more)] == [PressedAgain], "what is known already calls nobody"
+
+
+def test_a_case_that_nobody_closed_does_not_swallow_the_next_emergency() -> None:
+    assert not is_news(given(*RAISED), press("soon", 200))
+    late = press("late", 400, plan=PLAN)
+    assert is_news(given(*RAISED), late)
+    assert [type(event) for event in decide(given(*RAISED), late)] == [PressedAgain, RespondersCalled]
+
+
+@pytest.mark.parametrize(("seconds", "drill", "repeat"), [(300, False, True), (900, False, False), (300, True, False)])
+def test_an_id_used_twice_is_a_repetition_only_for_a_while_and_only_in_earnest(
+    seconds: float, drill: bool, repeat: bool
+) -> None:
+    over = given(*RAISED, CANCEL)
+    assert is_repeat(over, press("press-1", seconds, drill=drill)) is repeat
+
+
+def test_what_does_not_fit_a_case_cannot_stop_it_from_being_read() -> None:
+    ghost = CallsRecorded(at=at(5), outcomes=(outcome(STRANGER, "sent"),))
+    assert after(given(*RAISED), [ghost]).called() == {ANNA, BO}
 
 
 def test_a_flood_of_presses_is_recorded_once_in_ten_seconds() -> None:

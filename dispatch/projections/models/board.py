@@ -67,7 +67,7 @@ def board_row(site: Site, case: Case) -> BoardRow:
         household=alarm.household,
         areas=alarm.areas,
         group_id=alarm.group,
-        kind=alarm.kind,
+        kind=case.kind,
         status=case.status,
         is_open=case.is_open,
         silent=alarm.silent,

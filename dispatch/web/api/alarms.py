@@ -46,7 +46,7 @@ async def post_alarm(request: Request[AlarmSent, None]) -> AlarmAccepted:
     household = await _household(request)
     sent, principal, arrived = request.body, request.principal, now()
     press = Press(
-        press=PressId(request.once("press", household)),
+        press=PressId(request.once("press", household, *(["drill"] if sent.drill else []))),
         household=household,
         device=principal.token_id,
         source="http",

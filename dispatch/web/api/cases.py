@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from dispatch.cases import AddNote, Cancel, Resolve
 from dispatch.clock import now
+from dispatch.errors import Forbidden
 from dispatch.events import Kind, Resolution
 from dispatch.identifiers import AreaId
 from dispatch.web.api.common import carried_out, from_postgres, permitted_area, shown, visible_case
@@ -108,6 +109,8 @@ async def resolve(request: Request[ResolveSent, None]) -> CaseView:
 
 async def cancel(request: Request[CancelSent, None]) -> CaseView:
     case = await visible_case(request)
+    if request.principal.role == "device" and case.alarm.silent:
+        raise Forbidden("a silent alarm is called off by the command centre alone: telephone 110", field="case")
     command = Cancel(id=request.once("cancel", case.id), at=now(), by=request.author, reason=request.body.reason)
     return await carried_out(request, case, command)
 

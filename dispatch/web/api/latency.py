@@ -18,7 +18,7 @@ class LatencyAsked(Sent):
     area: Id | None = None
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
 class Latency(TypedDict):

@@ -3,6 +3,9 @@
 import { problems, w } from "./words.js";
 
 const ROLES = { resident: "device", responder: "responder", desk: "operator" };
+// A browser opens six connections to a server at most, and each open page holds one for its stream. A request that
+// waits longer than this may be waiting for one of them, so its page lends its own (live.js).
+const WAITS_MS = 500;
 const AGAIN = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 export function identityOf(path) {
@@ -44,6 +47,8 @@ export async function call(method, path, { body, key, timeout = 8000 } = {}) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const patience = new AbortController();
   const timer = setTimeout(() => patience.abort(), timeout);
+  let waits = false;
+  const slow = setTimeout(() => { waits = true; dispatchEvent(new Event("request-waits")); }, WAITS_MS);
   try {
     const answer = await fetch(path, {
       method, headers, signal: patience.signal, cache: "no-store", credentials: "same-origin",
@@ -56,6 +61,8 @@ export async function call(method, path, { body, key, timeout = 8000 } = {}) {
     throw error instanceof Problem ? error : new Problem(0);
   } finally {
     clearTimeout(timer);
+    clearTimeout(slow);
+    if (waits) dispatchEvent(new Event("request-done"));
   }
 }
 

@@ -24,6 +24,8 @@ export class Live {
     this.started = false;
     setInterval(() => this.#watch(), 1000);
     addEventListener("online", () => this.state === "lost" && this.#connect());
+    addEventListener("request-waits", () => this.source.close());
+    addEventListener("request-done", () => this.state !== "signed-out" && this.#connect());
     this.#connect();
   }
 

@@ -74,7 +74,8 @@ async function answer(view, given) {
 }
 
 function order(views) {
-  const rank = (view) => (!isOpen(view) ? 2 : unanswered(view) ? 0 : 1);
+  // A drill never stands before an alarm in earnest.
+  const rank = (view) => (!isOpen(view) ? 3 : view.drill ? 2 : unanswered(view) ? 0 : 1);
   return views.sort((a, b) => rank(a) - rank(b) || (a.raised_at < b.raised_at ? 1 : -1));
 }
 
@@ -103,7 +104,7 @@ const Cases = ({ open, view }) => html`
   <nav class="cases">${open.map((one) => html`
     <button type="button" key=${one.id} class="button" aria-pressed=${String(one.id === view.id)}
       onClick=${() => { chosen = one.id; draw(); }}>
-      <span>${nameOf(kinds, one.kind)[0]} · ${one.household.address || one.household.name}</span>
+      <span>${one.drill && `【${w.drill[0]}】`}${one.silent && `【${w.silent[0]}】`}${nameOf(kinds, one.kind)[0]} · ${one.household.address || one.household.name}</span>
       <span>${unanswered(one) ? "!" : answerText(mine(one))[0]} <${Elapsed} since=${one.pressed_at} /></span>
     </button>`)}</nav>`;
 
