@@ -62,7 +62,8 @@ async def backbone(settings: Settings, role: str) -> AsyncIterator[Backbone]:
             links=Links(keys.link_secret, settings.url),
         )
     finally:
-        await nc.close()
+        with suppress(ConnectionError):  # the server went first
+            await nc.close()
 
 
 async def serve(settings: Settings) -> None:

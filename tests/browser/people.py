@@ -38,6 +38,17 @@ class People:
     async def open(self, who: str, size: ViewportSize | None = None) -> Page:
         """The page of `who`, signed in by their link, once its live stream is up."""
         page = await self.blank(size or (DESK if who == "operator" else PHONE))
+        return await self._sign_in(page, who)
+
+    async def together(self, *everybody: str) -> list[Page]:
+        """The pages of `everybody` as tabs of one browser, as somebody who tries the system opens them."""
+        first = await self.blank(DESK)
+        return [
+            await self._sign_in(first if not number else self._kept(await first.context.new_page()), who)
+            for number, who in enumerate(everybody)
+        ]
+
+    async def _sign_in(self, page: Page, who: str) -> Page:
         await page.goto(self.live.link(who))
         await page.wait_for_url(re.compile(r"/(resident|responder|desk)/"), timeout=WITHIN_MS)
         await page.locator(".ready:not(.off), .good-line, .line.live").wait_for(timeout=WITHIN_MS)
@@ -50,10 +61,7 @@ class People:
         )
         self._contexts.append(context)
         await context.add_init_script(CSP_WATCH)
-        page = await context.new_page()
-        page.on("console", self._console)
-        page.on("pageerror", self._thrown)
-        return page
+        return self._kept(await context.new_page())
 
     def excuse(self, pattern: str) -> None:
         """What this test brings about on purpose: complaints that match are no failure."""
@@ -61,6 +69,11 @@ class People:
 
     def complaints(self) -> list[str]:
         return [said for said in self._complaints if not any(re.search(pattern, said) for pattern in self._excused)]
+
+    def _kept(self, page: Page) -> Page:
+        page.on("console", self._console)
+        page.on("pageerror", self._thrown)
+        return page
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:

@@ -51,6 +51,27 @@ async def test_a_held_key_rings_two_pages_and_one_answer_shows_within_a_second(
     assert closed.closing is not None
     assert closed.closing.resolution == "helped"
 
+    async def in_the_database() -> bool:
+        status, board = await quiet_village.call("operator", "GET", "/v1/cases?status=closed")
+        return status == 200 and case in {kept["case_id"] for kept in board["cases"]}  # type: ignore[attr-defined]
+
+    await until(in_the_database, "the row in the database")
+
+
+async def test_the_key_works_among_six_pages_of_one_browser(people: People, quiet_village: LiveSystem) -> None:
+    """A browser opens six connections to a server, and each page's stream holds one."""
+    resident, *responders, desk = await people.together(
+        "resident", "neighbour", "leader", "auxiliary", "police", "operator"
+    )
+    await resident.bring_to_front()
+    await hold(resident, KEY)
+    await sees(resident, "[data-case][data-status=raised]")
+    await asyncio.gather(*(sees(page, RINGS) for page in responders))
+    case = await quiet_village.open_case()
+    await responders[0].bring_to_front()
+    await responders[0].locator("[data-eta='5']").click()
+    await asyncio.gather(*(sees(page, f"[data-case='{case}'][data-status=under_way]") for page in (resident, desk)))
+
 
 async def test_a_key_let_go_early_sends_nothing(people: People, quiet_village: LiveSystem) -> None:
     resident = await people.open("resident")

@@ -59,8 +59,19 @@ async def test_what_is_not_there_is_said(run: Run) -> None:
     assert "there is no person 'nobody'" in errors
 
 
+@pytest.mark.parametrize(
+    "arguments", [("device", "h-none"), ("responder", "p-none"), ("operator", "desk-1", "--area", "a-none")]
+)
+async def test_nobody_gets_a_token_who_is_not_in_the_roster(run: Run, arguments: tuple[str, ...]) -> None:
+    code, output, errors = await run("token", "new", *arguments)
+    assert (code, output) == (1, "")
+    assert "there is no" in errors
+    assert "--force" in errors
+    assert (await run("token", "new", *arguments, "--force"))[0] == 0
+
+
 async def test_a_secret_is_shown_once(run: Run) -> None:
-    code, output, _ = await run("token", "new", "operator", "desk-1", "--area", "mouding", "--days", "2", "--json")
+    code, output, _ = await run("token", "new", "operator", "desk-1", "--days", "2", "--json")
     assert code == 0
     made = json.loads(output)
     assert made["link"].endswith(f"/in#{made['token']}")
