@@ -173,6 +173,7 @@ async def test_an_operator_records_an_answer_that_was_phoned_in_and_writes_a_not
 ) -> None:
     case = await quiet_village.press(kind="help")
     desk, leader = await people.open("operator"), quiet_village.subject("leader")
+    await sees(desk, f".list-pane [data-case='{case}']")
     await desk.keyboard.press("j")
     line = f"[data-responder='{leader}']"
     await desk.locator(f"{line} .thin").click()
