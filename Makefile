@@ -21,7 +21,13 @@ up: $(RUN_READY) ## run everything on this machine, with a demo roster (DISPATCH
 	@exec $(BIN)/dispatch up --demo
 
 test: $(TEST_READY) system-packages ## run the tests (ARGS="-k name" for some of them, WORKERS=0 for one process)
+ifdef ARGS
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+else
+# The browser alone, for what must show within a second is not to wait for another test's processor.
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore=tests/browser
+	@$(BIN)/python -m pytest tests/browser
+endif
 
 check: $(TEST_READY) ## lint, format, types, architecture
 	@echo "== ruff check" && $(BIN)/ruff check .
