@@ -14,8 +14,8 @@ from dispatch.cases.case import Case, fold
 from dispatch.cases.commands import Cancel, Command, Plan, RaiseAlarm
 from dispatch.cases.decisions import decide, is_news, is_overtaken, is_repeat
 from dispatch.errors import Conflict, Refused, Unavailable
-from dispatch.events import CaseLog, Event, Press, Stale
-from dispatch.identifiers import CaseId, CommitId, PressId, case_id_for
+from dispatch.events import CaseLog, Event, Head, Press, Stale
+from dispatch.identifiers import CaseId, CommitId, PressId, case_id_for, household_of
 
 REMEMBERED_CASES = 4096
 TRIES = 20
@@ -51,18 +51,22 @@ class CaseDesk:
         Raises what `decide` raises, and `Unavailable` when the log cannot be reached.
         """
         remembered = self._remembered.get(case_id)
-        if remembered is not None:
+        if remembered is not None and remembered.is_open:
             # Only the log can confirm a memory; what it refuses, or finds nothing new in, is decided on the log below.
             with suppress(Refused, Stale):
                 if events := decide(remembered, command):
-                    return await self._append(case_id, remembered, command, events, after=remembered.seq)
+                    return await self._append(case_id, remembered, command, events)
         for attempt in range(TRIES):
-            case = await self.load(case_id)
+            case, head = await self.load(case_id), None
+            if case.closing is not None:
+                # The household may have another case by now, which this one's last words must not hide.
+                head = await self.log.head(household_of(case_id))
+                case = await self.load(case_id)
             events = decide(case, command)
             if not events:
                 return Handled(case, ())
             try:
-                return await self._append(case_id, case, command, events, after=case.seq)
+                return await self._append(case_id, case, command, events, head)
             except Stale:
                 await _pause(attempt)
         raise Unavailable(f"case {case_id} is changing too fast; send it again")
@@ -77,7 +81,7 @@ class CaseDesk:
         for attempt in range(TRIES):
             head = await self.log.head(household)
             latest = await self.load(head.case) if head else Case()
-            if head and latest.seq < head.seq:  # a replica that answered is behind
+            if head and latest.seq < head.case_seq:  # a replica that answered is behind
                 await _pause(attempt + 1)
                 continue
             if is_overtaken(latest, command.press):
@@ -94,8 +98,9 @@ class CaseDesk:
                 new = case_id_for(household, PressId(f"{press}@{head.seq}"))  # an id that was used before
             planned = replace(command, plan=await plan(command.press), case=new)
             events = decide(Case(), planned)
+            opening = Head(new, seq=head.seq if head else 0, case_seq=0)
             try:
-                return await self._append(new, Case(), planned, events, after=head.seq if head else 0, opens=True)
+                return await self._append(new, Case(), planned, events, opening)
             except Stale:
                 await _pause(attempt)
         raise Unavailable(f"household {household} is changing too fast; send it again")
@@ -106,9 +111,16 @@ class CaseDesk:
             await self.handle(drill, cancel)
 
     async def _append(
-        self, case_id: CaseId, case: Case, command: Command, events: list[Event], *, after: int, opens: bool = False
+        self, case_id: CaseId, case: Case, command: Command, events: list[Event], head: Head | None = None
     ) -> Handled:
-        commit = await self.log.append(case_id, events, commit=command.id, at=command.at, after=after, opens=opens)
+        commit = await self.log.append(
+            case_id,
+            events,
+            commit=command.id,
+            at=command.at,
+            after=head.seq if head else case.seq,
+            newest=head.case if head else None,
+        )
         return Handled(self._remember(case_id, fold([commit], case)), tuple(events))
 
     def _remember(self, case_id: CaseId, case: Case) -> Case:

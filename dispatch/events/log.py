@@ -2,6 +2,8 @@
 
 All cases of a household share the subject prefix `cases.<site>.<household>.`; a case is opened by an
 append that expects the household's last sequence, so that the log itself admits one opening at a time.
+The last commit of a household belongs to its newest case, unless it came late to one that was over
+(a receipt, a note): then its header says which case is the newest.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ APPEND_SECONDS = 2.0
 """How long one try waits for the acknowledgement."""
 APPEND_TRIES = 5
 WRONG_LAST_SEQUENCE = 10071
+NEWEST_CASE = "Dispatch-Newest-Case"
 _LOAD_BATCH = 256
 
 
@@ -40,10 +43,12 @@ class Stale(DispatchError):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """The last commit of a household, whichever case it belongs to."""
+    """Where a household stands: its newest `case`, and the sequence of the last commit of any of its cases."""
 
     case: CaseId
     seq: int
+    case_seq: int
+    """The newest case has got as far as this at least; one that is loaded with less came from a replica behind."""
 
 
 class CaseLog:
@@ -53,12 +58,20 @@ class CaseLog:
         self._nc, self._js, self.site = nc, nc.jetstream(), Site(site)
 
     async def append(
-        self, case: CaseId, events: Sequence[Event], *, commit: CommitId, at: datetime, after: int, opens: bool = False
+        self,
+        case: CaseId,
+        events: Sequence[Event],
+        *,
+        commit: CommitId,
+        at: datetime,
+        after: int,
+        newest: CaseId | None = None,
     ) -> Commit:
         """Store `events` as one commit, durably, and return it with its sequence.
 
-        `after` is the last sequence the decision was made on: the case's own, or with `opens`
-        the household's (0 for none). The same `commit` id is stored once however often it is sent.
+        `after` is the last sequence the decision was made on: the case's own, or with `newest` the household's
+        (0 for none). `newest` must be given to open a case (that case itself) and for a case that is over
+        (what `head` says). The same `commit` id is stored once however often it is sent.
         Raises `Stale` when something came in between, `Unavailable` when no acknowledgement came.
         """
         household = household_of(case)
@@ -66,8 +79,10 @@ class CaseLog:
         headers = commit_headers(self.site, case, commit, at)
         headers["Nats-Msg-Id"] = f"{self.site}:{case}:{commit}"
         headers["Nats-Expected-Last-Subject-Sequence"] = str(after)
-        if opens:
+        if newest is not None:
             headers["Nats-Expected-Last-Subject-Sequence-Subject"] = self._household_subject(household)
+            if newest != case:
+                headers[NEWEST_CASE] = newest
         seq = await self._store(subject, encode_events(events), headers, case, commit)
         return Commit(id=commit, case=case, events=tuple(events), seq=seq, stored_at=at)
 
@@ -119,14 +134,19 @@ class CaseLog:
         return await direct_get(self._nc, CASES, request)
 
     async def head(self, household: HouseholdId) -> Head | None:
-        """The last commit of any case of `household`, or None when it never had one."""
+        """The newest case of `household` and its last commit, or None when it never had one.
+
+        Raises `Unavailable` when the server does not answer.
+        """
         try:
             message = await self._js.get_last_msg(CASES, self._household_subject(household))
         except NotFoundError:
             return None
         except (NatsError, APIError, TimeoutError) as error:
             raise Unavailable(f"the log does not answer: {error!r}") from error
-        return Head(CaseId(str(message.subject).rpartition(".")[2]), int(message.seq or 0))
+        last, seq = CaseId(str(message.subject).rpartition(".")[2]), int(message.seq or 0)
+        newest = (message.headers or {}).get(NEWEST_CASE)
+        return Head(CaseId(newest), seq, case_seq=1) if newest else Head(last, seq, case_seq=seq)
 
     async def follow(self, *, after: int = 0) -> AsyncIterator[Msg]:
         """Every stored message of this site behind sequence `after`, in order, for ever; see `commit_of`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from playwright.async_api import Request
+from playwright.async_api import Request, Route
 
 from tests.browser.people import People, hold, sees
 from tests.live import LiveSystem
@@ -121,6 +121,23 @@ async def test_a_press_without_a_line_is_kept_across_a_reload_and_is_one_press(
     await sees(resident, f"[data-case='{case}']")
     raised = await quiet_village.case(case)
     assert (raised.alarm.kind, len(raised.presses)) == ("fire", 1)
+
+
+async def test_who_comes_is_seen_also_when_the_answer_to_the_press_comes_last(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    resident = await people.open("resident")
+
+    async def answer_late(route: Route) -> None:
+        answer = await route.fetch()
+        await quiet_village.finished(await quiet_village.open_case())
+        await resident.wait_for_timeout(250)  # nothing more comes over the stream; after 500 ms it is opened anew
+        await route.fulfill(response=answer)
+
+    await resident.route("**/v1/alarms", answer_late)
+    await hold(resident, KEY)
+    await sees(resident, "[data-case][data-status=raised]")
+    await sees(resident, "[data-stage]", state="hidden")
 
 
 async def test_a_silent_press_is_silent_and_says_so_to_those_who_come(

@@ -64,7 +64,8 @@ def note(text: str) -> CaseNoted:
 
 
 async def append(log: CaseLog, text: str, after: int, *, opens: bool = False, case: CaseId = CASE) -> int:
-    commit = await log.append(case, [note(text)], commit=CommitId(text), at=now(), after=after, opens=opens)
+    newest = case if opens else None
+    commit = await log.append(case, [note(text)], commit=CommitId(text), at=now(), after=after, newest=newest)
     return commit.seq
 
 
@@ -184,6 +185,23 @@ async def test_after_the_end_a_new_press_opens_a_new_case_and_an_old_one_nothing
         handled: Handled = await CaseDesk(log).press(press(again), plan)
         assert handled.events == ()
         assert handled.case.status == "resolved"
+
+
+async def test_the_last_words_on_a_case_that_is_over_do_not_hide_the_open_one(log: CaseLog, nc: Client) -> None:
+    """A receipt or a note that comes late must not make the household look as if it had no open case."""
+    desk, other = CaseDesk(log), CaseDesk(CaseLog(nc, log.site))
+    first = (await desk.press(press("first"), plan)).case.id
+    await desk.handle(first, Resolve(id=CommitId("over"), at=now(), by="op", resolution="helped"))
+    second = (await desk.press(press("second"), plan)).case.id
+    late = [AddNote(id=CommitId(f"late-{number}"), at=now(), author="op", text="late") for number in range(6)]
+    await asyncio.gather(*((desk, other)[number % 2].handle(first, note) for number, note in enumerate(late)))
+    assert len((await CaseDesk(log).load(first)).notes) == len(late)
+    for somebody, name in ((desk, "third"), (other, "fourth"), (CaseDesk(log), "fifth")):
+        assert (await somebody.press(press(name), plan)).case.id == second
+        await desk.handle(first, AddNote(id=CommitId(f"after-{name}"), at=now(), author="op", text="late"))
+    head = await log.head(HOUSEHOLD)
+    assert head is not None
+    assert head.case == second
 
 
 async def test_a_real_press_during_a_drill_ends_it_and_opens_a_case_of_its_own(log: CaseLog) -> None:

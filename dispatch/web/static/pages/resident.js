@@ -190,7 +190,11 @@ function CancelDialog({ view }) {
 
 const draw = page(() => html`<${Page} />`);
 const live = new Live({ changed: draw, onCase });
-const press = new Press(identity.subject, draw);
+const press = new Press(identity.subject, () => {
+  // The case can be here before the answer is, and then nothing may come after it for long.
+  if (press.state.stage === "accepted" && live.open.length) press.clear();
+  draw();
+});
 press.resume();
 get("/v1/me").then((answer) => { me = answer; draw(); }, () => {});
 navigator.serviceWorker?.register("/sw.js", { scope: location.pathname }).catch(() => {});
