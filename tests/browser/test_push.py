@@ -17,12 +17,18 @@ from tests.system import until
 
 pytestmark = pytest.mark.browser
 
-SHOWN = """async () => {
-  const registration = await navigator.serviceWorker.ready;
-  const shown = await registration.getNotifications();
-  return shown.map(({ title, body, tag, actions, requireInteraction }) => ({
-    title, body, tag, requireInteraction, actions: actions.map((one) => one.action) }));
+IN_TURN = """() => {
+  if (self.turn) return;
+  self.turn = Promise.resolve();
+  self.inTurn = (work) => { self.turn = self.turn.then(work, work); return self.turn; };
+  const show = registration.showNotification.bind(registration);
+  registration.showNotification = (...what) => inTurn(() => show(...what));
 }"""
+"""Chromium forgets a notification that it is asked for while it is being shown, so the two take turns."""
+
+SHOWN = """() => inTurn(() => registration.getNotifications()).then((shown) =>
+  shown.map(({ title, body, tag, actions, requireInteraction }) => ({
+    title, body, tag, requireInteraction, actions: actions.map((one) => one.action) })))"""
 
 
 async def ring_for(live: LiveSystem, case: CaseId, person: str) -> Ring:
@@ -45,17 +51,19 @@ async def deliver(page: Page, body: bytes) -> Worker:
         return next((str(one["registrationId"]) for one in registrations if page.url.startswith(one["scopeURL"])), None)
 
     registration = await until(found, "the service worker's registration")
+    worker = next(worker for worker in page.context.service_workers if worker.url.endswith("/sw.js"))
+    await worker.evaluate(IN_TURN)
     origin = await page.evaluate("location.origin")
     await devtools.send(
         "ServiceWorker.deliverPushMessage",
         {"origin": origin, "registrationId": registration, "data": body.decode()},
     )
-    return next(worker for worker in page.context.service_workers if worker.url.endswith("/sw.js"))
+    return worker
 
 
-async def notification(page: Page, title_part: str) -> dict[str, Any]:
+async def notification(worker: Worker, title_part: str) -> dict[str, Any]:
     async def shown() -> dict[str, Any] | None:
-        return next((one for one in await page.evaluate(SHOWN) if title_part in one["title"]), None)
+        return next((one for one in await worker.evaluate(SHOWN) if title_part in one["title"]), None)
 
     return await until(shown, f"a notification with {title_part!r}")
 
@@ -66,8 +74,8 @@ async def test_a_push_is_shown_with_its_answers_and_its_receipt_is_recorded(
     person = live_system.subject("police")
     page = await people.open("police")
     ring = await ring_for(live_system, case, person)
-    await deliver(page, msgspec.json.encode(ring))
-    shown = await notification(page, ring.title)
+    worker = await deliver(page, msgspec.json.encode(ring))
+    shown = await notification(worker, ring.title)
     assert shown == {
         "title": ring.title, "body": ring.body, "tag": ring.notification,
         "actions": ["going", "cannot"], "requireInteraction": True,
@@ -87,12 +95,12 @@ async def test_an_answer_on_the_notification_is_recorded_and_said_to_be(
     page = await people.open("police")
     ring = await ring_for(live_system, case, person)
     worker = await deliver(page, msgspec.json.encode(ring))
-    await notification(page, ring.title)
+    await notification(worker, ring.title)
     await worker.evaluate(
         "([link, tag]) => answer({ link: linkOf({ link }), notification: tag }, 'going')",
         [ring.link, ring.notification],
     )
-    await notification(page, "已记录：前往")
+    await notification(worker, "已记录：前往")
     assert (await live_system.case(case)).replies[PersonId(person)].answer == "going"
 
 
@@ -101,16 +109,16 @@ async def test_an_answer_that_is_not_recorded_says_so(people: People, live_syste
     page = await people.open("police")
     ring = await ring_for(live_system, case, live_system.subject("police"))
     worker = await deliver(page, msgspec.json.encode(ring))
-    await notification(page, ring.title)
+    await notification(worker, ring.title)
     await worker.evaluate("(tag) => answer({ link: '/r/forged', notification: tag }, 'going')", ring.notification)
-    failed = await notification(page, "NOT recorded")
+    failed = await notification(worker, "NOT recorded")
     assert failed["requireInteraction"]
 
 
 async def test_a_push_that_cannot_be_read_still_calls(people: People, live_system: LiveSystem) -> None:
     page = await people.open("police")
-    await deliver(page, b"\x7f not JSON")
-    await notification(page, "有人求助")
+    worker = await deliver(page, b"\x7f not JSON")
+    await notification(worker, "有人求助")
     await deliver(page, json.dumps({"title": "警情", "link": "https://evil.example/steal"}).encode())
-    assert (await notification(page, "警情"))["actions"] == [], "an answer is never sent anywhere but home"
+    assert (await notification(worker, "警情"))["actions"] == [], "an answer is never sent anywhere but home"
     assert live_system.url in page.url
