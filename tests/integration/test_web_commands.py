@@ -162,6 +162,19 @@ class TestCases:
         ).json()
         assert (shown["status"], shown["closing"]["by"], shown["closing"]["text"]) == ("cancelled", "李家", "误按")
 
+    async def test_whoever_stands_over_the_resident_cannot_cancel_a_silent_alarm(
+        self, client: Client, village: World
+    ) -> None:
+        case = await village.open_case(silent=True)
+        device = await village.bearer("device", "h-1")
+        refused = await client.post(f"/v1/cases/{case.id}/cancel", json={}, headers=device)
+        problem = await refused.json()
+        assert (refused.status, problem["field"]) == (403, "case")
+        assert "110" in problem["detail"]
+        assert (await village.desk.load(case.id)).is_open
+        operator = await village.bearer("operator", "wang")
+        assert (await client.post(f"/v1/cases/{case.id}/cancel", json={}, headers=operator)).status == 200
+
 
 class TestLinks:
     @pytest.fixture

@@ -113,6 +113,7 @@ class World:
         *,
         called: tuple[str, ...] = ("p-1", "p-2"),
         areas: tuple[AreaId, ...] = AREAS,
+        silent: bool = False,
         drill: bool = False,
     ) -> Case:
         """A case that the fan-out has opened, for a household that had none open."""
@@ -124,6 +125,7 @@ class World:
             device="d",
             source="http",
             pressed_at=at,
+            silent=silent,
             drill=drill,
         )
         calls = tuple(
