@@ -56,14 +56,14 @@ class Button:
             self._hearing.terminate()
         await self._hearing.wait()
 
-    async def press(self, payload: bytes | str | dict[str, Any], *, household: str | None = None) -> str:
-        """Publish `payload` at QoS 1; what mosquitto_pub said if it failed, "" once it has its PUBACK."""
+    async def press(self, payload: bytes | str | dict[str, Any], *, household: str | None = None, qos: int = 1) -> str:
+        """Publish `payload`; what mosquitto_pub said if it failed, "" once it is acknowledged."""
         raw = json.dumps(payload) if isinstance(payload, dict) else payload
         body = raw.encode() if isinstance(raw, str) else raw
         topic = f"intake/press/{self._site}/{household or self._household}"
         sending = await asyncio.create_subprocess_exec(
-            "mosquitto_pub", *self._login, "-i", f"{self._client}-key", "-q", "1", "-t", topic, "-s" if body else "-n",
-            stdin=PIPE, stdout=PIPE, stderr=STDOUT,
+            "mosquitto_pub", *self._login, "-i", f"{self._client}-key", "-q", str(qos), "-t", topic,
+            "-s" if body else "-n", stdin=PIPE, stdout=PIPE, stderr=STDOUT,
         )  # fmt: skip
         said, _ = await asyncio.wait_for(sending.communicate(body), HEARD_SECONDS)
         return said.decode() if sending.returncode else ""

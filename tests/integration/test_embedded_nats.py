@@ -110,6 +110,23 @@ async def test_mqtt_takes_our_login_and_refuses_others(
     assert await asyncio.wait_for(button.wait(), 20) == code
 
 
+@pytest.mark.skipif(shutil.which("mosquitto_pub") is None, reason="mosquitto-clients is not installed")
+@pytest.mark.parametrize(("qos", "heard"), [("1", True), ("2", False)])
+async def test_mqtt_refuses_a_publish_of_qos_2(fresh_nats: EmbeddedNats, qos: str, heard: bool) -> None:
+    client = await nats.connect(fresh_nats.url)
+    subscription = await client.subscribe("intake.press.demo.h1")
+    await client.flush()
+    password = (fresh_nats.folder / "secrets" / "nats-password").read_text()
+    place = ["-h", "127.0.0.1", "-p", str(fresh_nats.mqtt_port), "-t", "intake/press/demo/h1", "-m", "{}"]
+    button = await asyncio.create_subprocess_exec(
+        "mosquitto_pub", *place, "-q", qos, "-u", "dispatch", "-P", password, stderr=asyncio.subprocess.DEVNULL
+    )
+    assert (await asyncio.wait_for(button.wait(), 20) == 0) is heard
+    await client.flush()
+    assert bool(subscription.pending_msgs) is heard
+    await client.close()
+
+
 async def test_secrets_are_readable_by_their_owner_alone(fresh_nats: EmbeddedNats) -> None:
     files = [fresh_nats.folder / "nats" / "nats.conf", *(fresh_nats.folder / "secrets").iterdir()]
     assert len(files) == 3

@@ -97,7 +97,7 @@ async def nc() -> AsyncIterator[Client]:
 
 
 async def ask(nc: Client, text: str) -> dict[str, Any]:
-    answer = verified((await nc.request(REQUESTS, text.encode(), timeout=2)).data.decode())
+    answer = verified((await nc.request(REQUESTS, text.encode(), timeout=10)).data.decode())
     assert answer["iss"] == public_key(SEED)
     assert (answer["aud"], answer["sub"]) == (SERVER.public_key.decode(), "U1")
     nats_claims: dict[str, Any] = answer["nats"]
@@ -114,6 +114,8 @@ async def test_a_button_may_press_for_its_household_and_hear_its_answers_and_not
     assert permission["nats"]["pub"] == {"allow": [f"intake.press.{SITE}.h-1"]}
     assert permission["nats"]["sub"] == {"allow": [f"intake.answer.{SITE}.h-1"]}
     assert permission["nats"]["allowed_connection_types"] == ["MQTT"]
+    assert 1 <= permission["nats"]["subs"] <= 16
+    assert 4096 <= permission["nats"]["payload"] <= 256 * 1024
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,9 @@ async def test_a_button_presses_over_tls_and_strangers_stay_outside(production: 
     stored = await nc.jetstream().get_last_msg(INTAKE, press_subject(SITE, "h-1"))
     assert json.loads(stored.data or b"") == {"press_id": "a1"}
 
+    assert await button(secret).press({"press_id": "a0"}, qos=2), "QoS 2 is refused"
+    assert (await nc.jetstream().stream_info(INTAKE)).state.messages == 1
+
     assert "not authori" in (await button("guessed").press({"press_id": "a2"})).lower()
     with pytest.raises(NatsError):
         await production.connect("dispatch:guessed")
