@@ -147,7 +147,7 @@ class LiveBoard:
         for start in range(0, len(unknown), LOADS_AT_ONCE):
             loads = (self._log.load(case_id) for case_id in unknown[start : start + LOADS_AT_ONCE])
             for commits in await asyncio.gather(*loads):
-                self._put(fold(commits))
+                self._put(_folded(commits))
         return checkpoint
 
     async def _adopt_later(self) -> None:
@@ -162,12 +162,12 @@ class LiveBoard:
         known = self.cases.get(commit.case)
         if known is None and not isinstance(commit.events[0], AlarmRaised):
             known = await self._load(commit.case)
-        self._put(fold([commit], known))
+        self._put(_folded([commit], known))
 
     async def _load(self, case_id: CaseId) -> Case:
         while True:
             try:
-                return fold(await self._log.load(case_id))
+                return _folded(await self._log.load(case_id))
             except Unavailable as error:
                 log.warning("board.waiting", case=case_id, reason=error.detail)
                 await asyncio.sleep(0.5)
@@ -209,6 +209,17 @@ class LiveBoard:
         for case in [case for case in self.cases.values() if case.closing is not None and case.closing.at < before]:
             self._complete_after = max(self._complete_after, case.seq)
             del self.cases[case.id]
+
+
+def _folded(commits: Iterable[Commit], case: Case | None = None) -> Case:
+    """`case` after `commits`, but for those that cannot be folded: what else is known of it must be shown."""
+    case = case or Case()
+    for commit in commits:
+        try:
+            case = fold([commit], case)
+        except Exception:  # whatever is wrong with it
+            log.exception("board.unfoldable", case=commit.case, seq=commit.seq)
+    return case
 
 
 def _key(principal: Principal) -> tuple[str, str]:

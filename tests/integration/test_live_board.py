@@ -369,6 +369,61 @@ class TestBeginning:
         async with village.served() as client, page(client, operator) as desk:
             assert ids((await desk.next("snapshot"))["cases"]) == {case.id}
 
+    async def test_a_case_with_a_commit_that_cannot_be_folded_is_taken_up_without_it(
+        self, village: World, models: Models
+    ) -> None:
+        case = await village.open_case()
+        await put(village, case.id, NO_TIME)
+        other = await village.open_case("h-2")
+        models.known = ([case.id, other.id], other.seq)
+        board = LiveBoard(village.nc, village.log, models.open_cases, clock=lambda: now() + timedelta(hours=1))
+        async with board:
+            await board.ready()
+            assert set(board.cases) == {case.id, other.id}
+
+
+NO_TIME = b'{"events": [%b, %b]}' % (
+    b'{"type": "responder_replied.v1", "reply": "a", "responder": "p-1", "answer": "going", "via": "page",'
+    b' "at": "2026-11-21T08:00:00Z"}',
+    b'{"type": "responder_replied.v1", "reply": "b", "responder": "p-1", "answer": "going", "via": "page",'
+    b' "at": "2026-11-21T08:00:00"}',
+)
+"""A commit that can be read and not folded: a time without its zone is neither before nor after another."""
+
+
+NOTED = (
+    '{"events": [{"type": "case_noted.v1", "note": "n", "author": "operator:wang", "text": "新",'
+    ' "at": "2026-11-21T08:00:00Z"}]}'.encode()
+)
+
+
+async def put(village: World, case: CaseId, body: bytes) -> int:
+    """Store `body` as a commit of `case`, as no process of ours would. Returns its position."""
+    subject = f"cases.{village.site}.{case.rpartition('-')[0]}.{case}"
+    headers = {"ce-id": f"put-{len(body)}", "ce-specversion": "1.0"}
+    return (await village.nc.jetstream().publish(subject, body, headers=headers)).seq
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"rubbish", NO_TIME, b'{"events": [], "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"],
+    ids=["not to be read", "not to be folded", "nested without end"],
+)
+async def test_a_page_goes_on_after_a_commit_that_nothing_can_be_made_of(
+    body: bytes, client: Client, village: World, operator: dict[str, str]
+) -> None:
+    case = await village.open_case()
+    board = board_of(client)
+    async with page(client, operator) as desk:
+        await desk.next("snapshot")
+        bad = await put(village, case.id, body)
+        await until(lambda: board.position >= bad, "the board is past it")
+        other = await village.open_case("h-2")
+        assert (await desk.next("case"))["id"] == other.id
+        await put(village, case.id, NOTED)
+        shown = await desk.case(lambda one: one["id"] == case.id)
+        assert [note["text"] for note in shown["notes"]] == ["新"]
+
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_a_stale_snapshot_and_its_changes_equal_a_fresh_snapshot(
