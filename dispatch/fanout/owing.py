@@ -50,7 +50,11 @@ class Owing:
     async def overdue(self, before: datetime) -> list[Case]:
         """The cases with calls owed since before `before`, as the log has them now. Raises `Unavailable`."""
         for case in [case for case in self._cases.values() if _owed_since(case, before)]:
-            self._keep(case.id, fold(await self._log.load(case.id, after=case.seq), case))
+            news = await self._log.load(case.id, after=case.seq)
+            try:
+                self._keep(case.id, fold(news, case))
+            except Exception:  # it stays as it was, and so accused
+                log.exception("watchdog.overlooked", case=case.id)
         return [case for case in self._cases.values() if _owed_since(case, before)]
 
     async def _see(self, commit: Commit) -> None:

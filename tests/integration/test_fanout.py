@@ -20,11 +20,11 @@ from dispatch.clock import now
 from dispatch.events import CASES, INTAKE, Press, connect, consume, decode_letter, ensure_streams, work_consumer
 from dispatch.fanout import Fanout, directory, work
 from dispatch.identifiers import CaseId, CommitId, HouseholdId, PersonId, PressId, notification_id
-from dispatch.roster import CallList, Person, Roster, call_list
+from dispatch.roster import CallList, Person, Roster, WebhookPoint, call_list
 from dispatch.settings import Settings
 from tests.phones import Phone
-from tests.receivers import status
-from tests.village import HOUSEHOLD, Village, outcomes, until, village_of
+from tests.receivers import Receiver, status
+from tests.village import HOUSEHOLD, SECRET, Village, outcomes, until, village_of
 
 HOOK_SENT = ("sent", None, 1)
 NO_PAGE = ("failed", "no open page", 1)
@@ -166,6 +166,26 @@ async def test_a_subscription_that_is_gone_is_retired_and_the_next_one_used(
     assert ring["notification"] == notification_id(case.id, PersonId("p-0"))
     person = (await village.roster.people([PersonId("p-0")]))[PersonId("p-0")]
     assert [point.retired for point in person.contact_points] == ["subscription gone (HTTP 410)", None]
+
+
+async def test_both_phones_of_one_person_ring_and_a_dead_one_stops_none(
+    village: Village, nats_settings: Settings
+) -> None:
+    dead, good = village.receivers[0], village.receivers[1]
+    dead.answer = dead.hang
+    both = tuple(WebhookPoint(url=receiver.url, secret=SECRET) for receiver in (dead, good))
+    await village.settle([both])
+    async with working(village, nats_settings):
+        case_id = await village.press()
+        await until(lambda: _rung(good), "the second phone's ring while the first hangs")
+        dead.released.set()
+        case = await village.finished(case_id)
+    assert outcomes(case)["p-0", "webhook"] == HOOK_SENT
+    assert (len(dead.requests), len(good.requests)) == (1, 1)
+
+
+async def _rung(receiver: Receiver) -> bool:
+    return bool(receiver.requests)
 
 
 async def test_a_second_press_on_an_open_case_rings_nobody_again(village: Village, nats_settings: Settings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
@@ -14,11 +14,12 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from dispatch.cases import CaseDesk, RaiseAlarm, RecordCalls, Resolve
+from dispatch.cases import AddNote, Case, CaseDesk, RaiseAlarm, RecordCalls, Resolve, fold
 from dispatch.clock import now
 from dispatch.events import (
     INCIDENTS,
     CallOutcome,
+    Commit,
     Incident,
     PlannedCall,
     Press,
@@ -28,9 +29,10 @@ from dispatch.events import (
     direct_get,
     ensure_streams,
 )
-from dispatch.fanout import Watchdog, watchdog
+from dispatch.fanout import Watchdog, owing, watchdog
 from dispatch.fanout.owing import Owing
-from dispatch.identifiers import CaseId, CommitId, PersonId, PressId
+from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId
+from dispatch.roster import Household
 from dispatch.settings import Settings
 from tests.village import HOUSEHOLD, Village, until, village_of
 
@@ -99,10 +101,10 @@ async def disappears(village: Village, name: str) -> None:
     await until(gone, f"incident {name} to be over")
 
 
-async def opened(village: Village) -> CaseId:
+async def opened(village: Village, household: HouseholdId = HOUSEHOLD) -> CaseId:
     """A case with three calls owed, put on the log by nobody who will ever make them."""
     at = now()
-    press = Press(press=PressId(uuid4().hex), household=HOUSEHOLD, device="d", source="http", pressed_at=at)
+    press = Press(press=PressId(uuid4().hex), household=household, device="d", source="http", pressed_at=at)
     command = RaiseAlarm(id=CommitId(f"press-{press.press}"), at=at, accepted_at=at, press=press)
     return (await CaseDesk(village.log).press(command, village.plan)).case.id
 
@@ -204,3 +206,27 @@ async def test_a_case_that_owes_nothing_is_forgotten(village: Village) -> None:
     await asyncio.wait_for(book.caught_up.wait(), 20)
     following.cancel()
     assert set(book._cases) == {owing_case}
+
+
+async def test_a_commit_that_no_case_can_take_in_does_not_end_the_watch(
+    village: Village, nats_settings: Settings, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an event of a later version would, in a watchdog that was not updated yet."""
+
+    def cannot(commits: Iterable[Commit], case: Case | None = None) -> Case:
+        folded = fold(commits, case)
+        if any(note.text == "poison" for note in folded.notes):
+            raise ValueError("poison")
+        return folded
+
+    monkeypatch.setattr(owing, "fold", cannot)
+    neighbours = HouseholdId("h-2")
+    await village.roster.put(
+        Household(id=neighbours, name="王家", address="14 号", area=AreaId("a-1"), group=GroupId("g-1")), by="test"
+    )
+    async with watching(village, nats_settings):
+        bad = await opened(village)
+        await CaseDesk(village.log).handle(bad, AddNote(id=CommitId("n"), at=now(), author="op", text="poison"))
+        await appears(village, f"owed.{bad}")
+        good = await opened(village, neighbours)
+        await appears(village, f"owed.{good}")

@@ -21,6 +21,7 @@ from dispatch.events import (
     CallOutcome,
     CaseLog,
     CaseNoted,
+    Commit,
     PlannedCall,
     Press,
     Reason,
@@ -202,6 +203,22 @@ async def test_the_last_words_on_a_case_that_is_over_do_not_hide_the_open_one(lo
     head = await log.head(HOUSEHOLD)
     assert head is not None
     assert head.case == second
+
+
+class BehindOnce(CaseLog):
+    """A log of which the first load is answered by a replica that has nothing yet."""
+
+    behind = True
+
+    async def load(self, case: CaseId, *, after: int = 0) -> list[Commit]:
+        behind, self.behind = self.behind, False
+        return [] if behind else await super().load(case, after=after)
+
+
+async def test_a_replica_that_is_behind_hides_no_open_case(log: CaseLog, nc: Client) -> None:
+    opened = (await CaseDesk(log).press(press("first"), plan)).case.id
+    handled = await CaseDesk(BehindOnce(nc, log.site)).press(press("second"), plan)
+    assert handled.case.id == opened
 
 
 async def test_a_real_press_during_a_drill_ends_it_and_opens_a_case_of_its_own(log: CaseLog) -> None:

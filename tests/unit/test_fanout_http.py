@@ -64,11 +64,24 @@ async def test_a_wait_beyond_the_budget_fails_at_once() -> None:
     assert len(receiver.requests) == 1
 
 
-async def test_an_endpoint_that_hangs_is_given_up_and_not_rung_twice() -> None:
+async def test_an_endpoint_that_hangs_is_rung_again_and_then_given_up() -> None:
     async with receiving() as receiver:
         receiver.answer = receiver.hang
-        assert await post(receiver.url) == Sent("failed", "no answer in time; it may have arrived")
-    assert len(receiver.requests) == 1
+        sent = await post(receiver.url, budget_seconds=1.0)
+    assert sent == Sent("failed", "no answer in time; it may have arrived; tried 2 times")
+    assert len(receiver.requests) == 2
+
+
+async def test_an_endpoint_that_hung_once_gets_the_same_ring_again() -> None:
+    async with receiving() as receiver:
+
+        async def hang_once(request: web.Request) -> web.StreamResponse:
+            return await (receiver.hang(request) if len(receiver.requests) == 1 else status(200)(request))
+
+        receiver.answer = hang_once
+        assert await post(receiver.url) == Sent("sent")
+    first, second = receiver.requests
+    assert first.body == second.body
 
 
 async def test_nobody_listening_is_tried_again_and_named() -> None:

@@ -111,7 +111,10 @@ class Poster:
 
 
 def judge_error(error: Exception) -> Sent | Temporary:  # noqa: PLR0911  (one return for each error)
-    """What an error of the connection says: later, when the request cannot have been taken; else never."""
+    """What an error of the connection says: later, when that can help; else never.
+
+    No answer in time is tried again too: the ring may have arrived, but has its id by which a phone shows it once.
+    """
     match error:
         case aiohttp.InvalidURL():
             return failed("the endpoint is no URL to post to")
@@ -120,7 +123,7 @@ def judge_error(error: Exception) -> Sent | Temporary:  # noqa: PLR0911  (one re
         case aiohttp.ServerDisconnectedError():
             return Temporary("the connection was closed without an answer")
         case TimeoutError():
-            return failed("no answer in time; it may have arrived")
+            return Temporary("no answer in time; it may have arrived")
         case aiohttp.ClientConnectorCertificateError():
             return failed("its certificate is not valid")
         case aiohttp.ClientOSError() if isinstance(error.__cause__, NotAllowed):
