@@ -208,8 +208,9 @@ async def test_a_case_that_owes_nothing_is_forgotten(village: Village) -> None:
     assert set(book._cases) == {owing_case}
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_a_commit_that_no_case_can_take_in_does_not_end_the_watch(
-    village: Village, nats_settings: Settings, impatient: None, monkeypatch: pytest.MonkeyPatch
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As an event of a later version would, in a watchdog that was not updated yet."""
 
