@@ -7,7 +7,7 @@ import getpass
 import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from difflib import get_close_matches
 from typing import Annotated
 
@@ -21,14 +21,20 @@ from dispatch.cli.following import Fact, answer, commits_of, facts, is_helped, l
 from dispatch.clock import now
 from dispatch.errors import NotFound
 from dispatch.events import AlarmRaised, Event, Kind, Press, PressedAgain, connect
-from dispatch.identifiers import HouseholdId, PersonId, PressId
+from dispatch.identifiers import CaseId, HouseholdId, PersonId, PressId
 from dispatch.intake import Accepted, IntakeDesk
 from dispatch.roster import Household, Roster
 from dispatch.settings import Settings, load_settings
 from dispatch.telemetry import configure
 
 NOBODY_CAME = 3
+CASE_SECONDS = 5.0
+"""How long one waits for the case of a press; a fan-out at work has it in a fraction of that."""
 HINT_SECONDS = 5.0
+NOT_YET = (
+    "Stored, but not on a case yet: either no fan-out worker is running (`dispatch doctor` tells), "
+    "or this was one of very many presses."
+)
 LOOKED_THROUGH = 20_000
 """Households that are looked through for one that may have been meant."""
 
@@ -52,6 +58,9 @@ def alarm(
     ] = False,
 ) -> None:
     """Press the key of a household / 一键报警.
+
+    Says which case the press is on, when a fan-out worker has it within five seconds (with --json: `case`,
+    null when not). The alarm is accepted in either event.
 
     Exit codes: 0 accepted (with --wait: somebody comes); 1 not accepted; 2 wrong usage;
     3 the case ended and nobody had said that they come.
@@ -90,12 +99,16 @@ class _Alarm:
         try:
             roster = Roster(nc, self._settings.site)
             household = await _find(roster, self._press.household)
-            self._say_accepted(household, await IntakeDesk(nc, self._settings.site).accept(self._press), wait=wait)
-            return await self._wait(nc, roster) if wait else 0
+            accepted = await IntakeDesk(nc, self._settings.site).accept(self._press)
+            if wait:
+                self._say_accepted(household, accepted)
+                return await self._wait(nc, roster)
+            await self._say_accepted_and_case(nc, household, accepted)
+            return 0
         finally:
             await nc.close()
 
-    def _say_accepted(self, household: Household, accepted: Accepted, *, wait: bool) -> None:
+    def _say_accepted(self, household: Household, accepted: Accepted) -> None:
         if self._as_json:
             self._print(msgspec.structs.asdict(accepted))
             return
@@ -103,8 +116,25 @@ class _Alarm:
         drill = "【演练 DRILL】" if self._press.drill else ""
         self._out.print(f"{drill}已受理 Accepted: {household.name} ({household.id}){again}", markup=False)
         self._out.print(f"按键 press: {accepted.press}", markup=False)
-        if not wait:
+
+    async def _say_accepted_and_case(self, nc: Client, household: Household, accepted: Accepted) -> None:
+        if self._as_json:
+            self._print({**msgspec.structs.asdict(accepted), "case": await self._case(nc)})
+            return
+        self._say_accepted(household, accepted)
+        case = await self._case(nc)
+        if case is None:
+            self._err.print(NOT_YET, style="yellow")
             self._out.print("跟进 follow it: dispatch case list")
+        else:
+            self._out.print(f"警情 case: {case}\n跟进 follow it: dispatch case show {case}", markup=False)
+
+    async def _case(self, nc: Client) -> CaseId | None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CASE_SECONDS):
+                async for case, _ in commits_of(nc, self._settings.site, self._press):
+                    return case.id
+        return None
 
     async def _wait(self, nc: Client, roster: Roster) -> int:
         seen: Case | None = None
@@ -127,11 +157,7 @@ class _Alarm:
 
         def tell() -> None:
             if not found.is_set():
-                self._err.print(
-                    "Stored, but not on a case yet: either no fan-out worker is running (`dispatch doctor` tells), "
-                    "or this was one of very many presses. Still waiting; Ctrl-C ends the waiting, not the alarm.",
-                    style="yellow",
-                )
+                self._err.print(f"{NOT_YET} Still waiting; Ctrl-C ends the waiting, not the alarm.", style="yellow")
 
         timer = asyncio.get_running_loop().call_later(HINT_SECONDS, tell)
         try:

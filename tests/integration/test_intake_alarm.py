@@ -82,16 +82,36 @@ async def test_a_press_from_the_command_line_is_stored(dispatch: CommandLine) ->
     code, out, err = await dispatch.run("alarm", "h-0012", "--kind", "fire", "--silent", "--drill", "--json")
     assert (code, err) == (0, "")
     accepted = json.loads(out)
-    assert (accepted["household"], accepted["duplicate"]) == ("h-0012", False)
+    assert (accepted["household"], accepted["duplicate"], accepted["case"]) == ("h-0012", False, None)
     press = await dispatch.press()
     assert press.press == accepted["press"]
     assert (press.kind, press.silent, press.drill, press.source) == ("fire", True, True, "cli")
     assert press.device.startswith("cli-")
 
-    code, out, _ = await dispatch.run("alarm", "h-0012", "--press", press.press)
+    code, out, err = await dispatch.run("alarm", "h-0012", "--press", press.press)
     assert code == 0
+    assert "not on a case yet" in err
+    assert "dispatch case list" in out
     assert "received before" in out
     assert "茅州村 李家" in out
+
+
+async def test_a_press_says_on_which_case_it_is_and_how_to_follow_it(dispatch: CommandLine) -> None:
+    pressing = await dispatch.start("alarm", "h-0012")
+    case = await worked_on(dispatch)
+    out, err = await asyncio.wait_for(pressing.communicate(), 30)
+    assert (pressing.returncode, err) == (0, b"")
+    assert f"警情 case: {case}\n" in out.decode()
+    assert f"dispatch case show {case}\n" in out.decode()
+
+
+async def test_a_press_that_joined_a_case_names_it_to_a_machine(dispatch: CommandLine) -> None:
+    await dispatch.run("alarm", "h-0012", "--press", "first")
+    case = await worked_on(dispatch)
+    joining = await dispatch.start("alarm", "h-0012", "--json", "--press", "second")
+    await joined(dispatch, "second")
+    (told_once,) = await told(joining)
+    assert (told_once["press"], told_once["case"]) == ("second", case)
 
 
 @pytest.mark.parametrize(
@@ -136,12 +156,7 @@ async def test_a_press_on_a_case_to_which_somebody_comes_already_ends_at_once(di
     await dispatch.run("alarm", "h-0012", "--press", "first")
     case = await worked_on(dispatch, "going")
     waiting = await dispatch.start("alarm", "h-0012", "--wait", "--json", "--press", "second")
-    desk = CaseDesk(CaseLog(dispatch.nc, dispatch.site))
-    async for message in follow(dispatch.nc, INTAKE, press_subject(dispatch.site, HOME.id)):
-        press = decode_press(message.subject, message.headers, message.data, message.metadata.timestamp)
-        if press.press == "second":
-            await desk.press(raised(press), plan)
-            break
+    await joined(dispatch, "second")
     lines = await told(waiting)
     assert waiting.returncode == 0
     assert (lines[1]["case"], lines[1]["presses"]) == (case, 2)
@@ -168,6 +183,15 @@ async def worked_on(dispatch: CommandLine, *answers: Answer) -> CaseId:
         )
         await desk.handle(case, given)
     return case
+
+
+async def joined(dispatch: CommandLine, press_id: str) -> None:
+    """What a worker does with the press of that id."""
+    async for message in follow(dispatch.nc, INTAKE, press_subject(dispatch.site, HOME.id)):
+        press = decode_press(message.subject, message.headers, message.data, message.metadata.timestamp)
+        if press.press == press_id:
+            await CaseDesk(CaseLog(dispatch.nc, dispatch.site)).press(raised(press), plan)
+            return
 
 
 def raised(press: Press) -> RaiseAlarm:
