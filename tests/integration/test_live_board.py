@@ -382,12 +382,10 @@ class TestBeginning:
             assert set(board.cases) == {case.id, other.id}
 
 
-NO_TIME = b'{"events": [%b, %b]}' % (
-    b'{"type": "responder_replied.v1", "reply": "a", "responder": "p-1", "answer": "going", "via": "page",'
-    b' "at": "2026-11-21T08:00:00Z"}',
-    b'{"type": "responder_replied.v1", "reply": "b", "responder": "p-1", "answer": "going", "via": "page",'
-    b' "at": "2026-11-21T08:00:00"}',
+REPLY = (
+    b'{"type": "responder_replied.v1", "reply": "r", "responder": "p-1", "answer": "going", "via": "page", "at": "%b"}'
 )
+NO_TIME = b'{"events": [%b, %b]}' % (REPLY % b"2026-11-21T08:00:00Z", REPLY % b"2026-11-21T08:00:00")
 """A commit that can be read and not folded: a time without its zone is neither before nor after another."""
 
 

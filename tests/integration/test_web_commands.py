@@ -216,6 +216,25 @@ class TestLinks:
         assert after.calls[1, PersonId("p-1")].outcomes["webpush"].outcome == "seen"
         assert not after.calls[0, PersonId("p-1")].outcomes
 
+    async def test_a_receipt_over_a_channel_that_was_never_tried_is_refused(
+        self, link: str, client: Client, village: World, case: Case
+    ) -> None:
+        refused = await client.post(f"{link}/receipt", json={"channel": "webhook", "outcome": "seen"})
+        problem = await refused.json()
+        assert (refused.status, problem["field"], problem["value"]) == (422, "channel", "webhook")
+        assert "live, webpush" in problem["detail"]
+        assert (await village.desk.load(case.id)).seq == case.seq
+
+    async def test_a_receipt_is_for_the_newest_call_over_its_channel(
+        self, link: str, client: Client, village: World, case: Case
+    ) -> None:
+        await village.widen(case.id, "p-1", channels=("live",))
+        response = await client.post(f"{link}/receipt", json={"channel": "webpush", "outcome": "delivered"})
+        assert response.status == 200
+        after = await village.desk.load(case.id)
+        assert after.calls[0, PersonId("p-1")].outcomes["webpush"].outcome == "delivered"
+        assert not after.calls[1, PersonId("p-1")].outcomes
+
     async def test_a_forged_one_opens_nothing(self, link: str, client: Client, village: World, case: Case) -> None:
         stranger = Links(b"x" * 32, "").make(case.id, PersonId("p-1"))
         changed = link[:-1] + ("A" if link[-1] != "A" else "B")

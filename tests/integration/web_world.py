@@ -18,7 +18,7 @@ from nats.aio.client import Client
 from dispatch.access import Links, Tokens, load_keys
 from dispatch.cases import Case, CaseDesk, Command, Plan, RaiseAlarm
 from dispatch.clock import now
-from dispatch.events import CaseLog, PlannedCall, Press, Reason, RespondersCalled, connect, ensure_streams
+from dispatch.events import CaseLog, Channel, PlannedCall, Press, Reason, RespondersCalled, connect, ensure_streams
 from dispatch.identifiers import (
     AreaId,
     CaseId,
@@ -148,14 +148,12 @@ class World:
         identity = CommitId(short_hash("do", str(self._presses), length=12))
         return (await self.desk.handle(case, command(id=identity, at=at, **values))).case
 
-    async def widen(self, case_id: CaseId, *people: str) -> None:
+    async def widen(self, case_id: CaseId, *people: str, channels: tuple[Channel, ...] = ("live", "webpush")) -> None:
         """Call more people, as a later step does."""
         case = await self.desk.load(case_id)
         step = 1 + max(step for step, _ in case.calls)
         calls = tuple(
-            PlannedCall(
-                responder=PersonId(one), reasons=(Reason(role="member", of="g-1"),), channels=("live", "webpush")
-            )
+            PlannedCall(responder=PersonId(one), reasons=(Reason(role="member", of="g-1"),), channels=channels)
             for one in people
         )
         at = now()

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from dispatch.cases import Case, RecordCalls
 from dispatch.clock import now
-from dispatch.errors import NotFound
+from dispatch.errors import NotFound, Refused
 from dispatch.events import CallOutcome, Channel
 from dispatch.identifiers import CommitId, NotificationId, PersonId, notification_id, short_hash
 from dispatch.web.access import may_see
@@ -40,12 +40,27 @@ async def post_receipt(request: Request[ReceiptSent, None]) -> ReceiptTaken:
 
 
 async def record(parts: Parts, case: Case, person: PersonId, channel: Channel, outcome: Seen) -> None:
-    """Record on `case` what came of the newest call of `person` over `channel`."""
-    step = max(step for step, called in case.calls if called == person)
-    at = now()
+    """Record on `case` what came of the newest call of `person` over `channel`.
+
+    Raises `Refused` when they were never called over it.
+    """
+    step, at = _newest_step(case, person, channel), now()
     known = CallOutcome(step=step, responder=person, channel=channel, outcome=outcome, at=at)
     receipt = CommitId(short_hash("receipt", person, str(step), channel, outcome, length=26))
     await parts.deps.desk.handle(case.id, RecordCalls(id=receipt, at=at, outcomes=(known,)))
+
+
+def _newest_step(case: Case, person: PersonId, channel: Channel) -> int:
+    over = {call.step: call.channels for call in case.calls.values() if call.responder == person}
+    steps = [step for step, channels in over.items() if channel in channels]
+    if not steps:
+        known = ", ".join(sorted({one for channels in over.values() for one in channels}))
+        raise Refused(
+            f"channel {channel!r}: you were not called over it on case {case.id}; say over which you were: {known}",
+            field="channel",
+            value=channel,
+        )
+    return max(steps)
 
 
 async def _case_of(request: Request[ReceiptSent, None], notification: NotificationId) -> Case:
