@@ -45,6 +45,11 @@ class CaseDesk:
         known = self._remembered.get(case_id, Case())
         return self._remember(case_id, fold(await self.log.load(case_id, after=known.seq), known))
 
+    async def known(self, case_id: CaseId, at_least: int) -> Case:
+        """The case with everything up to sequence `at_least`: from memory where that has it, else from the log."""
+        remembered = self._remembered.get(case_id)
+        return remembered if remembered is not None and remembered.seq >= at_least else await self.load(case_id)
+
     async def handle(self, case_id: CaseId, command: Command) -> Handled:
         """Decide `command` on the case and append what happens.
 

@@ -96,13 +96,14 @@ class Calls:
         """Make the calls of the commit in `message`. Raises `Unreadable` when it is none.
 
         Delivered again, it calls only where no outcome is known, and says first that it was unknown.
+        A case that this process has just written is not read again before it rings.
         """
         commit = commit_of(message)
         steps = {event.step for event in commit.events if isinstance(event, RespondersCalled)}
         if not steps:
             return
         with structlog.contextvars.bound_contextvars(case=commit.case):
-            case = await insist(lambda: self._desk.load(commit.case))
+            case = await insist(lambda: self._desk.known(commit.case, commit.seq))
             recorder = Recorder(self._desk, commit.case, self._clock)
             if (message.metadata.num_delivered or 1) > 1:
                 case = await self._admit(case, steps, recorder)
@@ -150,7 +151,10 @@ class Calls:
         points = points_for(person, channel)
         if not points:
             return Sent("failed", "no contact point for this channel any more")
-        results = await asyncio.gather(*(sender.send(ring, point) for point in points))
+        if len(points) == 1:  # at once, not in a task that waits behind every open page
+            results = [await sender.send(ring, points[0])]
+        else:
+            results = await asyncio.gather(*(sender.send(ring, point) for point in points))
         for point, sent in zip(points, results, strict=True):
             if sent.gone:
                 await self._retire(ring.responder, point, sent.reason or "gone")
