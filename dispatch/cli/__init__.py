@@ -30,6 +30,10 @@ Examples:
 
   dispatch up --demo                everything on this machine, with a demo roster
 
+  dispatch alarm h-0002 --drill     press a household's key, as a drill
+
+  dispatch case list                the open cases
+
   dispatch doctor                   what is wrong, and what to do
 
   DISPATCH_PORT=8090 dispatch up    every setting is an environment variable, too

@@ -30,6 +30,19 @@ from dispatch.settings import load_settings
 from dispatch.web.directory import Directory
 from dispatch.web.views import CaseView, Names, Viewer, view
 
+EXAMPLES = """
+Cases: the board, one case, closing it / 警情.
+
+Examples:
+
+  dispatch case list                          the open cases, newest first
+
+  dispatch case show h-0002-7K3M9QXZ          who was called, what came of it, who comes
+
+  dispatch case timeline h-0002-7K3M9QXZ      all that happened, in order
+
+  dispatch case resolve h-0002-7K3M9QXZ --text "已送医"
+"""
 LONGEST_TEXT = 2000
 
 _JSON = Annotated[bool, typer.Option("--json", help="Print for a machine.")]
@@ -45,7 +58,7 @@ def register(app: typer.Typer) -> None:
     group.command("note")(note)
     group.command("resolve")(resolve)
     group.command("cancel")(cancel)
-    app.add_typer(group, name="case", help="Cases: the board, one case, closing it / 警情")
+    app.add_typer(group, name="case", help=EXAMPLES)
 
 
 def list_command(  # noqa: PLR0917 - Typer calls it by name

@@ -15,13 +15,22 @@ from dispatch.cli.connected import connected
 from dispatch.events import DeadLetter
 from dispatch.web.trouble import letters
 
+EXAMPLES = """
+What could not be processed, with the reason / 无法处理的消息.
+
+Examples:
+
+  dispatch dlq list                           the newest fifty
+
+  dispatch dlq list --limit 1000 --json       each with the beginning of what it was
+"""
 SHOWN_BODY = 200
 
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True)
     group.command("list")(list_command)
-    app.add_typer(group, name="dlq", help="What could not be processed, with the reason / 无法处理的消息")
+    app.add_typer(group, name="dlq", help=EXAMPLES)
 
 
 def list_command(

@@ -23,6 +23,19 @@ from dispatch.roster import KINDS, Document, Roster, document_kind
 if TYPE_CHECKING:
     from dispatch.roster.imports import Report
 
+EXAMPLES = """
+Who is called: import it, look at it / 名册.
+
+Examples:
+
+  dispatch roster import 名册.xlsx --dry-run   what is wrong, and what would change
+
+  dispatch roster import 名册.xlsx             the same, written
+
+  dispatch roster list person                  everybody
+
+  dispatch roster show household h-0002        one household, and who changed it last
+"""
 _SHOWN_PROBLEMS = 50
 _JSON = Annotated[bool, typer.Option("--json", help="Print for a machine.")]
 _KIND = Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")]
@@ -33,7 +46,7 @@ def register(app: typer.Typer) -> None:
     group.command("import")(import_command)
     group.command("show")(show)
     group.command("list")(list_command)
-    app.add_typer(group, name="roster", help="Who is called: import it, look at it / 名册")
+    app.add_typer(group, name="roster", help=EXAMPLES)
 
 
 def import_command(

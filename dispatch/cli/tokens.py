@@ -21,6 +21,19 @@ from dispatch.identifiers import AreaId
 from dispatch.roster import DocumentKind, Roster
 from dispatch.settings import load_settings
 
+EXAMPLES = """
+Who may sign in, as what / 令牌.
+
+Examples:
+
+  dispatch token new device h-0002            for a household's key; prints a sign-in link
+
+  dispatch token new operator desk-1          for a desk that sees the whole site
+
+  dispatch token list                         whose tokens work
+
+  dispatch token revoke 3fa9c1d20b7e          the one of that id works no more
+"""
 _JSON = Annotated[bool, typer.Option("--json", help="Print for a machine.")]
 
 
@@ -29,7 +42,7 @@ def register(app: typer.Typer) -> None:
     group.command("new")(new)
     group.command("list")(list_command)
     group.command("revoke")(revoke)
-    app.add_typer(group, name="token", help="Who may sign in, as what / 令牌")
+    app.add_typer(group, name="token", help=EXAMPLES)
 
 
 def new(  # noqa: PLR0917 - Typer calls it by name
