@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -22,6 +23,8 @@ class Parts:
     directory: Directory
     board: LiveBoard
     rings: Rings
+    searching: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the roster is read through for a search: one at a time."""
 
 
 PARTS = web.AppKey("parts", Parts)

@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from dispatch.access import TokenRole
-from dispatch.web.api import alarms, cases, latency, links, operations, push, receipts, replies, session, stream
+from dispatch.web.api import (
+    alarms,
+    cases,
+    households,
+    latency,
+    links,
+    operations,
+    push,
+    receipts,
+    replies,
+    session,
+    stream,
+)
 from dispatch.web.endpoint import EVERYBODY, Request, Route
 from dispatch.web.openapi import document
 from dispatch.web.views import CaseView
@@ -106,6 +118,15 @@ ROUTES: tuple[Route, ...] = (
         body=cases.CancelSent,
         answer=CaseView,
         summary="Call the alarm off",
+    ),
+    Route(
+        method="GET",
+        path="/v1/households",
+        handler=households.find_households,
+        roles=OPERATOR,
+        query=households.HouseholdsAsked,
+        answer=households.HouseholdsFound,
+        summary="Households of the operator's area, by number, name, address or telephone",
     ),
     Route(
         method="GET",
