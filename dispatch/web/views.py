@@ -194,6 +194,25 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
     return shown
 
 
+def without_whereabouts(shown: CaseView) -> CaseView:
+    """`shown` without whatever tells where the household is or how to reach anybody; what people wrote may tell it."""
+    household, closing = shown["household"], shown["closing"]
+    less: CaseView = {
+        **shown,
+        "household": {"id": household["id"], "name": household["name"], "address": ""},
+        "responders": [_without_phone(one) for one in shown["responders"]],
+        "closing": {**closing, "text": ""} if closing else None,
+    }
+    less.pop("notes", None)
+    return less
+
+
+def _without_phone(shown: ResponderView) -> ResponderView:
+    less: ResponderView = {**shown}
+    less.pop("phone", None)
+    return less
+
+
 def _household(id_: HouseholdId, names: Names, viewer: Viewer) -> HouseholdView:
     household = names.households.get(id_) or Household(id=id_, name=id_, address="", area=AreaId(""))
     shown: HouseholdView = {"id": id_, "name": household.name, "address": household.address}

@@ -9,7 +9,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from dispatch.access import Links
-from dispatch.cases import Case, Resolve
+from dispatch.cases import AddNote, Case, Resolve
 from dispatch.clock import now
 from dispatch.errors import Unavailable
 from dispatch.events import decode_press, direct_get
@@ -259,10 +259,24 @@ class TestLinks:
         absent = "/r/" + village.links.make(CaseId("h-9-ABCDEFGH"), PersonId("p-1")).rpartition("/r/")[2]
         assert (await client.post(absent, json={"answer": "going"})).status == 404
 
-    async def test_on_a_closed_case_it_says_so(self, link: str, client: Client, village: World, case: Case) -> None:
-        await village.do(case.id, Resolve, by="operator:wang", resolution="helped")
-        assert (await client.get(f"{link}/case")).status == 200
-        assert (await client.post(link, json={"answer": "going"})).status == 409
+    async def test_on_a_closed_case_it_says_so_and_no_longer_where_that_was(
+        self, link: str, client: Client, village: World, case: Case
+    ) -> None:
+        answered: Any = {"json": {"answer": "going"}, "headers": {"Idempotency-Key": "tap"}}
+        for response in (await client.get(f"{link}/case"), await client.post(link, **answered)):
+            shown = await response.json()
+            assert (shown["closing"], shown["household"]["address"]) == (None, "1 号")
+        await village.do(case.id, AddNote, author="operator:wang", text="他住 1 号")
+        await village.do(case.id, Resolve, by="operator:wang", resolution="helped", text="人在 1 号")
+        for response in (await client.get(f"{link}/case"), await client.post(link, **answered)):
+            shown, text = await response.json(), await response.text()
+            assert (response.status, shown["status"], shown["closing"]["resolution"]) == (200, "resolved", "helped")
+            assert "1 号" not in text
+            assert "+86" not in text
+            assert "老人" not in text
+        late = await client.post(link, json={"answer": "cannot"})
+        assert late.status == 409
+        assert "1 号" not in await late.text()
 
 
 class Away(ReadModels):

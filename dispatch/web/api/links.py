@@ -13,7 +13,7 @@ from dispatch.web.api.common import case_or_none, no_case, shown
 from dispatch.web.api.receipts import ReceiptSent, ReceiptTaken, record
 from dispatch.web.api.replies import AnswerSent
 from dispatch.web.endpoint import Request
-from dispatch.web.views import CaseView, Viewer
+from dispatch.web.views import CaseView, Viewer, without_whereabouts
 
 
 class LinkReceiptSent(ReceiptSent):
@@ -22,7 +22,7 @@ class LinkReceiptSent(ReceiptSent):
 
 async def link_case(request: Request[None, None]) -> CaseView:
     case, person = await _claimed(request)
-    return await shown(request.parts, case, Viewer("responder", person))
+    return await _shown(request, case, person)
 
 
 async def link_answer(request: Request[AnswerSent, None]) -> CaseView:
@@ -36,13 +36,19 @@ async def link_answer(request: Request[AnswerSent, None]) -> CaseView:
         eta_minutes=request.body.eta_minutes,
     )
     handled = await request.parts.deps.desk.handle(case.id, command)
-    return await shown(request.parts, handled.case, Viewer("responder", person))
+    return await _shown(request, handled.case, person)
 
 
 async def link_receipt(request: Request[LinkReceiptSent, None]) -> ReceiptTaken:
     case, person = await _claimed(request)
     await record(request.parts, case, person, request.body.channel, request.body.outcome)
     return {"case": case.id, "outcome": request.body.outcome}
+
+
+async def _shown(request: Request[Any, None], case: Case, person: PersonId) -> CaseView:
+    """The case; once it is over only that it is: a link lives for days, and is in a chat or a lost phone by then."""
+    seen = await shown(request.parts, case, Viewer("responder", person))
+    return seen if case.is_open else without_whereabouts(seen)
 
 
 async def _claimed(request: Request[Any, None]) -> tuple[Case, PersonId]:
