@@ -10,6 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from dispatch.cli.tables import id_column
 from dispatch.projections.models.timeline import TimelineRow
 from dispatch.web.views import CaseView, Names, ResponderView
 
@@ -58,19 +59,20 @@ EVENTS = {
 
 
 def board(rows: Sequence[Mapping[str, Any]], names: Names) -> Table:
-    """The board: one line per case."""
-    columns = ("警情 case", "状态 status", "类别 kind", "时间 raised", "户 household", "辖区 area", "前往/到场/呼叫")
-    table = Table(*columns, title=f"警情 cases ({len(rows)})")
+    """The board: one line per case. It fits 80 columns, and there, too, each case's id is whole."""
+    columns = ("状态 status", "类别 kind", "时间 raised", "户, 辖区 home, area", "前往/\n到场/\n呼叫")
+    table = Table(id_column("警情 case", [row["case_id"] for row in rows]), title=f"警情 cases ({len(rows)})")
+    for name in columns:
+        table.add_column(name, overflow="fold")
     for row in rows:
         household = names.households.get(row["household"])
         area = row["areas"][0] if row["areas"] else ""
         table.add_row(
-            Text(row["case_id"], no_wrap=True),
+            Text(row["case_id"]),
             Text(*STATUSES[row["status"]]),
             Text(_kind(row["kind"], drill=row["drill"], silent=row["silent"])),
             Text(_time(row["raised_at"])),
-            Text(household.name if household else row["household"]),
-            Text(names.of(area)),
+            Text(f"{household.name if household else row['household']} {names.of(area)}"),
             Text(f"{row['coming']}/{row['on_scene']}/{row['called']}"),
         )
     return table

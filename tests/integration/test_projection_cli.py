@@ -28,14 +28,14 @@ class Terminal:
     def __init__(self, settings: Settings, nc: Client, case: CaseId) -> None:
         self.nc, self.case, self._settings = nc, case, settings
 
-    async def run(self, *arguments: str, postgres: str | None = None) -> Result:
+    async def run(self, *arguments: str, postgres: str | None = None, columns: int = 200) -> Result:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("DISPATCH_")},
             "DISPATCH_SITE": self._settings.site,
             "DISPATCH_DATA": str(self._settings.data),
             "DISPATCH_NATS_URL": self._settings.require_nats(),
             "DISPATCH_POSTGRES_DSN": postgres or self._settings.require_postgres(),
-            "COLUMNS": "200",
+            "COLUMNS": str(columns),
         }
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "dispatch", *arguments, env=environment, stdout=-1, stderr=-1
@@ -81,6 +81,9 @@ async def test_the_board_on_a_terminal(terminal: Terminal, settings: Settings) -
     assert (await terminal.json("case", "list", "--area", "elsewhere"))["cases"] == []
     _, screen, _ = await terminal.run("case", "list")
     assert all(word in screen for word in (terminal.case, "李家", "茅州村", "前往中 under way", "火警 fire", "1/0/3"))
+    _, screen, _ = await terminal.run("case", "list", columns=80)
+    assert f" {terminal.case} " in screen
+    assert "…" not in screen
     assert set((await terminal.json("rebuild"))["rebuilding"]) == {"board", "calls", "latency", "responses", "timeline"}
     assert (await terminal.json("case", "list"))["cases"] == []
     code, _, err = await terminal.run("rebuild", "weather")
