@@ -11,10 +11,11 @@ from dispatch.cases.commands import (
     RecordCalls,
     Resolve,
 )
-from dispatch.cases.decisions import decide
+from dispatch.cases.decisions import decide, is_overtaken
 from dispatch.cases.desk import CaseDesk, Handled
 
 __all__ = [
     "OUTCOME_RANK", "AddNote", "Call", "Cancel", "Case", "CaseDesk", "Closing", "Command", "Firsts", "GiveAnswer",
     "Handled", "Note", "Plan", "RaiseAlarm", "RecordCalls", "Reply", "Resolve", "Status", "decide", "evolve", "fold",
+    "is_overtaken",
 ]  # fmt: skip

@@ -11,10 +11,11 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import PubAck
 
+from dispatch.cases import CaseDesk, is_overtaken
 from dispatch.clock import Clock, now
 from dispatch.errors import Oversized, Unavailable
-from dispatch.events import MAX_PRESS_BYTES, Press, encode_press
-from dispatch.identifiers import HouseholdId, PressId, Site, token
+from dispatch.events import MAX_PRESS_BYTES, CaseLog, Press, encode_press
+from dispatch.identifiers import CaseId, HouseholdId, PressId, Site, token
 from dispatch.intake.frequency import Frequency, Limits
 
 log = structlog.get_logger()
@@ -46,6 +47,7 @@ class IntakeDesk:
         clock: Clock = now,
     ) -> None:
         self._js, self._site = nc.jetstream(), Site(site)
+        self._cases = CaseDesk(CaseLog(nc, self._site))
         self._frequency = Frequency(limits or Limits())
         self._try_seconds, self._clock = try_seconds, clock
 
@@ -57,7 +59,9 @@ class IntakeDesk:
         """
         token(press.household, "household")
         token(press.press, "press")
-        with self._frequency.counted(press, self._clock()):
+        at = self._clock()
+        over = await self._over(press) if self._frequency.is_spent(press, at) else None
+        with self._frequency.counted(press, at, over=over):
             ack = await self._store(press)
         accepted = Accepted(
             press=press.press,
@@ -67,6 +71,17 @@ class IntakeDesk:
         )
         log.info("press.accepted", press=press.press, household=press.household, duplicate=accepted.duplicate)
         return accepted
+
+    async def _over(self, press: Press) -> CaseId | None:
+        """The newest case of the press's household if the press would open another; None while it would not.
+
+        Raises `Unavailable` when that cannot be known.
+        """
+        head = await self._cases.log.head(press.household)
+        if head is None:
+            return None
+        case = await self._cases.load(head.case)
+        return head.case if not case.is_open or is_overtaken(case, press) else None
 
     async def _store(self, press: Press) -> PubAck:
         subject, headers, body = encode_press(press, self._site)

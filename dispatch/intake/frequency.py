@@ -1,8 +1,9 @@
 """How often one device may press, so that a stuck key or a stolen token does not drown everybody else.
 
 The first presses of a device always pass, and what is refused afterwards is a repetition: no alarm
-is lost to it. Devices are counted apart, so that a stuck key takes nothing from another device of
-the same household, and drills apart from real presses. Each process counts for itself.
+is lost to it. A case that is over has nothing to repeat: after each, one more press passes. Devices are
+counted apart, so that a stuck key takes nothing from another device of the same household, and drills
+apart from real presses. Each process counts for itself.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import msgspec
 
 from dispatch.errors import TooFrequent, Unavailable
 from dispatch.events import Press
-from dispatch.identifiers import PressId
+from dispatch.identifiers import CaseId, PressId
 
 _PRESSES_REMEMBERED = 16
 
@@ -36,6 +37,7 @@ class _Sender:
         self._left = float(limits.burst)
         self._at = at
         self._passed: deque[PressId] = deque(maxlen=_PRESSES_REMEMBERED)
+        self._exception: tuple[CaseId, PressId] | None = None
         self.accepted = False
         """Whether a press of the present burst was stored: "already accepted" must never be a guess."""
 
@@ -44,18 +46,33 @@ class _Sender:
 
     def take(self, press: PressId, at: datetime) -> float:
         """Count `press`; 0, or the seconds to wait when it is one too many."""
-        elapsed = max(0.0, (at - self._at).total_seconds())
-        self._left = min(self._limits.burst, self._left + elapsed / self._limits.seconds)
-        self._at = at
-        self.accepted = self.accepted and self._left < self._limits.burst
-        if self._left < 1:
-            return (1 - self._left) * self._limits.seconds
+        if wait := self.wait(at):
+            return wait
         self._left -= 1
         self._passed.append(press)
         return 0.0
 
+    def wait(self, at: datetime) -> float:
+        """The seconds until one more press may pass; 0 when it may now."""
+        elapsed = max(0.0, (at - self._at).total_seconds())
+        self._left = min(self._limits.burst, self._left + elapsed / self._limits.seconds)
+        self._at = at
+        self.accepted = self.accepted and self._left < self._limits.burst
+        return max(0.0, 1 - self._left) * self._limits.seconds
+
+    def except_after(self, over: CaseId, press: PressId) -> bool:
+        """Let `press` pass as the one that is one too many after the case `over`; False when there was one."""
+        if self._exception is not None and self._exception[0] == over:
+            return False
+        self._exception = (over, press)
+        self._passed.append(press)
+        return True
+
     def give_back(self, press: PressId) -> None:
-        self._left = min(self._limits.burst, self._left + 1)
+        if self._exception is not None and self._exception[1] == press:
+            self._exception = None
+        else:
+            self._left = min(self._limits.burst, self._left + 1)
         if press in self._passed:
             self._passed.remove(press)
 
@@ -67,15 +84,23 @@ class Frequency:
         self._limits = limits
         self._senders: OrderedDict[tuple[str, str, bool], _Sender] = OrderedDict()
 
+    def is_spent(self, press: Press, at: datetime) -> bool:
+        """Whether `counted` would refuse `press` at `at`, unless its household's newest case is over."""
+        sender = self._sender(press, at)
+        return not sender.knows(press.press) and sender.wait(at) > 0
+
     @contextmanager
-    def counted(self, press: Press, at: datetime) -> Iterator[None]:
+    def counted(self, press: Press, at: datetime, *, over: CaseId | None = None) -> Iterator[None]:
         """Within it, store `press`, which came in at `at`. A retry of a press that has passed is free.
 
+        `over` is the household's newest case when that is over: then one press passes that is one too many,
+        since it would open a case.
         Raises `TooFrequent`. When the block raises `Unavailable` the press counts for nothing.
         """
         sender = self._sender(press, at)
         fresh = not sender.knows(press.press)
-        if fresh and (wait := sender.take(press.press, at)):
+        wait = sender.take(press.press, at) if fresh else 0.0
+        if wait and not (over and sender.except_after(over, press.press)):
             raise self._too_frequent(press, wait, accepted=sender.accepted)
         try:
             yield

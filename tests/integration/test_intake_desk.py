@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 from nats.aio.client import Client
 
+from dispatch.cases import Cancel, CaseDesk, Plan, RaiseAlarm
 from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
 from dispatch.errors import Malformed, Oversized, TooFrequent, Unavailable
-from dispatch.events import INTAKE, Press, connect, decode_press, ensure_streams, press_subject
-from dispatch.identifiers import HouseholdId, PressId, Site
+from dispatch.events import INTAKE, CaseLog, Press, connect, decode_press, ensure_streams, press_subject
+from dispatch.identifiers import CaseId, CommitId, HouseholdId, PressId, Site
 from dispatch.intake import IntakeDesk, Limits
 from tests.servers import Servers
 
@@ -103,6 +105,45 @@ async def test_a_flood_is_refused_with_the_time_to_wait_and_nothing_of_it_is_sto
     assert (await desk.accept(press("p1"))).duplicate, "a retry is not one press more"
     await desk.accept(press("other", device="gate"))
     assert await stored(nc, site) == ["p0", "p1", "p2", "other"]
+
+
+async def opened(nc: Client, site: Site, by: Press) -> tuple[CaseDesk, CaseId]:
+    """What the fan-out makes of the press `by`: a case."""
+    cases = CaseDesk(CaseLog(nc, site))
+
+    async def plan(_press: Press) -> Plan:
+        return Plan(group=None, areas=(), calls=())
+
+    command = RaiseAlarm(id=CommitId(f"press-{by.press}"), at=now(), press=by, accepted_at=now())
+    return cases, (await cases.press(command, plan)).case.id
+
+
+async def accepts(desk: IntakeDesk, pressed: Press) -> bool:
+    try:
+        await desk.accept(pressed)
+    except TooFrequent:
+        return False
+    return True
+
+
+async def test_nobody_who_presses_in_earnest_after_a_false_alarm_is_refused(nc: Client, site: Site) -> None:
+    desk = IntakeDesk(nc, site, limits=Limits(burst=2, seconds=3600))
+    for number in range(3):
+        first, second, third = (press(f"p{number}{n}") for n in "abc")
+        assert await accepts(desk, first)
+        assert await accepts(desk, second) is (number == 0), "what is accepted will open a case: no flood gets in"
+        cases, case = await opened(nc, site, by=first)
+        assert not await accepts(desk, third), "there is an open case"
+        await cases.handle(case, Cancel(id=CommitId("cancel"), at=now(), by="device:h-1"))
+    assert await stored(nc, site) == ["p0a", "p0b", "p1a", "p2a"]
+
+
+async def test_a_drill_that_is_under_way_refuses_no_real_press(nc: Client, site: Site) -> None:
+    desk = IntakeDesk(nc, site, limits=Limits(burst=1, seconds=3600))
+    assert await accepts(desk, press("before"))
+    await opened(nc, site, by=replace(press("drill"), drill=True))
+    assert await accepts(desk, press("real"))
+    assert not await accepts(desk, press("flood"))
 
 
 @pytest.mark.parametrize("household", ["h-1.x", "h.>", "*", "", "h 1", "户"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -100,6 +101,18 @@ class TestAlarms:
         assert statuses[-1] == 429
         assert last is not None
         assert int(last.headers["Retry-After"]) >= 1
+
+    async def test_presses_without_end_do_not_use_up_the_one_after_a_cancelled_case(
+        self, client: Client, village: World
+    ) -> None:
+        headers = await village.bearer("device", "h-1")
+        case = await village.open_case()
+        async with asyncio.timeout(30):
+            while (await client.post("/v1/alarms", json={}, headers=headers)).status == 202:
+                pass
+        cancelled = await client.post(f"/v1/cases/{case.id}/cancel", json={}, headers=headers)
+        assert cancelled.status == 200
+        assert (await client.post("/v1/alarms", json={}, headers=headers)).status == 202
 
 
 class TestCases:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dispatch.errors import TooFrequent, Unavailable
 from dispatch.events import Press
-from dispatch.identifiers import HouseholdId, PressId
+from dispatch.identifiers import CaseId, HouseholdId, PressId
 from dispatch.intake.frequency import Frequency, Limits
 
 START = datetime(2026, 11, 21, 8, tzinfo=UTC)
@@ -36,8 +36,8 @@ def passes(frequency: Frequency, name: str, seconds: float = 0, *, device: str =
         return False
 
 
-def fails(frequency: Frequency, name: str) -> None:
-    with pytest.raises(Unavailable), frequency.counted(press(name), START):
+def fails(frequency: Frequency, name: str, over: CaseId | None = None) -> None:
+    with pytest.raises(Unavailable), frequency.counted(press(name), START, over=over):
         raise Unavailable("no acknowledgement")
 
 
@@ -99,6 +99,29 @@ def test_it_never_says_accepted_of_what_is_only_on_its_way(burst_before: bool) -
     with frequency.counted(press("first"), at):
         assert "being stored" in refusal(frequency, "second", at)
     assert "already accepted" in refusal(frequency, "third", at)
+
+
+def after(frequency: Frequency, name: str, over: str) -> bool:
+    """Whether the press passes while the household's newest case is `over`."""
+    try:
+        with frequency.counted(press(name), START, over=CaseId(over)):
+            return True
+    except TooFrequent:
+        return False
+
+
+def test_after_each_case_that_is_over_one_press_passes_that_is_one_too_many() -> None:
+    frequency = Frequency(LIMITS)
+    assert [passes(frequency, name) for name in "abcd"] == [True, True, True, False]
+    assert [after(frequency, name, "h-1-A") for name in "efef"] == [True, False, True, False]
+    assert [after(frequency, name, "h-1-B") for name in "gh"] == [True, False]
+
+
+def test_the_one_press_after_a_case_is_not_used_up_before_it_is_stored() -> None:
+    frequency = Frequency(LIMITS)
+    assert all(passes(frequency, name) for name in "abc")
+    fails(frequency, "d", over=CaseId("h-1-A"))
+    assert [after(frequency, name, "h-1-A") for name in "ef"] == [True, False]
 
 
 def test_memory_is_bounded_and_the_latest_are_kept() -> None:
