@@ -14,7 +14,7 @@ import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
 
-from dispatch.embedded.kept import is_free
+from dispatch.embedded.kept import why_not
 from dispatch.errors import DispatchError
 from dispatch.events.streams import bucket_configs, stream_configs
 from dispatch.migrate import pending
@@ -58,13 +58,13 @@ def _port(settings: Settings) -> Finding:
     running = running_servers(settings)
     port = settings.port if running is None else running.port
     what = f"port {port}"
-    taken = not is_free(port, settings.host)
+    reason = why_not(port, settings.host)
     if running is not None:
-        if taken:
+        if reason:
             return Finding(what, "ok", "served by `dispatch up`")
         return Finding(what, "fail", "nobody listens", f"look into {settings.data / 'logs' / 'serve.log'}")
-    if taken:
-        return Finding(what, "warn", "taken by another program", "choose another with `dispatch up --port`")
+    if reason:
+        return Finding(what, "warn", reason, "choose another with `dispatch up --port`, or DISPATCH_PORT")
     return Finding(what, "ok", "free")
 
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dispatch.embedded import EmbeddedNats, EmbeddedPostgres
-from dispatch.embedded.kept import KeptPorts, is_free, write_private
+from dispatch.embedded.kept import KeptPorts, why_not, write_private
 from dispatch.embedded.supervisor import Role, Supervisor
 from dispatch.errors import SetupError, Unavailable
 from dispatch.migrate import migrate
@@ -63,6 +63,7 @@ class Running:
 
     async def until_stopped(self, *, demo: bool) -> None:
         """Start everything, say where it is, and run until Ctrl-C or SIGTERM. Raises `SetupError`."""
+        self._choose_port()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
         begin = asyncio.create_task(self._begin(demo=demo))
@@ -79,7 +80,6 @@ class Running:
             await self._end()
 
     async def _begin(self, *, demo: bool) -> None:
-        self._choose_port()
         nats, postgres = await self._start_servers()
         self._settings.nats_url = self._settings.nats_url or (nats.url if nats else None)
         self._settings.postgres_dsn = self._settings.postgres_dsn or (postgres.dsn if postgres else None)
@@ -117,10 +117,11 @@ class Running:
     def _choose_port(self) -> None:
         if self._settings.port == 0:
             self._settings.port = self._ports.port("http")
-        elif not is_free(self._settings.port, self._settings.host):
+        elif (reason := why_not(self._settings.port, self._settings.host)) is not None:
+            other = self._settings.port + 1 if 1024 <= self._settings.port < 65535 else 8081
             raise SetupError(
-                f"port {self._settings.port} is taken by another program: "
-                f"choose another, for example `dispatch up --port {self._settings.port + 1}`"
+                f"port {self._settings.port} {reason}: choose where to listen with DISPATCH_PORT and DISPATCH_HOST, "
+                f"for example `dispatch up --port {other}` or `DISPATCH_PORT={other} make up`"
             )
 
     async def _start_servers(self) -> tuple[EmbeddedNats | None, EmbeddedPostgres | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -14,6 +15,11 @@ from dispatch.errors import SetupError
 
 PORTS = range(20000, 32000)
 """Below the range that systems give to outgoing connections, so that a kept port is not borrowed meanwhile."""
+
+_REASONS = {
+    errno.EADDRINUSE: "is taken by another program",
+    errno.EACCES: "is not ours to open: only root may use ports below 1024",
+}
 
 
 def write_private(file: Path, content: str) -> None:
@@ -42,13 +48,18 @@ def kept_secret(file: Path, make: Callable[[], str] = lambda: secrets.token_urls
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a server could listen on `port` now."""
-    with socket.socket() as probe:
+    return why_not(port, host) is None
+
+
+def why_not(port: int, host: str = "127.0.0.1") -> str | None:
+    """What keeps a server from listening on `port` now, or None when nothing does."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            return _REASONS.get(error.errno or 0, f"cannot be opened on {host} ({error.strerror or error})")
+    return None
 
 
 class KeptPorts:
@@ -61,7 +72,7 @@ class KeptPorts:
     def port(self, name: str, wanted: int | None = None) -> int:
         """The port for `name`: `wanted` if given, else the kept one, else a free one, which is then kept.
 
-        Raises `SetupError` when `wanted` is taken.
+        Raises `SetupError` when `wanted` cannot be had.
         """
         if wanted is not None:
             return self._exactly(name, wanted)
@@ -78,8 +89,8 @@ class KeptPorts:
 
     @staticmethod
     def _exactly(name: str, wanted: int) -> int:
-        if not is_free(wanted):
-            raise SetupError(f"port {wanted} for {name} is taken by another program: stop it, or choose another port")
+        if (reason := why_not(wanted)) is not None:
+            raise SetupError(f"port {wanted} for {name} {reason}: choose another with DISPATCH_{name.upper()}_PORT")
         return wanted
 
     def _read(self) -> dict[str, int]:

@@ -176,4 +176,14 @@ async def test_a_taken_port_is_named_with_what_to_do(tmp_path: Path) -> None:
         async with up(tmp_path, "--port", str(port)) as running:
             assert await running.ended() == 1
             assert f"port {port} is taken by another program" in running.printed
-            assert f"dispatch up --port {port + 1}" in running.printed
+            assert f"`dispatch up --port {port + 1}` or `DISPATCH_PORT={port + 1} make up`" in running.printed
+            assert not list(tmp_path.glob("nats*")), "no server was started"
+            assert "stopping" not in running.printed
+
+
+async def test_a_host_that_is_not_of_this_machine_is_named_before_anything_starts(tmp_path: Path) -> None:
+    async with up(tmp_path, DISPATCH_PORT="8080", DISPATCH_HOST="192.0.2.1") as running:
+        assert await running.ended() == 1
+        assert "cannot be opened on 192.0.2.1" in running.printed
+        assert "DISPATCH_HOST" in running.printed
+        assert "stopping" not in running.printed
