@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from secrets import token_hex
 from typing import Literal, Self
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, ViewportSize
 
+from dispatch.identifiers import CaseId, HouseholdId
 from tests.live import LiveSystem
+from tests.system import until
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
 SMALL_PHONE: ViewportSize = {"width": 360, "height": 640}
 DESK: ViewportSize = {"width": 1440, "height": 900}
+
+NEXT_DOOR = HouseholdId("h-0001")
+"""A household of the same joint-defence group as the one that presses."""
 
 WITHIN_MS = 10_000
 SIDEWAYS = "[document.documentElement.scrollWidth, document.body.scrollWidth].some((width) => width > innerWidth)"
@@ -98,3 +106,21 @@ async def sees(
 ) -> None:
     """Wait until `selector` is there (or not). Fails after `within_ms`."""
     await page.locator(selector).first.wait_for(state=state, timeout=within_ms)
+
+
+@asynccontextmanager
+async def raised_next_door(live: LiveSystem, **body: object) -> AsyncIterator[CaseId]:
+    """A case of the household next door, raised by the operator and closed afterwards."""
+    alarm = {"household": NEXT_DOOR, **body}
+    status, _ = await live.call("operator", "POST", "/v1/alarms", alarm, key=token_hex(8))
+    assert status == 202
+
+    async def found() -> CaseId | None:
+        head = await live.log.head(NEXT_DOOR)
+        return head.case if head and (await live.case(head.case)).is_open else None
+
+    case = await until(found, "the case next door")
+    try:
+        yield case
+    finally:
+        await live.close(case)

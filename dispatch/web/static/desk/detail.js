@@ -8,6 +8,8 @@ import { waitingStep } from "./order.js";
 import { Responders } from "./responders.js";
 import { Timeline } from "./timeline.js";
 
+const drafts = new Map(); // case → a note that was begun and not yet added
+
 export function Detail({ view, history, recording, actions }) {
   const open = isOpen(view);
   return html`
@@ -66,15 +68,18 @@ const Close = ({ view, onClose }) => html`
 function Notes({ view, onAdd }) {
   const submitted = async (event) => {
     event.preventDefault();
-    const form = event.target;
-    const text = form.text.value.trim();
-    if (text && await onAdd(view, text)) form.reset();
+    const field = event.target.text;
+    const draft = field.value;
+    if (!draft.trim() || !await onAdd(view, draft.trim()) || drafts.get(view.id) !== draft) return;
+    drafts.delete(view.id);
+    field.value = "";
   };
   return html`
     <section class="block"><h3><${T} of=${w.notes} /></h3>
       <form class="note-form" onSubmit=${submitted}>
         <label class="visually-hidden" for="note">${w.noteHint.join(" ")}</label>
-        <textarea id="note" name="text" rows="2" maxlength="2000" placeholder=${w.noteHint.join(" ")}></textarea>
+        <textarea id="note" name="text" rows="2" maxlength="2000" value=${drafts.get(view.id) ?? ""}
+          onInput=${(event) => drafts.set(view.id, event.target.value)} placeholder=${w.noteHint.join(" ")}></textarea>
         <button class="small"><${T} of=${w.add} /></button>
       </form>
       <ul class="notes">${[...view.notes].reverse().map((note) => html`

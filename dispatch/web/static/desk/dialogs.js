@@ -3,6 +3,7 @@
 import { Dialog } from "../lib/dialog.js";
 import { html, T } from "../lib/ui.js";
 import { kinds, nameOf, resolutions, w } from "../lib/words.js";
+import { HouseholdSearch } from "./search.js";
 
 function Form({ title, onClose, onSubmit, danger, confirm, problem, busy, children }) {
   const submitted = (event) => {
@@ -35,8 +36,7 @@ export function CloseDialog({ asked, ...rest }) {
 
 export const AlarmDialog = (rest) => html`
   <${Form} ...${rest} title=${w.newAlarm} confirm=${w.raise} danger>
-    <label class="field"><span><${T} of=${w.household} /></span>
-      <input type="text" name="household" required pattern="[A-Za-z0-9][A-Za-z0-9_\\-]{0,63}" autocomplete="off" autofocus /></label>
+    <${HouseholdSearch} />
     <label class="field"><span><${T} of=${w.kindWord} /></span>
       <select name="kind">${Object.entries(kinds).map(([kind, words]) => html`<option key=${kind} value=${kind}>${words.join(" ")}</option>`)}</select></label>
     <label class="check"><input type="checkbox" name="silent" /> <${T} of=${w.silent} /></label>

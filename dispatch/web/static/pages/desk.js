@@ -17,12 +17,12 @@ const RESORT_MS = 5000;
 const SOUND = `dispatch.desk.sound.${identity.subject}`;
 
 const state = {
-  me: null, selected: null, area: "", kind: "", recording: null, asked: null, problem: null, busy: false, said: null,
+  me: null, selected: null, awaited: null, area: "", kind: "", recording: null, asked: null, problem: null, busy: false, said: null,
   sound: localStorage.getItem(SOUND) !== "off",
 };
 
 function select(id) {
-  Object.assign(state, { selected: id, recording: null, problem: null });
+  Object.assign(state, { selected: id, awaited: null, recording: null, problem: null });
   draw();
 }
 
@@ -33,6 +33,10 @@ function shown() {
 
 function onCase(view, before, started) {
   if (started && !before && isOpen(view) && state.sound) chime();
+  const { awaited } = state;
+  if (awaited?.household !== view.household.id || !isOpen(view)) return;
+  awaited.case = view.id;
+  if (awaited.accepted) select(view.id);
 }
 
 // Sends, and says what went wrong where the operator is looking. True when it was done.
@@ -72,10 +76,15 @@ async function closeCase({ text }) {
 }
 
 async function raise({ household, kind, silent, drill }) {
-  const body = { household: household.trim(), kind, silent: silent === "on", drill: drill === "on" };
+  const body = { household, kind, silent: silent === "on", drill: drill === "on" };
+  // Its case can be on the board before the answer is here.
+  const awaited = { household, case: null, accepted: false };
+  state.awaited = awaited;
   if (!await post("/v1/alarms", body, state.asked.key)) return;
+  awaited.accepted = true;
   state.said = w.raised;
   dismiss();
+  if (awaited.case && state.awaited === awaited) select(awaited.case);
 }
 
 function dismiss() {

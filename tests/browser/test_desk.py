@@ -1,0 +1,47 @@
+"""An operator at the desk: raising an alarm for somebody who telephones, and writing down what they say."""
+
+from __future__ import annotations
+
+import pytest
+
+from dispatch.identifiers import CaseId
+from tests.browser.people import People, raised_next_door, sees
+from tests.live import LiveSystem
+
+pytestmark = pytest.mark.browser
+
+
+async def test_an_alarm_is_raised_for_a_household_found_by_its_name(people: People, quiet_village: LiveSystem) -> None:
+    desk = await people.open("operator")
+    await desk.locator(".raise").click()
+    await desk.keyboard.type("茅州村一组")
+    await sees(desk, ".found .check:nth-of-type(2)")
+    await desk.locator("dialog [data-confirm]").click()  # nobody is chosen yet: nothing is sent
+    assert await desk.locator("dialog[open]").count() == 1
+
+    await desk.locator("#household-search").fill("段家 茅州")
+    await sees(desk, f".found .check:has([value='{quiet_village.household}']:checked)")  # the only one there is
+    await desk.locator("select[name=kind]").select_option("fire")
+    await desk.locator("dialog [data-confirm]").click()
+    case = await quiet_village.open_case()
+    await sees(desk, f".case-pane [data-case='{case}']")
+    assert (await quiet_village.case(case)).alarm.kind == "fire"
+
+
+async def test_a_note_that_was_begun_is_still_there_after_a_look_at_another_case(
+    people: People, quiet_village: LiveSystem, case: CaseId
+) -> None:
+    desk = await people.open("operator")
+    async with raised_next_door(quiet_village, kind="medical") as other:
+        await desk.locator(f".list-pane [data-case='{case}']").click()
+        await desk.locator("#note").fill("门口有狗")
+        await desk.locator(f".list-pane [data-case='{other}']").click()
+        await sees(desk, f".case-pane [data-case='{other}']")
+        assert await desk.locator("#note").input_value() == ""
+
+        await desk.locator(f".list-pane [data-case='{case}']").click()
+        await sees(desk, f".case-pane [data-case='{case}']")
+        assert await desk.locator("#note").input_value() == "门口有狗"
+        await desk.locator(".note-form .small").click()
+        await sees(desk, ".notes li:has-text('门口有狗')")
+        assert await desk.locator("#note").input_value() == ""
