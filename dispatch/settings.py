@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dispatch.errors import SetupError
+
+CONTACT = re.compile(r"mailto:[^@\s]+@[^@\s]+|https://[^/\s]+\S*")
 
 
 def default_data_folder() -> Path:
@@ -23,6 +26,9 @@ def default_data_folder() -> Path:
         return Path("/var/lib/joint-defence-dispatch")
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base) / "joint-defence-dispatch"
+
+
+Port = Annotated[int | None, Field(ge=1, le=65535)]
 
 
 class RunningServers(BaseModel):
@@ -45,9 +51,9 @@ class Settings(BaseSettings):
     data: Path = Field(default_factory=default_data_folder)
     nats_url: str | None = None
     postgres_dsn: str | None = None
-    nats_port: int | None = None
-    mqtt_port: int | None = None
-    postgres_port: int | None = None
+    nats_port: Port = None
+    mqtt_port: Port = None
+    postgres_port: Port = None
     replicas: int = Field(1, ge=1, le=5)
     auth_callout_seed: SecretStr | None = None
     """The NATS account key that signs what a button may do; without it we authenticate no buttons."""
@@ -55,7 +61,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     public_url: str | None = None
-    admin_port: int | None = None
+    admin_port: Port = None
     """A worker's own port for `/healthz`, `/readyz` and `/metrics`; none is opened when unset."""
 
     log_format: Literal["json", "console"] = "json"
@@ -63,6 +69,16 @@ class Settings(BaseSettings):
 
     private_push_endpoints: bool = False
     """Let phones register push endpoints on http or private addresses; for trials on one machine."""
+
+    contact: str | None = None
+    """By what push services can reach whoever runs this: a `mailto:` or `https:` address (RFC 8292, 2.1)."""
+
+    @field_validator("contact")
+    @classmethod
+    def _reaches_somebody(cls, value: str | None) -> str | None:
+        if value is not None and not CONTACT.fullmatch(value):
+            raise ValueError("write it like mailto:duty@dispatch.example or https://dispatch.example/contact")
+        return value
 
     @property
     def url(self) -> str:
@@ -97,7 +113,8 @@ def load_settings() -> Settings:
         settings = Settings()
     except ValidationError as error:
         wrong = "; ".join(
-            f"DISPATCH_{'_'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()
+            f"DISPATCH_{'_'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
         )
         raise SetupError(f"settings that cannot be used: {wrong}") from None
     running = running_servers(settings)

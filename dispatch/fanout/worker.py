@@ -96,15 +96,17 @@ class Fanout:
         return {
             "live": LiveSender(self._nc, self._site),
             "webpush": WebPushSender(
-                phones, self._keys.vapid_private_pem, self._keys.vapid_public, contact_of(self._settings.url)
+                phones, self._keys.vapid_private_pem, self._keys.vapid_public, contact_of(self._settings)
             ),
             "webhook": WebhookSender(endpoints),
         }
 
 
-def contact_of(url: str) -> str:
-    """By what a push service can reach us (RFC 8292, 2.1): our own address when it is https, else a mail address."""
-    return url if url.startswith("https://") else "mailto:dispatch@localhost.localdomain"
+def contact_of(settings: Settings) -> str:
+    """By what a push service can reach us (RFC 8292, 2.1): what is set, else our own address when it is https."""
+    if settings.contact is not None:
+        return settings.contact
+    return settings.url if settings.url.startswith("https://") else "mailto:dispatch@localhost.localdomain"
 
 
 def _open_many_files() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from dispatch.errors import SetupError
+from dispatch.fanout.worker import contact_of
 from dispatch.settings import RunningServers, Settings, load_settings, running_servers
 
 
@@ -70,3 +72,38 @@ def test_the_public_url_goes_before_host_and_port() -> None:
 
 def test_the_callout_seed_is_not_shown() -> None:
     assert "SAABC" not in repr(Settings.model_validate({"auth_callout_seed": "SAABC"}))
+
+
+@pytest.mark.parametrize("contact", ["mailto:duty@dispatch.example", "https://dispatch.example/contact"])
+def test_a_contact_is_what_push_services_are_told(contact: str) -> None:
+    assert contact_of(Settings(contact=contact, public_url="https://calls.example")) == contact
+
+
+def test_without_a_contact_it_is_our_address_if_it_is_https() -> None:
+    assert contact_of(Settings(public_url="https://calls.example/")) == "https://calls.example"
+    assert contact_of(Settings()).startswith("mailto:")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "advice"),
+    [
+        ("DISPATCH_CONTACT", "duty@dispatch.example", "write it like mailto:"),
+        ("DISPATCH_CONTACT", "mailto:duty", "write it like mailto:"),
+        ("DISPATCH_CONTACT", "https://", "write it like mailto:"),
+        ("DISPATCH_CONTACT", "http://dispatch.example", "write it like mailto:"),
+        ("DISPATCH_MQTT_PORT", "70000", "less than or equal to 65535"),
+    ],
+)
+def test_a_value_that_cannot_be_used_comes_with_advice(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, advice: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SetupError, match=f"{name}='{value}': .*{advice}"):
+        load_settings()
+
+
+def test_the_runbook_has_every_setting_and_no_other() -> None:
+    runbook = (Path(__file__).parents[2] / "deploy" / "RUNBOOK.md").read_text()
+    rows = re.findall(r"^\| (`DISPATCH_.*?) \|", runbook, flags=re.MULTILINE)
+    documented = [name for row in rows for name in re.findall(r"`DISPATCH_(\w+)`", row)]
+    assert sorted(documented) == sorted(name.upper() for name in Settings.model_fields)
