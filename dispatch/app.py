@@ -6,10 +6,10 @@ Each role imports its own parts when it begins: a worker that was killed is back
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 import msgspec
 from nats.aio.client import Client
@@ -20,6 +20,7 @@ from dispatch.embedded.kept import write_private
 from dispatch.errors import NotSignedIn
 from dispatch.events import CaseLog, connect, ensure_streams
 from dispatch.process import alive
+from dispatch.roles import Role
 from dispatch.roster import Roster
 from dispatch.settings import Settings
 
@@ -135,12 +136,19 @@ async def watch(settings: Settings) -> None:
         await Watchdog(base.nc, base.log, settings).run()
 
 
-ROLES: Mapping[str, Callable[[Settings], Coroutine[Any, Any, None]]] = {
-    "serve": serve,
-    "fanout": fanout,
-    "project": project,
-    "watch": watch,
-}
+async def play(role: Role, settings: Settings) -> None:
+    """Do what a process of `role` does, until cancelled."""
+    match role:
+        case "serve":
+            await serve(settings)
+        case "fanout":
+            await fanout(settings)
+        case "project":
+            await project(settings)
+        case "watch":
+            await watch(settings)
+        case _:
+            assert_never(role)
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from nats.aio.msg import Msg
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from dispatch.clock import now
+from dispatch.roles import Role, ping_subject
 from dispatch.settings import Settings
 
 log = structlog.get_logger()
@@ -39,7 +40,7 @@ async def _until_told(work: Coroutine[Any, Any, None]) -> None:
 
 
 @asynccontextmanager
-async def alive(nc: Client, role: str, settings: Settings) -> AsyncIterator[None]:
+async def alive(nc: Client, role: Role, settings: Settings) -> AsyncIterator[None]:
     """Answer `ops.<site>.ping.<role>`, and on `settings.admin_port`, when it is set, `/healthz`, `/readyz`, `/metrics`.
 
     The admin port is for the machine's own monitoring: it is opened on loopback alone and tells no case's facts.
@@ -49,7 +50,7 @@ async def alive(nc: Client, role: str, settings: Settings) -> AsyncIterator[None
     async def pong(message: Msg) -> None:
         await message.respond(json.dumps({"role": role, "pid": os.getpid(), "since": since}).encode())
 
-    subscription = await nc.subscribe(f"ops.{settings.site}.ping.{role}", cb=pong)
+    subscription = await nc.subscribe(ping_subject(settings.site, role), cb=pong)
     runner = await _admin_server(nc, role, settings.admin_port) if settings.admin_port is not None else None
     log.info("process.started", pid=os.getpid())
     try:

@@ -18,9 +18,8 @@ from dispatch.embedded.kept import why_not
 from dispatch.errors import DispatchError
 from dispatch.events.streams import bucket_configs, stream_configs
 from dispatch.migrate import pending
+from dispatch.roles import ROLES, Role, ping_subject
 from dispatch.settings import Settings, running_servers
-
-ROLES = ("serve", "fanout", "project", "watch")
 
 
 @dataclass(frozen=True)
@@ -121,9 +120,9 @@ async def _roles(client: Client, site: str) -> list[Finding]:
     return list(await asyncio.gather(*(_role(client, site, role) for role in ROLES)))
 
 
-async def _role(client: Client, site: str, role: str) -> Finding:
+async def _role(client: Client, site: str, role: Role) -> Finding:
     try:
-        await client.request(f"ops.{site}.ping.{role}", timeout=2)
+        await client.request(ping_subject(site, role), timeout=2)
     except (nats.errors.Error, TimeoutError):
         return Finding(role, "fail", "does not answer", f"start `dispatch {role}`, or look into its log")
     return Finding(role, "ok", "answers")

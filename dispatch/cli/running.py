@@ -22,10 +22,8 @@ from dispatch.embedded.kept import KeptPorts, why_not, write_private
 from dispatch.embedded.supervisor import Role, Supervisor
 from dispatch.errors import SetupError, Unavailable
 from dispatch.migrate import migrate
+from dispatch.roles import ROLES
 from dispatch.settings import RunningServers, Settings
-
-ROLES = ("serve", "fanout", "project", "watch")
-"""In the order in which they end: no new work comes in before what is in hand is done."""
 
 
 @contextmanager

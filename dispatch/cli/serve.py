@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from dispatch.process import run
+from dispatch.roles import Role
 from dispatch.settings import load_settings
 from dispatch.telemetry import configure
 
@@ -56,9 +57,9 @@ def watch() -> None:
     _play("watch")
 
 
-def _play(role: str) -> None:
+def _play(role: Role) -> None:
     from dispatch import app  # takes a second to import, and --help needs none of it
 
     settings = load_settings()
     configure(role, settings)
-    run(app.ROLES[role](settings))
+    run(app.play(role, settings))

@@ -21,6 +21,7 @@ from dispatch.events import CASES, INTAKE, CaseLog, Incident, direct_get
 from dispatch.fanout.incidents import Incidents
 from dispatch.fanout.owing import LOOK_BACK, Owing
 from dispatch.fanout.stopping import stopping
+from dispatch.roles import ROLES, Role, ping_subject
 from dispatch.settings import Settings
 
 log = structlog.get_logger()
@@ -29,7 +30,7 @@ LOOK_SECONDS = 1.0
 OWED = timedelta(seconds=5)
 WAITING = timedelta(seconds=5)
 SILENT = timedelta(seconds=3)
-ROLES = ("serve", "fanout", "project")
+OTHERS = tuple(role for role in ROLES if role != "watch")
 
 
 class Watchdog:
@@ -45,10 +46,10 @@ class Watchdog:
     async def run(self) -> None:
         """Watch until cancelled."""
         start = self._clock()
-        self._answered = dict.fromkeys(ROLES, start)
+        self._answered = dict.fromkeys(OTHERS, start)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._owing.follow(start - LOOK_BACK))
-            for role in ROLES:
+            for role in OTHERS:
                 group.create_task(self._ping(role))
             group.create_task(self._look())
 
@@ -104,10 +105,10 @@ class Watchdog:
             if heard < self._clock() - SILENT
         ]
 
-    async def _ping(self, role: str) -> None:
+    async def _ping(self, role: Role) -> None:
         while not stopping():
             try:
-                await self._nc.request(f"ops.{self._site}.ping.{role}", timeout=LOOK_SECONDS)
+                await self._nc.request(ping_subject(self._site, role), timeout=LOOK_SECONDS)
                 self._answered[role] = self._clock()
             except (NatsError, TimeoutError) as error:
                 log.debug("watchdog.no_answer", asked=role, error=repr(error))

@@ -1,0 +1,14 @@
+"""The roles, each a process of its own, and how they are heard of."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Role = Literal["serve", "fanout", "project", "watch"]
+ROLES: tuple[Role, ...] = get_args(Role)
+"""In the order in which they end: no new work comes in before what is in hand is done."""
+
+
+def ping_subject(site: str, role: Role) -> str:
+    """Where each process of the role answers that it is there."""
+    return f"ops.{site}.ping.{role}"
