@@ -10,7 +10,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Self
+from typing import Literal, Self
 
 import structlog
 from nats.aio.client import Client
@@ -30,6 +30,7 @@ from dispatch.web.trouble import Trouble
 
 log = structlog.get_logger()
 
+BoardState = Literal["reading", "stuck", "following", "caught_up"]
 OpenCases = Callable[[], Awaitable[tuple[Sequence[CaseId], int]]]
 
 CLOSED_FOR = timedelta(minutes=30)
@@ -52,7 +53,7 @@ class LiveBoard:
         self.position = 0
         self._complete_after = 0
         self._listeners: defaultdict[tuple[str, str], list[Listener]] = defaultdict(list)
-        self._ready = asyncio.Event()
+        self._ready, self._moved = asyncio.Event(), asyncio.Event()
         self._tasks = Tasks()
 
     async def __aenter__(self) -> Self:
@@ -70,6 +71,24 @@ class LiveBoard:
             await asyncio.wait_for(self._ready.wait(), READY_SECONDS)
         except TimeoutError:
             raise Unavailable("the live board is still reading the log; try again in a few seconds") from None
+
+    async def state(self, patience: float) -> BoardState:
+        """How the board stands to the log as it is now.
+
+        Still `reading` what was there at the start, `stuck` behind it for `patience` seconds, `following` some way
+        behind, or `caught_up`. Raises `Unavailable` when the log does not answer.
+        """
+        if not self._ready.is_set():
+            return "reading"
+        before = self.position
+        self._moved.clear()
+        newest = await last_position(self._nc, self._log.site)
+        if before == self.position < newest:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), patience)
+        if self.position >= newest:
+            return "caught_up"
+        return "following" if self.position > before else "stuck"
 
     @contextlib.contextmanager
     def listening(self, principal: Principal) -> Iterator[Listener]:
@@ -123,6 +142,7 @@ class LiveBoard:
 
     def _advance(self, position: int, target: int) -> None:
         self.position = max(self.position, position)
+        self._moved.set()
         BOARD_POSITION.set(self.position)
         BOARD_CASES.set(len(self.cases))
         if position >= target and not self._ready.is_set():

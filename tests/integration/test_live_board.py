@@ -16,12 +16,13 @@ from aiohttp.test_utils import TestClient
 from dispatch.cases import AddNote, Cancel, Case, GiveAnswer, RecordCalls, Resolve
 from dispatch.clock import now
 from dispatch.errors import Unavailable
-from dispatch.events import CallOutcome, DeadLetter
+from dispatch.events import CallOutcome, Commit, DeadLetter
 from dispatch.identifiers import CaseId, PersonId
 from dispatch.web import live, stream
+from dispatch.web.api import operations
 from dispatch.web.live import LiveBoard
 from dispatch.web.parts import PARTS
-from tests.integration.web_world import World, page, settings_of, until, world
+from tests.integration.web_world import SECONDS, World, page, settings_of, until, world
 from tests.servers import Servers
 
 Client = TestClient[Any, Any]
@@ -393,6 +394,52 @@ NOTED = (
     '{"events": [{"type": "case_noted.v1", "note": "n", "author": "operator:wang", "text": "新",'
     ' "at": "2026-11-21T08:00:00Z"}]}'.encode()
 )
+
+
+class TestReadiness:
+    """Ready is who can show an alarm, too."""
+
+    async def ready(self, client: Client) -> tuple[int, str]:
+        response = await client.get("/readyz")
+        return response.status, (await response.json())["board"]
+
+    async def test_not_while_the_board_still_reads(self, village: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        await village.open_case()
+        begin, gate = LiveBoard._begin, asyncio.Event()
+
+        async def slow(self: LiveBoard) -> int:
+            await gate.wait()
+            return await begin(self)
+
+        monkeypatch.setattr(LiveBoard, "_begin", slow)
+        async with village.served() as client:
+            assert await self.ready(client) == (503, "reading")
+            gate.set()
+            await board_of(client).ready()
+            assert await self.ready(client) == (200, "caught_up")
+
+    async def test_not_while_the_board_is_stuck_but_while_it_follows(
+        self, client: Client, village: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await board_of(client).ready()
+        monkeypatch.setattr(operations, "ANSWER_SECONDS", 0.5)
+        take, turns = LiveBoard._take, asyncio.Semaphore(0)
+
+        async def slow(self: LiveBoard, commit: Commit) -> None:
+            await turns.acquire()
+            await take(self, commit)
+
+        monkeypatch.setattr(LiveBoard, "_take", slow)
+        await village.open_case()
+        newest = await village.open_case("h-2")
+        assert await self.ready(client) == (503, "stuck")
+        asking = asyncio.create_task(board_of(client).state(SECONDS))
+        await asyncio.sleep(0)  # it has begun to ask
+        turns.release()
+        assert await asking == "following"
+        turns.release()
+        await until(lambda: board_of(client).position >= newest.seq, "the board is there")
+        assert await self.ready(client) == (200, "caught_up")
 
 
 async def put(village: World, case: CaseId, body: bytes) -> int:

@@ -16,6 +16,7 @@ from dispatch.errors import Unavailable
 from dispatch.events import decode_press, direct_get
 from dispatch.identifiers import CaseId, PersonId
 from dispatch.projections import ReadModels
+from dispatch.web.parts import PARTS
 from tests.integration.web_world import World, database, settings_of, village_of, world
 from tests.servers import Servers
 
@@ -311,5 +312,6 @@ async def test_without_postgres_lists_say_so_and_alarms_go_on(servers: Servers) 
             assert "5432" not in problem["detail"]
         assert (await client.post("/v1/alarms", json={"household": "h-1"}, headers=operator)).status == 202
         assert (await client.get(f"/v1/cases/{case.id}", headers=operator)).status == 200
+        await client.app[PARTS].board.ready()
         ready = await client.get("/readyz")
         assert (ready.status, (await ready.json())["postgres"]) == (200, "away")

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from dispatch.cases import Case, CaseDesk
 from dispatch.web import reading
+from dispatch.web.parts import PARTS
 from tests.integration.web_world import World, database, settings_of, village_of
 from tests.servers import Servers
 
@@ -278,8 +279,9 @@ async def test_a_responder_s_manifest_opens_their_own_page(client: Client) -> No
 
 async def test_health_readiness_and_metrics(client: Client, village: World, operator: dict[str, str]) -> None:
     assert await (await client.get("/healthz")).json() == {"status": "up"}
+    await client.app[PARTS].board.ready()
     ready = await (await client.get("/readyz")).json()
-    assert (ready["status"], ready["postgres"]) == ("ready", "up")
+    assert (ready["status"], ready["postgres"], ready["board"]) == ("ready", "up", "caught_up")
     text = await (await client.get("/metrics", headers=await village.bearer("monitor", "prom"))).text()
     assert 'dispatch_http_requests_total{method="GET",route="/healthz",status="200"}' in text
     assert (await client.get("/v1/openapi.json", headers=operator)).status == 200

@@ -32,6 +32,7 @@ class Readiness(TypedDict):
     status: Literal["ready"]
     nats: Literal["up"]
     postgres: Literal["up", "away"]
+    board: Literal["following", "caught_up"]
     position: int
 
 
@@ -49,13 +50,17 @@ async def healthz(_request: Request[None, None]) -> Health:
 
 
 async def readyz(request: Request[None, None]) -> Readiness:
-    """Ready is who can take an alarm: NATS is there with its streams. Postgres may be away."""
+    """Ready is who can take an alarm and show it: NATS is there with its streams, and the live board follows it.
+
+    Postgres may be away.
+    """
     parts = request.parts
     await _require_streams(parts)
     return {
         "status": "ready",
         "nats": "up",
         "postgres": "up" if await _postgres_answers(parts) else "away",
+        "board": await _board_follows(parts),
         "position": parts.board.position,
     }
 
@@ -92,6 +97,19 @@ async def _require_streams(parts: Parts) -> None:
         await asyncio.gather(*(js.stream_info(name) for name in NEEDED_STREAMS))
     except (NatsError, APIError, TimeoutError) as error:
         raise Unavailable(f"not ready: NATS or a stream of it is missing ({error!r})", nats="away") from error
+
+
+async def _board_follows(parts: Parts) -> Literal["following", "caught_up"]:
+    state = await parts.board.state(ANSWER_SECONDS)
+    if state == "reading":
+        raise Unavailable("not ready: the live board is still reading the log; ask again in a few seconds", board=state)
+    if state == "stuck":
+        raise Unavailable(
+            f"not ready: the live board is stuck at position {parts.board.position} of the log, its pages show what was; "
+            "see this process's log",
+            board=state,
+        )
+    return state
 
 
 async def _postgres_answers(parts: Parts) -> bool:
