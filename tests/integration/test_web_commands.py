@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
+from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
 from dispatch.access import Links
@@ -16,6 +17,7 @@ from dispatch.errors import Unavailable
 from dispatch.events import decode_press, direct_get
 from dispatch.identifiers import CaseId, PersonId
 from dispatch.projections import ReadModels
+from dispatch.web.api import cases
 from dispatch.web.parts import PARTS
 from tests.integration.web_world import World, database, settings_of, village_of, world
 from tests.servers import Servers
@@ -155,6 +157,31 @@ class TestCases:
         other = {**await village.bearer("operator", "li"), "Idempotency-Key": "note-1"}
         await client.post(f"/v1/cases/{case.id}/notes", json={"text": "另一条"}, headers=other)
         assert [n.text for n in (await village.desk.load(case.id)).notes] == ["同一条", "另一条"]
+
+    async def test_an_author_has_so_many_notes_on_a_case_and_a_repeated_one_is_none_more(
+        self, client: Client, village: World, case: Case, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(cases, "NOTES_PER_AUTHOR", 2)
+        wang, path = await village.bearer("operator", "wang"), f"/v1/cases/{case.id}/notes"
+
+        async def noted(key: str, who: dict[str, str] = wang) -> ClientResponse:
+            return await client.post(path, json={"text": key}, headers={**who, "Idempotency-Key": key})
+
+        assert [(await noted(key)).status for key in ("a", "b", "c", "b")] == [200, 200, 422, 200]
+        problem = await (await noted("c")).json()
+        assert (problem["field"], problem["limit"]) == ("text", 2)
+        assert "a colleague" in problem["detail"]
+        assert (await noted("d", await village.bearer("responder", "p-1"))).status == 200
+        assert [note.text for note in (await village.desk.load(case.id)).notes] == ["a", "b", "d"]
+
+    async def test_a_note_is_so_long_and_no_longer(self, client: Client, village: World, case: Case) -> None:
+        wang, path = await village.bearer("operator", "wang"), f"/v1/cases/{case.id}/notes"
+        fits = "一" * (cases.NOTE_BYTES // 3)
+        assert (await client.post(path, json={"text": fits}, headers=wang)).status == 200
+        refused = await client.post(path, json={"text": fits + "二"}, headers=wang)
+        problem = await refused.json()
+        assert (refused.status, problem["field"]) == (400, "text")
+        assert "4096 at most" in problem["detail"]
 
     async def test_a_closed_case_refuses_what_comes_late(self, client: Client, village: World, case: Case) -> None:
         headers = await village.bearer("operator", "wang")

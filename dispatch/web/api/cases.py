@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
-from dispatch.cases import AddNote, Cancel, Resolve
+from dispatch.cases import AddNote, Cancel, Case, Resolve
 from dispatch.clock import now
-from dispatch.errors import Forbidden
+from dispatch.errors import Forbidden, Refused
 from dispatch.events import Kind, Resolution
 from dispatch.identifiers import AreaId
 from dispatch.web.api.common import carried_out, from_postgres, permitted_area, shown, visible_case
@@ -20,6 +20,9 @@ from dispatch.web.reading import Id, Sent, Text
 from dispatch.web.views import CaseView, viewer_of
 
 WAIT_SECONDS = 1.0
+NOTE_BYTES = 4096
+NOTES_PER_AUTHOR = 200
+"""On one case. Every page that shows the case is sent all of its notes at each change."""
 
 
 class CasesAsked(Sent):
@@ -36,8 +39,14 @@ class FreshAsked(Sent):
     ] = 0
 
 
+def _short_enough(text: str) -> str:
+    if (size := len(text.encode())) > NOTE_BYTES:
+        raise ValueError(f"is {size} bytes long: write {NOTE_BYTES} at most, and the rest in a second note")
+    return text
+
+
 class NoteSent(Sent):
-    text: Annotated[Text, Field(min_length=1)]
+    text: Annotated[Text, Field(min_length=1), AfterValidator(_short_enough)]
 
 
 class ResolveSent(Sent):
@@ -92,6 +101,7 @@ async def calls(request: Request[None, FreshAsked]) -> Calls:
 async def add_note(request: Request[NoteSent, None]) -> CaseView:
     case = await visible_case(request)
     command = AddNote(id=request.once("note", case.id), at=now(), author=request.author, text=request.body.text)
+    _require_room(case, command)
     return await carried_out(request, case, command)
 
 
@@ -113,6 +123,17 @@ async def cancel(request: Request[CancelSent, None]) -> CaseView:
         raise Forbidden("a silent alarm is called off by the command centre alone: telephone 110", field="case")
     command = Cancel(id=request.once("cancel", case.id), at=now(), by=request.author, reason=request.body.reason)
     return await carried_out(request, case, command)
+
+
+def _require_room(case: Case, command: AddNote) -> None:
+    written = sum(note.author == command.author for note in case.notes)
+    if written >= NOTES_PER_AUTHOR and command.id not in case.commits:
+        raise Refused(
+            f"text: you have written {written} notes on case {case.id}, and {NOTES_PER_AUTHOR} is the limit for one "
+            "author; let a colleague note it, or write it into the closing",
+            field="text",
+            limit=NOTES_PER_AUTHOR,
+        )
 
 
 async def _caught_up(request: Request[None, FreshAsked]) -> None:

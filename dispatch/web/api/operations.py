@@ -105,8 +105,8 @@ async def _board_follows(parts: Parts) -> Literal["following", "caught_up"]:
         raise Unavailable("not ready: the live board is still reading the log; ask again in a few seconds", board=state)
     if state == "stuck":
         raise Unavailable(
-            f"not ready: the live board is stuck at position {parts.board.position} of the log, its pages show what was; "
-            "see this process's log",
+            f"not ready: the live board is stuck at position {parts.board.position} of the log, and its pages show "
+            "what was; see this process's log",
             board=state,
         )
     return state
