@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from dispatch.cases import AddNote, Cancel, Case, Resolve
@@ -20,7 +20,6 @@ from dispatch.web.reading import Id, Sent, Text
 from dispatch.web.views import CaseView, viewer_of
 
 WAIT_SECONDS = 1.0
-NOTE_BYTES = 4096
 NOTES_PER_AUTHOR = 200
 """On one case. Every page that shows the case is sent all of its notes at each change."""
 
@@ -39,14 +38,8 @@ class FreshAsked(Sent):
     ] = 0
 
 
-def _short_enough(text: str) -> str:
-    if (size := len(text.encode())) > NOTE_BYTES:
-        raise ValueError(f"is {size} bytes long: write {NOTE_BYTES} at most, and the rest in a second note")
-    return text
-
-
 class NoteSent(Sent):
-    text: Annotated[Text, Field(min_length=1), AfterValidator(_short_enough)]
+    text: Annotated[Text, Field(min_length=1)]
 
 
 class ResolveSent(Sent):
