@@ -18,6 +18,20 @@ TOO_SMALL = """(least) => [...document.querySelectorAll("button, a.button, selec
   .filter(([, box]) => box.width && (box.height < least || box.width < least) && box.height > 30)
   .map(([text, box]) => `${text}: ${Math.round(box.width)} x ${Math.round(box.height)}`)"""
 
+# Households that were found and stand in each other's way.
+OVERLAPPING = """() => [...document.querySelectorAll(".found .check")].map((one) => [one, one.firstElementChild.nextElementSibling])
+  .filter(([row, text]) => text.offsetHeight > row.offsetHeight).map(([row]) => row.textContent)"""
+
+# A select box that is narrower than the choice in it.
+CUT = """() => [...document.querySelectorAll("select")].filter((one) => one.offsetWidth).filter((one) => {
+    const copy = one.parentElement.appendChild(one.cloneNode());
+    copy.append(new Option(one.selectedOptions[0].label));
+    copy.style.cssText = "position: absolute; width: max-content; max-width: none; min-width: 0";
+    const needed = copy.offsetWidth;
+    copy.remove();
+    return needed > one.offsetWidth;
+  }).map((one) => one.selectedOptions[0].label)"""
+
 # WCAG 2.2, 1.4.3: contrast of every text with the colour behind it, where that is a plain colour.
 PALE = """() => {
   const linear = (part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
@@ -50,6 +64,7 @@ PALE = """() => {
 
 
 async def fits(page: Page) -> None:
+    assert await page.evaluate(CUT) == []
     assert not await page.evaluate(SIDEWAYS), f"{page.url} is wider than the phone"
     assert await page.evaluate(TOO_SMALL, SMALLEST_PX) == []
     assert await page.evaluate(PALE) == []
@@ -98,6 +113,11 @@ async def test_the_desk_fits_a_small_phone(people: People, case: CaseId) -> None
     await page.locator(f".list-pane [data-case='{case}']").click()
     await sees(page, ".timeline li")
     await fits(page)
+    await page.locator(".raise").click()
+    await page.keyboard.type("茅州村")
+    await sees(page, ".found .check")
+    assert await page.evaluate(OVERLAPPING) == []
+    await fits(page)
 
 
 async def test_the_desk_fits_a_desk(people: People, case: CaseId) -> None:
@@ -105,4 +125,5 @@ async def test_the_desk_fits_a_desk(people: People, case: CaseId) -> None:
     await page.locator(f".list-pane [data-case='{case}']").click()
     await sees(page, ".timeline li")
     assert not await page.evaluate(SIDEWAYS)
+    assert await page.evaluate(CUT) == []
     assert await page.evaluate(PALE) == []

@@ -39,6 +39,8 @@ export const AlarmDialog = (rest) => html`
     <${HouseholdSearch} />
     <label class="field"><span><${T} of=${w.kindWord} /></span>
       <select name="kind">${Object.entries(kinds).map(([kind, words]) => html`<option key=${kind} value=${kind}>${words.join(" ")}</option>`)}</select></label>
-    <label class="check"><input type="checkbox" name="silent" /> <${T} of=${w.silent} /></label>
-    <label class="check"><input type="checkbox" name="drill" /> <${T} of=${w.drill} /></label>
+    <div class="checks">
+      <label class="check"><input type="checkbox" name="silent" /> <${T} of=${w.silent} /></label>
+      <label class="check"><input type="checkbox" name="drill" /> <${T} of=${w.drill} /></label>
+    </div>
   <//>`;

@@ -14,18 +14,21 @@ export class Row extends Component {
       <li><button type="button" class="row" data-case=${view.id} data-status=${view.status} aria-pressed=${String(selected)}
         onClick=${() => onSelect(view.id)}>
         <span class="row-clock"><${Elapsed} since=${view.pressed_at} step=${(time) => waitingStep(view, time)} class="clock waiting" /></span>
-        <span class="row-main">
-          <span class="row-title"><span class=${`tag ${view.kind}`}>${nameOf(kinds, view.kind)[0]}</span>
-            <b>${view.household.name}</b><${Marks} view=${view} /></span>
-          <span class="row-place">${view.areas[0]?.name ?? ""} · ${view.household.address}</span>
-        </span>
+        <span class="row-title"><span class=${`tag ${view.kind}`}>${nameOf(kinds, view.kind)[0]}</span>
+          <b>${view.household.name}</b><${Marks} view=${view} /></span>
         <span class="row-help">
           <b class=${`status ${view.status}`}>${nameOf(statuses, view.status)[0]}</b>
           <span>${w.going[0]} ${view.coming} · ${w.arrived[0]} ${view.on_scene} / ${view.responders.length}</span>
           ${!view.on_scene && view.nearest_eta_at && html`<span>ETA <${Eta} at=${view.nearest_eta_at} /></span>`}
         </span>
+        <span class="row-place">${placeOf(view)}</span>
       </button></li>`;
   }
+}
+
+function placeOf({ areas, household: { address } }) {
+  const area = areas[0]?.name ?? "";
+  return address.includes(area) ? address : `${area} · ${address}`;
 }
 
 export const Marks = ({ view }) => html`

@@ -116,7 +116,8 @@ function Page() {
       <div class="banner bad" role="alert"><${T} of=${state.problem.words} />
         <button type="button" class="small" onClick=${dismiss}><${T} of=${w.close} /></button></div>`}
     <div class="desk-grid">
-      <section class="pane list-pane"><${CaseList} views=${views} total=${open.length} selected=${state.selected} onSelect=${select} /></section>
+      <section class="pane list-pane"><${Filters} open=${open} />
+        <${CaseList} views=${views} total=${open.length} selected=${state.selected} onSelect=${select} /></section>
       <main class="pane case-pane">${view ? html`
         <${Detail} key=${view.id} view=${view} history=${history} recording=${state.recording} actions=${actions} />`
         : html`<p class="empty"><${T} of=${w.pickCase} /><br /><small class="dim"><${T} of=${w.keys} /></small></p>`}</main>
@@ -132,11 +133,6 @@ function Page() {
 
 function Bar({ open }) {
   const count = (status) => open.filter((view) => view.status === status).length;
-  const areas = new Map(open.flatMap((view) => view.areas).map((area) => [area.id, area.name]));
-  const pick = (name, all, options) => html`
-    <select aria-label=${all.join(" ")} value=${state[name]} onChange=${(event) => { state[name] = event.target.value; draw(); }}>
-      <option value="">${all.join(" ")}</option>${options.map(([value, label]) => html`<option key=${value} value=${value}>${label}</option>`)}
-    </select>`;
   return html`
     <header class="bar">
       <h1><${T} of=${w.desk} /> <small class="dim">${state.me?.name ?? ""}</small></h1>
@@ -145,8 +141,6 @@ function Bar({ open }) {
           <div key=${status} class=${`count ${status} ${count(status) ? "some" : ""}`}><dt><${T} of=${words} /></dt><dd>${count(status)}</dd></div>`)}
       </dl>
       <div class="tools">
-        ${pick("area", w.allAreas, [...areas])}
-        ${pick("kind", w.allKinds, Object.entries(kinds).map(([kind, words]) => [kind, words.join(" ")]))}
         <button type="button" class="small" aria-pressed=${String(state.sound && canSound())} onClick=${toggleSound}>
           ${state.sound && canSound() ? "✓" : "○"} <${T} of=${w.soundCases} /></button>
         <button type="button" class="small raise" onClick=${() => { Object.assign(state, { asked: { key: newKey() }, problem: null, said: null }); draw(); }}>
@@ -154,6 +148,19 @@ function Bar({ open }) {
         <span class="line ${live.state}">${live.state === "live" ? "●" : "○"} <${T} of=${live.state === "live" ? w.lineGood : w.lineConnecting} /></span>
       </div>
     </header>`;
+}
+
+function Filters({ open }) {
+  const areas = new Map(open.flatMap((view) => view.areas).map((area) => [area.id, area.name]));
+  const pick = (name, all, options) => html`
+    <select aria-label=${all.join(" ")} value=${state[name]} onChange=${(event) => { state[name] = event.target.value; draw(); }}>
+      <option value="">${all.join(" ")}</option>${options.map(([value, label]) => html`<option key=${value} value=${value}>${label}</option>`)}
+    </select>`;
+  return html`
+    <div class="filters">
+      ${pick("area", w.allAreas, [...areas])}
+      ${pick("kind", w.allKinds, Object.entries(kinds).map(([kind, words]) => [kind, words.join(" ")]))}
+    </div>`;
 }
 
 function Asked() {
