@@ -121,7 +121,12 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("groups", "g-2,二组,v,p-9,p-1", "groups.csv:3:D(leader) 'p-9'", "refers to person 'p-9'"),
     ("groups", "g-2,二组,v,,p-1 p-1", "groups.csv:3:E(members)", "names somebody twice"),
     ("groups", "g-2,二组,v,," + " ".join(f"q-{n}" for n in range(11)), "groups.csv:3:E(members)", "binds 11 numbers"),
-    ("groups", "g-2,二组,v,q," + " ".join(f"q-{n}" for n in range(10)), "groups.csv:3:E(members)", "binds 11 numbers"),
+    (
+        "groups",
+        "g-2,二组,v,p-1," + " ".join(f"q-{n}" for n in range(10)),
+        "groups.csv:3:E(members)",
+        "binds 11 numbers",
+    ),
     ("households", "h-2,某家,2号,v,none,", "households.csv:3:E(group) 'none'", "refers to group 'none'"),
     ("households", "h-2,某家,2号,none,g,", "households.csv:3:D(area) 'none'", "refers to area 'none'"),
     ("posts", "y,某岗,v,村长", "posts.csv:3:D(role) '村长'", "none of those known"),
@@ -138,9 +143,10 @@ async def test_a_wrong_row_is_named_and_nothing_goes_in(  # noqa: PLR0917 - pyte
     roster: Roster, tmp_path: Path, sheet: str, row: str, where: str, wrong: str
 ) -> None:
     report = await imported(roster, tmp_path, {**SHEETS, sheet: [*SHEETS[sheet], row]})
-    (problem,) = problems(report)
+    problem, *more = problems(report)
     assert problem.startswith(where)
     assert wrong in problem
+    assert all("refers to person 'q-" in other for other in more)
     assert report.problems[0].advice
     assert report.written is None
     assert await roster.is_empty()
@@ -171,6 +177,43 @@ async def test_all_that_is_wrong_is_reported_at_once_and_what_follows_from_it_ap
         "people.csv:3:C(phone)",
     ]
     assert {problem.place.file.rpartition("/")[2] for problem in report.held_back} == {"groups.csv", "households.csv"}
+
+
+@pytest.mark.parametrize(
+    ("sheet", "row", "places"),
+    [
+        ("people", "p-1,=x,138", ["5:A(id)", "5:B(name)", "5:C(phone)"]),
+        ("households", "h,,2号,none,gone,7", ["3:A(id)", "3:B(name)", "3:D(area)", "3:E(group)", "3:F(phone)"]),
+        ("groups", "g,,none,p-9,p-1 p-1", ["3:A(id)", "3:B(name)", "3:C(area)", "3:D(leader)", "3:E(members)"]),
+        ("areas", "v,,星球,none", ["4:A(id)", "4:B(name)", "4:C(kind)", "4:D(parent)"]),
+        ("areas", "w,,村,w", ["4:B(name)", "4:D(parent)"]),
+        ("duty", "none,gone,x,", ["3:A(post)", "3:B(person)", "3:C(start)"]),
+    ],
+)
+async def test_all_that_is_wrong_with_a_row_is_reported(
+    roster: Roster, tmp_path: Path, sheet: str, row: str, places: list[str]
+) -> None:
+    report = await imported(roster, tmp_path, {**SHEETS, sheet: [*SHEETS[sheet], row]})
+    assert [problem.split(" ")[0] for problem in problems(report)] == [f"{sheet}.csv:{place}" for place in places]
+
+
+async def test_of_rows_with_one_id_partial_takes_the_first_and_reports_the_others(
+    roster: Roster, tmp_path: Path
+) -> None:
+    areas = [*SHEETS["areas"], "c,另一县,县,v"]
+    people = [*SHEETS["people"], "p-1,另一人,19900000009"]
+    report = await imported(roster, tmp_path, {**SHEETS, "areas": areas, "people": people}, partial=True)
+    assert ["stands already at" in problem for problem in problems(report)] == [True, True]
+    found = await everything(roster)
+    assert (found["person p-1"].name, found["area c"].name) == ("罗玉珍", "牟定县")
+    assert {"area v", "group g", "household h", "post x"} <= set(found)
+
+
+async def test_partial_takes_no_second_row_in_place_of_a_first_that_is_wrong(roster: Roster, tmp_path: Path) -> None:
+    people = [*SHEETS["people"], "p-3,某,1", "p-3,另一人,19900000009"]
+    report = await imported(roster, tmp_path, {**SHEETS, "people": people}, partial=True)
+    assert [problem.split(" ")[0] for problem in problems(report)] == ["people.csv:5:C(phone)", "people.csv:6:A(id)"]
+    assert "person p-3" not in await everything(roster)
 
 
 async def test_partial_takes_good_rows_whose_references_are_good(roster: Roster, tmp_path: Path) -> None:

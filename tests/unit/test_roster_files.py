@@ -130,7 +130,8 @@ def test_a_header_with_a_typo_is_named_with_what_it_may_have_been() -> None:
     problems = recognise(sheet_with("id", "name", "phnoe"))
     assert isinstance(problems, list)
     unknown, missing = map(str, problems)
-    assert unknown.startswith("a.csv:1:C(phnoe) 'phnoe' → a sheet of people has no such column; did you mean phone?")
+    assert unknown.startswith("a.csv:1:C(phnoe) 'phnoe' → a sheet of people has no such column ")
+    assert "(it has id, name, phone, webhook, webhook_secret); did you mean phone? else remove it" in unknown
     assert missing.startswith("a.csv:1 '' → a sheet of people needs a column phone; add one: phone / 手机号")
 
 
@@ -138,3 +139,20 @@ def test_a_column_that_stands_twice_is_refused() -> None:
     problems = recognise(sheet_with("id", "name", "phone", "手机号"))
     assert isinstance(problems, list)
     assert ["twice" in problem.wrong for problem in problems] == [True]
+
+
+@pytest.mark.parametrize("headers", [("牟定县联防名册",), ("说明", "填表人"), ("x", "y")])
+def test_a_sheet_that_is_none_of_ours_is_named_once_with_the_way_out(headers: tuple[str, ...]) -> None:
+    problems = recognise(sheet_with(*headers))
+    assert isinstance(problems, list)
+    (problem,) = map(str, problems)
+    assert problem.startswith(f"a.csv:1 '{', '.join(headers)}' → not known by its first row")
+    assert "begin its name with '#'" in problem
+
+
+def test_a_sheet_whose_name_begins_so_is_left_out(tmp_path: Path) -> None:
+    book = Workbook()
+    book.create_sheet("#说明").append(["填表说明"])
+    book.create_sheet("人员").append(["人员编号", "姓名", "手机号"])
+    book.save(tmp_path / "名册.xlsx")
+    assert [sheet.header.place.file for sheet in read_file(tmp_path / "名册.xlsx")] == [f"{tmp_path}/名册.xlsx[人员]"]

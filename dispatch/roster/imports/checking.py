@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from dispatch.roster.imports.checks import Known, circles, dangling, known_to, shared_phones, twice
+from dispatch.roster.imports.checks import Known, circles, dangling, known_to, lost, shared_phones, twice, without
 from dispatch.roster.imports.columns import Layout, recognise
 from dispatch.roster.imports.files import Sheet, read_file
 from dispatch.roster.imports.problems import BadFileError, Problem
@@ -40,11 +40,11 @@ async def check_files(roster: Roster, paths: Iterable[Path], progress: Progress 
     total, done = sum(len(sheet.rows) for _, sheet in sheets), 0
     for layout, sheet in sheets:
         for row in sheet.rows:
-            read = read_record(layout, row)
-            if isinstance(read, Record):
-                records.append(read)
-            else:
-                problems += read
+            record, wrong = read_record(layout, row)
+            if record is not None:
+                records.append(record)
+            if wrong:
+                problems += wrong
                 rejected.add(_name(layout, row.cells))
             done += 1
             if done % _TOLD_EVERY == 0 or done == total:
@@ -75,16 +75,20 @@ def _name(layout: Layout, cells: Sequence[str]) -> tuple[str, str]:
 
 
 def _together(records: list[Record], problems: list[Problem], rejected: set[tuple[str, str]], known: Known) -> Checked:
-    """What is left when rows that clash are taken out, then those that refer to them, until nothing more goes."""
-    out = [*twice(records), *circles(records, known), *shared_phones(records, known)]
-    problems = [*problems, *(problem for _, problem in out)]
+    """What is left when wrong rows and those that clash are taken out, then those that refer to them, to the end.
+
+    Rows that are out already are looked at, too: somebody who corrects a row wants to know all that is wrong with it.
+    """
+    doubles = twice(records)
+    firsts = without(records, doubles)
+    out = [*doubles, *circles(firsts, known), *shared_phones(firsts, known)]
+    wrong = [*out, *lost([*(record for record, _ in out), *(r for r in records if not r.is_readable)], records, known)]
+    problems = [*problems, *(problem for _, problem in wrong)]
     held_back: list[Problem] = []
-    good = records
+    good = [record for record in records if record.is_readable]
     while True:
-        dropped = {id(record) for record, _ in out}
-        clashing = {(record.kind, record.id) for record, _ in out}
-        rejected |= clashing
-        good = [record for record in good if id(record) not in dropped and not _half_of_a_duty(record, rejected)]
+        rejected |= {(record.kind, record.id) for record, _ in out}
+        good = [record for record in without(good, out) if not _half_of_a_duty(record, rejected)]
         leading_nowhere = dangling(good, rejected, known)
         if not leading_nowhere:
             return Checked(tuple(good), _in_order(problems), _in_order(held_back))

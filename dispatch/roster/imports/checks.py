@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import cast
 
+from dispatch.identifiers import TOKEN
 from dispatch.roster.documents import Area, DocumentKind, Group, Household, Person, Post
 from dispatch.roster.imports.columns import SheetKind
 from dispatch.roster.imports.problems import Problem
@@ -49,6 +50,8 @@ def twice(records: Sequence[Record]) -> list[tuple[Record, Problem]]:
     first: dict[object, Record] = {}
     found = []
     for record in records:
+        if not record.id:
+            continue
         key = (record.kind, record.id) if record.kind in _ONE_ROW_EACH else (record.kind, record.content)
         earlier = first.setdefault(key, record)
         if earlier is not record:
@@ -57,6 +60,12 @@ def twice(records: Sequence[Record]) -> list[tuple[Record, Problem]]:
             wrong = f"stands already at {place.file}:{place.line}"
             found.append((record, record.cells.problem(column, wrong, "remove one of them, or give it another id")))
     return found
+
+
+def without(records: Sequence[Record], out: Sequence[tuple[Record, Problem]]) -> list[Record]:
+    """`records` but for those that have a problem in `out`."""
+    dropped = {id(record) for record, _ in out}
+    return [record for record in records if id(record) not in dropped]
 
 
 class Known:
@@ -78,7 +87,7 @@ async def known_to(roster: Roster, records: Sequence[Record]) -> Known:
 
     A person's row refers to nothing, so that it cannot fall out later; there are too many to read them in vain.
     """
-    brought = {record.id for record in records if record.kind == "person"}
+    brought = {record.id for record in records if record.kind == "person" and record.is_readable}
     wanted: dict[DocumentKind, set[str]] = defaultdict(set)
     for record in records:
         for kind, target, _ in references(record):
@@ -100,13 +109,29 @@ def dangling(
         for kind, target, column in references(record):
             if (kind, target) in present or known.has(kind, target):
                 continue
-            waits = (kind, target) in rejected
-            wrong = f"refers to {kind} {target!r}, " + (
-                "whose own row is in error" if waits else "which is neither in these files nor in the roster"
-            )
-            advice = "correct that row" if waits else "correct the id, or add a row for it"
-            found.append((record, record.cells.problem(column, wrong, advice, value=target), waits))
+            if waits := (kind, target) in rejected:
+                wrong = f"refers to {kind} {target!r}, whose own row is in error"
+                problem = record.cells.problem(column, wrong, "correct that row", value=target)
+            else:
+                problem = _nowhere(record, kind, target, column)
+            found.append((record, problem, waits))
     return found
+
+
+def lost(out: Iterable[Record], records: Sequence[Record], known: Known) -> list[tuple[Record, Problem]]:
+    """References, by rows that are `out`, to what no row brings, be it right or wrong, and the roster has not."""
+    present = {(record.kind, record.id) for record in records if record.kind != "duty"}
+    return [
+        (record, _nowhere(record, kind, target, column))
+        for record in {id(record): record for record in out}.values()
+        for kind, target, column in references(record)
+        if TOKEN.fullmatch(target) and (kind, target) not in present and not known.has(kind, target)
+    ]
+
+
+def _nowhere(record: Record, kind: DocumentKind, target: str, column: str) -> Problem:
+    wrong = f"refers to {kind} {target!r}, which is neither in these files nor in the roster"
+    return record.cells.problem(column, wrong, "correct the id, or add a row for it", value=target)
 
 
 def circles(records: Sequence[Record], known: Known) -> list[tuple[Record, Problem]]:

@@ -100,6 +100,8 @@ def recognise(sheet: Sheet) -> Layout | list[Problem]:
     """The layout of a sheet, or what is wrong with its header row."""
     headers = [(place, header) for place, header in enumerate(sheet.header.cells) if header and not _left_out(header)]
     kind = max(COLUMNS, key=lambda candidate: _score(candidate, [header for _, header in headers]))
+    if not _is_meant(kind, [header for _, header in headers]):
+        return [_stranger(sheet)]
     names = _names(kind)
     problems: list[Problem] = []
     columns: dict[str, tuple[int, str]] = {}
@@ -134,6 +136,12 @@ def _score(kind: SheetKind, headers: list[str]) -> tuple[bool, int, int]:
     return not missing, len(present | meant), -len(missing)
 
 
+def _is_meant(kind: SheetKind, headers: list[str]) -> bool:
+    """Whether a column that a sheet of `kind` needs is there, if perhaps with a typo."""
+    required = {column.name for column in COLUMNS[kind] if column.required}
+    return any((_names(kind).get(_plain(header)) or _meant(kind, header)) in required for header in headers)
+
+
 @cache
 def _names(kind: SheetKind) -> dict[str, str]:
     return {_plain(header): column.name for column in COLUMNS[kind] for header in (column.name, *column.headers)}
@@ -153,12 +161,23 @@ def _meant(kind: SheetKind, header: str) -> str | None:
 def _unknown(sheet: Sheet, kind: SheetKind, place: int, header: str) -> Problem:
     name = _meant(kind, header)
     meant = f"did you mean {name}? else " if name is not None else ""
+    known = ", ".join(column.name for column in COLUMNS[kind])
     return _problem(
         sheet,
         place,
         header,
-        f"a sheet of {SHEETS[kind]} has no such column",
+        f"a sheet of {SHEETS[kind]} has no such column (it has {known})",
         f"{meant}remove it, or begin its header with '#' to have it left out",
+    )
+
+
+def _stranger(sheet: Sheet) -> Problem:
+    return Problem(
+        place=sheet.header.place,
+        value=", ".join(cell for cell in sheet.header.cells if cell),
+        wrong=f"not known by its first row: it is no header row of {', '.join(SHEETS.values())}",
+        advice="write the header row first (docs/roster.md has the columns); what is not for the roster, "
+        "leave out (a sheet is left out when you begin its name with '#')",
     )
 
 

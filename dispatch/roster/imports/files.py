@@ -119,7 +119,9 @@ def _workbook(name: str, content: bytes) -> list[Sheet]:
             if sum(info.file_size for info in packed.infolist()) > MAX_UNPACKED_BYTES:
                 raise BadFileError(name, "the workbook unpacks to too much", "remove pictures, or split it")
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        return _sheets((f"{name}[{sheet.title}]", _sheet_rows(sheet)) for sheet in book.worksheets)
+        return _sheets(
+            (f"{name}[{sheet.title}]", _sheet_rows(sheet)) for sheet in book.worksheets if sheet.title[:1] != "#"
+        )
     except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, TypeError, SyntaxError, EOFError) as error:
         raise BadFileError(name, f"not a workbook: {error}", "open it and save it as .xlsx again") from None
 

@@ -63,19 +63,24 @@ class Record(msgspec.Struct, frozen=True):
     cells: Cells
 
     @property
+    def is_readable(self) -> bool:
+        """Whether nothing is wrong with its cells."""
+        return not self.cells.problems
+
+    @property
     def id(self) -> str:
         return self.content.post if isinstance(self.content, Shift) else self.content.id
 
 
-def read_record(layout: Layout, row: Row) -> Record | list[Problem]:
-    """What `row` says, or everything that is wrong with it."""
+def read_record(layout: Layout, row: Row) -> tuple[Record | None, list[Problem]]:
+    """What `row` says as far as it can be read, and everything that is wrong with its cells."""
     cells = Cells(layout, row)
     try:
         content = _READERS[layout.kind](cells)
     except msgspec.ValidationError as error:
         cells.wrong("", str(error), "correct the row")
-        return cells.problems
-    return cells.problems or Record(layout.kind, content, cells)
+        return None, cells.problems
+    return Record(layout.kind, content, cells), cells.problems
 
 
 def _area(cells: Cells) -> Area:
