@@ -69,9 +69,13 @@ def answer_subject(site: Site | str, household: HouseholdId | str) -> str:
 
 
 def encode_press(press: Press, site: Site) -> tuple[str, dict[str, str], bytes]:
-    """Subject, headers and body that publish `press`."""
+    """Subject, headers and body that publish `press`.
+
+    The id in the headers, by which the stream knows a press again, is another for a drill: a real press under
+    the id of a drill is none sent twice.
+    """
     envelope = CloudEvent(
-        id=f"{press.household}:{press.press}",
+        id=f"{press.household}:{press.press}{':drill' if press.drill else ''}",
         source=f"/dispatch/{site}/intake",
         type=PRESS_TYPE,
         subject=press.household,

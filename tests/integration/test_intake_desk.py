@@ -93,6 +93,13 @@ async def test_the_same_press_twice_is_one_press(nc: Client, site: Site) -> None
     assert await stored(nc, site) == ["p1"]
 
 
+async def test_a_real_press_under_the_id_of_a_drill_is_stored_too(nc: Client, site: Site) -> None:
+    desk, drill = IntakeDesk(nc, site), replace(press("p1"), drill=True)
+    accepted = [await desk.accept(one) for one in (drill, press("p1"), drill, press("p1"))]
+    assert [one.duplicate for one in accepted] == [False, False, True, True]
+    assert await stored(nc, site) == ["p1", "p1"]
+
+
 async def test_a_flood_is_refused_with_the_time_to_wait_and_nothing_of_it_is_stored(nc: Client, site: Site) -> None:
     desk = IntakeDesk(nc, site, limits=Limits(burst=3, seconds=60))
     for number in range(3):

@@ -77,6 +77,13 @@ class TestAlarms:
         assert theirs["press"] != first["press"]
         assert len(await presses(village)) == 2
 
+    async def test_the_key_of_a_drill_swallows_no_alarm(self, client: Client, village: World) -> None:
+        headers = {**await village.bearer("device", "h-1"), "Idempotency-Key": "k"}
+        for drill in (True, False):
+            accepted = await (await client.post("/v1/alarms", json={"drill": drill}, headers=headers)).json()
+            assert accepted["duplicate"] is False
+        assert [press.drill for press in await presses(village)] == [True, False]
+
     @pytest.mark.parametrize(
         "body",
         [
