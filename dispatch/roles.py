@@ -12,3 +12,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 def ping_subject(site: str, role: Role) -> str:
     """Where each process of the role answers that it is there."""
     return f"ops.{site}.ping.{role}"
+
+
+def looked_subject(site: str) -> str:
+    """Where `watch` says after each of its looks that it has looked."""
+    return f"ops.{site}.looked"

@@ -21,7 +21,7 @@ from dispatch.events import CASES, INTAKE, CaseLog, Incident, direct_get
 from dispatch.fanout.incidents import Incidents
 from dispatch.fanout.owing import LOOK_BACK, Owing
 from dispatch.fanout.stopping import stopping
-from dispatch.roles import ROLES, Role, ping_subject
+from dispatch.roles import ROLES, Role, looked_subject, ping_subject
 from dispatch.settings import Settings
 
 log = structlog.get_logger()
@@ -58,6 +58,7 @@ class Watchdog:
         while not stopping():
             try:
                 await self._incidents.are(await self._found())
+                await self._nc.publish(looked_subject(self._site))
             except (NatsError, APIError, TimeoutError, DispatchError) as error:
                 log.error("watchdog.blind", error=repr(error))
             await asyncio.sleep(LOOK_SECONDS)

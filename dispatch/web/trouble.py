@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 from dispatch.errors import Unavailable, Unreadable
 from dispatch.events import DLQ, INCIDENTS, DeadLetter, decode_letter, direct_get, follow
 from dispatch.web.tasks import Tasks
+from dispatch.web.watched import Watched
 
 log = structlog.get_logger()
 
@@ -61,16 +62,21 @@ class Trouble:
         self._nc, self._site, self._changed = nc, site, changed
         self.dlq: DlqView = {"count": 0, "latest": None}
         self._incidents: dict[str, IncidentView] = {}
+        self._watched = Watched(nc, site, lambda: changed("incidents"))
 
     @property
     def incidents(self) -> list[IncidentView]:
-        """What the watchdog says is wrong now, oldest first."""
-        return sorted(self._incidents.values(), key=lambda incident: incident["since"] or "")
+        """What the watchdog says is wrong now, and that it says nothing, oldest first."""
+        found = [*self._incidents.values()]
+        if (unwatched := self._watched.incident) is not None:
+            found.append({**unwatched})
+        return sorted(found, key=lambda incident: incident["since"] or "")
 
     def start(self, tasks: Tasks) -> None:
         tasks.keep("dlq", self._follow_letters)
         tasks.keep("dlq.count", self._count_for_ever)
         tasks.keep("incidents", self._follow_incidents)
+        tasks.keep("watched", self._watched.follow)
 
     async def _follow_letters(self) -> None:
         newest = await letters(self._nc, self._site, limit=1)
