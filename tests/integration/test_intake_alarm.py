@@ -88,7 +88,7 @@ async def test_a_press_from_the_command_line_is_stored(dispatch: CommandLine) ->
     assert (press.kind, press.silent, press.drill, press.source) == ("fire", True, True, "cli")
     assert press.device.startswith("cli-")
 
-    code, out, err = await dispatch.run("alarm", "h-0012", "--press", press.press)
+    code, out, err = await dispatch.run("alarm", "h-0012", "--drill", "--press", press.press)
     assert code == 0
     assert "not on a case yet" in err
     assert "dispatch case list" in out

@@ -43,7 +43,7 @@ def test_it_is_a_cloud_event_in_binary_mode() -> None:
     _, headers, _ = encode_press(PRESS, Site("demo"))
     assert headers == {
         "ce-specversion": "1.0",
-        "ce-id": "h-1:p1",
+        "ce-id": "h-1:p1:drill",
         "ce-source": "/dispatch/demo/intake",
         "ce-type": "dispatch.press.v1",
         "ce-subject": "h-1",
