@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Literal, assert_never
 
@@ -46,6 +46,13 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer
     at: datetime
     eta_minutes: int | None = None
+
+    @property
+    def eta_at(self) -> datetime | None:
+        """When they said they will be there; None when they did not say, or are not on their way."""
+        if self.answer != "going" or self.eta_minutes is None:
+            return None
+        return self.at + timedelta(minutes=self.eta_minutes)
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +153,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         return self.raised is not None and self.closing is None
+
+    @property
+    def nearest_eta_at(self) -> datetime | None:
+        """When the first of those who are coming said they will be there, or None when nobody said."""
+        return min(filter(None, (reply.eta_at for reply in self.replies.values())), default=None)
 
     def called(self) -> set[PersonId]:
         """Everybody who was called, in any step."""

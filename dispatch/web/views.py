@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal, NotRequired
 
@@ -11,7 +11,7 @@ import msgspec
 from typing_extensions import TypedDict
 
 from dispatch.access import Principal
-from dispatch.cases import OUTCOME_RANK, Call, Case, Firsts, Reply, Status
+from dispatch.cases import OUTCOME_RANK, Call, Case, Firsts, Status
 from dispatch.events import Answer, CallOutcome, Channel, Kind, Reason, Resolution, Role, Source
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, notification_id
 from dispatch.roster import Area, Group, Household, Person
@@ -180,7 +180,7 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         "gaps": [{"what": gap.what, "reason": gap.reason} for gap in case.gaps],
         "coming": answers.count("going"),
         "on_scene": answers.count("on_scene"),
-        "nearest_eta_at": min(filter(None, map(_eta_at, case.replies.values())), default=None),
+        "nearest_eta_at": case.nearest_eta_at,
         "firsts": _firsts(case.firsts),
         "closing": _closing(case, names),
     }
@@ -242,7 +242,7 @@ def _responder(calls: list[Call], case: Case, names: Names, viewer: Viewer) -> R
         "called_at": newest.called_at,
         "answer": reply.answer if reply else None,
         "eta_minutes": reply.eta_minutes if reply else None,
-        "eta_at": _eta_at(reply) if reply else None,
+        "eta_at": reply.eta_at if reply else None,
         "answered_at": reply.at if reply else None,
     }
     if viewer.role != "device":
@@ -279,12 +279,6 @@ def _state(channels: Iterable[ChannelView]) -> State:
     """The best over all channels; while one has not been tried, the failure of another is not the last word."""
     rank = {**OUTCOME_RANK, "owed": OUTCOME_RANK["failed"] + 0.5}
     return max((channel["outcome"] for channel in channels), key=lambda state: rank[state], default="owed")
-
-
-def _eta_at(reply: Reply) -> datetime | None:
-    if reply.answer != "going" or reply.eta_minutes is None:
-        return None
-    return reply.at + timedelta(minutes=reply.eta_minutes)
 
 
 def _firsts(firsts: Firsts) -> FirstsView:

@@ -111,9 +111,9 @@ def test_a_cancelled_case_was_not_resolved() -> None:
 
 def test_the_nearest_eta_is_of_somebody_who_is_still_coming() -> None:
     replies: list[Command] = [answered("p-1", "going", 1, eta=2), answered("p-2", "going", 1, eta=9)]
-    assert board.nearest_eta(fold(history(replies))) == after(1 + 120)
+    assert fold(history(replies)).nearest_eta_at == after(1 + 120)
     for answer in ("cannot", "on_scene"):
-        assert board.nearest_eta(fold(history([*replies, answered("p-1", answer, 3, eta=1)]))) == after(1 + 540)
+        assert fold(history([*replies, answered("p-1", answer, 3, eta=1)])).nearest_eta_at == after(1 + 540)
 
 
 def test_the_event_keeps_everything_but_its_version_and_its_time_apart() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
@@ -84,7 +84,7 @@ def board_row(site: Site, case: Case) -> BoardRow:
         coming=answers.count("going"),
         on_scene=answers.count("on_scene"),
         cannot=answers.count("cannot"),
-        nearest_eta_at=nearest_eta(case),
+        nearest_eta_at=case.nearest_eta_at,
         first_called_at=firsts.called,
         first_delivered_at=firsts.delivered,
         first_answered_at=firsts.answered,
@@ -107,18 +107,6 @@ def reached(case: Case) -> set[PersonId]:
         if any(outcome.outcome in {"delivered", "seen"} for outcome in call.outcomes.values())
     }
     return confirmed | case.replies.keys()
-
-
-def nearest_eta(case: Case) -> datetime | None:
-    """When the first of those who are coming said they will be there, or None when nobody said."""
-    return min(
-        (
-            reply.at + timedelta(minutes=reply.eta_minutes)
-            for reply in case.replies.values()
-            if reply.answer == "going" and reply.eta_minutes is not None
-        ),
-        default=None,
-    )
 
 
 PROJECTION = Projection.beside(__file__, rows)
