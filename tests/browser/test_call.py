@@ -152,6 +152,29 @@ async def test_a_silent_press_is_silent_and_says_so_to_those_who_come(
     assert await neighbour.locator("a[href^='tel:']").count() == 0, "nobody is led to ring back"
 
 
+LIGHT = """(element) => {
+  const style = getComputedStyle(element);
+  const brightest = (colour) => Math.max(...colour.match(/[\\d.]+/g).slice(0, 3).map(Number));
+  return [style.backgroundColor, style.color, style.borderColor].map(brightest);
+}"""
+
+
+async def test_in_silence_the_safe_answer_stands_out_and_nothing_lights_up(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    await quiet_village.press(kind="help", silent=True)
+    resident = await people.open("resident")
+    await hold(resident, ".stop")
+    dialog, safe, other = (resident.locator(one) for one in ("dialog", "dialog .main", "dialog [data-confirm]"))
+    lights = [await one.evaluate(LIGHT) for one in (dialog, safe, other)]
+    assert all(light < 200 for kept in lights for light in kept), lights
+    assert lights[1][0] > lights[2][0], "the safe one has a ground of its own"
+
+    people.excuse("403")
+    await other.click()
+    await sees(resident, ".problem:has-text('静默报警只能由指挥中心解除')")
+
+
 async def test_the_alarm_is_cancelled_only_after_a_hold_and_a_question(
     people: People, quiet_village: LiveSystem
 ) -> None:

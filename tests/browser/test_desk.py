@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 async def test_an_alarm_is_raised_for_a_household_found_by_its_name(people: People, quiet_village: LiveSystem) -> None:
     desk = await people.open("operator")
     await desk.locator(".raise").click()
-    await desk.keyboard.type("茅州村一组")
+    await desk.locator("#household-search").fill("茅州村一组")
     await sees(desk, ".found .check:nth-of-type(2)")
     await desk.locator("dialog [data-confirm]").click()  # nobody is chosen yet: nothing is sent
     assert await desk.locator("dialog[open]").count() == 1
@@ -45,3 +45,12 @@ async def test_a_note_that_was_begun_is_still_there_after_a_look_at_another_case
         await desk.locator(".note-form .small").click()
         await sees(desk, ".notes li:has-text('门口有狗')")
         assert await desk.locator("#note").input_value() == ""
+
+
+async def test_why_a_call_failed_is_said_in_chinese(people: People, live_system: LiveSystem, case: CaseId) -> None:
+    await live_system.finished(case)
+    desk = await people.open("operator")
+    await desk.locator(f".list-pane [data-case='{case}']").click()
+    await sees(desk, ".outcome.failed:has-text('页面未打开')")
+    await sees(desk, ".timeline li:has-text('页面未打开')")
+    assert "no open page" not in await desk.locator(".case-pane").inner_text()

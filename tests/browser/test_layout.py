@@ -19,7 +19,7 @@ TOO_SMALL = """(least) => [...document.querySelectorAll("button, a.button, selec
   .map(([text, box]) => `${text}: ${Math.round(box.width)} x ${Math.round(box.height)}`)"""
 
 # Households that were found and stand in each other's way.
-OVERLAPPING = """() => [...document.querySelectorAll(".found .check")].map((one) => [one, one.firstElementChild.nextElementSibling])
+OVERLAPPING = """() => [...document.querySelectorAll(".found .check")].map((one) => [one, one.lastElementChild])
   .filter(([row, text]) => text.offsetHeight > row.offsetHeight).map(([row]) => row.textContent)"""
 
 # A select box that is narrower than the choice in it.
@@ -31,6 +31,12 @@ CUT = """() => [...document.querySelectorAll("select")].filter((one) => one.offs
     copy.remove();
     return needed > one.offsetWidth;
   }).map((one) => one.selectedOptions[0].label)"""
+
+# Text that nobody reads without glasses.
+TINY = """() => [...document.querySelectorAll("#page *, dialog *")]
+  .filter((one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+  .filter((one) => one.getClientRects().length && parseFloat(getComputedStyle(one).fontSize) < 10.9)
+  .map((one) => `${one.textContent}: ${getComputedStyle(one).fontSize}`)"""
 
 # WCAG 2.2, 1.4.3: contrast of every text with the colour behind it, where that is a plain colour.
 PALE = """() => {
@@ -65,6 +71,7 @@ PALE = """() => {
 
 async def fits(page: Page) -> None:
     assert await page.evaluate(CUT) == []
+    assert await page.evaluate(TINY) == []
     assert not await page.evaluate(SIDEWAYS), f"{page.url} is wider than the phone"
     assert await page.evaluate(TOO_SMALL, SMALLEST_PX) == []
     assert await page.evaluate(PALE) == []
@@ -114,7 +121,7 @@ async def test_the_desk_fits_a_small_phone(people: People, case: CaseId) -> None
     await sees(page, ".timeline li")
     await fits(page)
     await page.locator(".raise").click()
-    await page.keyboard.type("茅州村")
+    await page.locator("#household-search").fill("茅州村")
     await sees(page, ".found .check")
     assert await page.evaluate(OVERLAPPING) == []
     await fits(page)

@@ -36,6 +36,8 @@ class Me(TypedDict):
     subject: str
     name: str
     area: str | None
+    in_roster: NotRequired[bool]
+    """Of a device and a responder: whether there is anybody of that name to call, or to call for."""
     household: NotRequired[str]
     vapid_public_key: NotRequired[str]
 
@@ -84,10 +86,12 @@ async def me(request: Request[None, None]) -> Me:
         answer["household"] = principal.subject
         name, answer["area"] = await _household(parts, HouseholdId(principal.subject))
         answer["name"] = name or answer["name"]
+        answer["in_roster"] = name is not None
     elif principal.role == "responder":
         answer["vapid_public_key"] = parts.deps.keys.vapid_public
         person = (await parts.deps.roster.people([PersonId(principal.subject)])).get(PersonId(principal.subject))
         answer["name"] = person.name if person else answer["name"]
+        answer["in_roster"] = person is not None
     return answer
 
 

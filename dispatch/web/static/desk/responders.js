@@ -2,7 +2,7 @@
 
 import { answerText } from "../lib/alarm.js";
 import { At, Eta, html, T } from "../lib/ui.js";
-import { channels, nameOf, roles, states, w } from "../lib/words.js";
+import { channels, nameOf, reasonWords, roles, states, w } from "../lib/words.js";
 
 const RANK = { on_scene: 0, going: 1, null: 2, cannot: 3 };
 const REACHED = new Set(["delivered", "seen"]);
@@ -38,7 +38,7 @@ const Person = ({ one }) => html`
 const Channels = ({ one }) => html`
   <span class="channels">${one.channels.map(({ channel, outcome, reason }) => html`
     <span key=${channel} class=${`outcome ${outcome}`} title=${nameOf(states, outcome)[1]}>
-      ${nameOf(channels, channel)[0]} ${nameOf(states, outcome)[0]}${reason && html`<small>${reason}</small>`}</span>`)}</span>`;
+      ${nameOf(channels, channel)[0]} ${nameOf(states, outcome)[0]}${reason && html`<small title=${reason}>${reasonWords(reason)[0]}</small>`}</span>`)}</span>`;
 
 const Answer = ({ one }) => html`
   <span class="given">${one.answer ? html`

@@ -2,7 +2,7 @@
 
 import { get } from "../lib/api.js";
 import { At, html, T } from "../lib/ui.js";
-import { answers, channels, nameOf, resolutions, sources, states, w } from "../lib/words.js";
+import { answers, channels, nameOf, reasonWords, resolutions, sources, states, w } from "../lib/words.js";
 
 const AGAIN_MS = 5000;
 const SETTLE_MS = 150;
@@ -65,7 +65,7 @@ function said({ type, data = {} }, names) {
   const who = (id) => names.get(id) ?? id;
   const by = (author = "") => who(author.slice(author.indexOf(":") + 1));
   const call = ({ responder, channel, outcome, reason }) =>
-    `${who(responder)} ${nameOf(channels, channel)[0]} ${nameOf(states, outcome)[0]}${reason ? `（${reason}）` : ""}`;
+    `${who(responder)} ${nameOf(channels, channel)[0]} ${nameOf(states, outcome)[0]}${reason ? `（${reasonWords(reason)[0]}）` : ""}`;
   const sentences = {
     alarm_raised: () => `按键报警 Alarm raised · ${nameOf(sources, data.source)[0]}`,
     pressed_again: () => `再次按键 Pressed again · ${nameOf(sources, data.source)[0]}`,

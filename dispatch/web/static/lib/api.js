@@ -6,6 +6,7 @@ const ROLES = { resident: "device", responder: "responder", desk: "operator" };
 // A browser opens six connections to a server at most, and each open page holds one for its stream. A request that
 // waits longer than this may be waiting for one of them, so its page lends its own (live.js).
 const WAITS_MS = 500;
+const UNKNOWN_AGAIN_MS = 30_000;
 const AGAIN = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 export function identityOf(path) {
@@ -91,5 +92,16 @@ export async function insist(method, path, { body, key = newKey(), timeout = 600
       onWait?.(problem, attempt);
       await wait(Math.max(problem.retryAfter * 1000, Math.min(400 * 2 ** (attempt - 1), 5000)));
     }
+  }
+}
+
+// Says once who this page is, and again when the roster has them after all.
+export async function whoAmI(say) {
+  for (;;) {
+    const me = await insist("GET", "/v1/me").catch(() => null); // a refusal shows on the line's state
+    if (!me) return;
+    say(me);
+    if (me.in_roster !== false) return;
+    await wait(UNKNOWN_AGAIN_MS);
   }
 }

@@ -32,6 +32,9 @@ export const w = {
   badCode: ["登录码无效或已停用，请向发码的人重新索取。", "This code is unknown, expired or withdrawn; ask for a new one."],
   noCode: ["请先输入登录码。", "Enter your code first."],
 
+  notSignedIn: ["本机没有登录，不能报警，也收不到呼叫。遇险请拨打110。", "This device is not signed in: it can neither call for help nor be called. In danger call 110."],
+  notKnown: ["未登记", "Not registered"],
+
   // resident
   callPolice: ["拨打110", "Call 110"],
   holdToCall: ["按住1秒", "Hold for 1 second"],
@@ -57,17 +60,21 @@ export const w = {
   cancelSure: ["确定已经没有危险，不需要人来了吗？", "Are you sure that the danger is over and nobody needs to come?"],
   cancelYes: ["是，取消报警", "Yes, cancel the alarm"],
   cancelNo: ["不，继续求助", "No, I still need help"],
+  cancelSilent: ["静默报警只能由指挥中心解除，请拨打110", "A silent alarm is called off by the command centre alone: call 110"],
   cancelFailed: ["取消没有成功", "The alarm was not cancelled"],
   overResolved: ["本次警情已结束", "This alarm is over"],
   overCancelled: ["本次报警已取消", "This alarm was cancelled"],
   quietSent: ["已收到", "Received"],
   ready: ["可以使用", "Ready"],
   notReady: ["未连接，遇险请拨打110", "Not connected: in danger, call 110"],
+  notKnownHere: ["这户没有登记，按键叫不到邻居和民警。遇险请拨打110，并告诉村警务室。", "This household is not registered: the key calls nobody. In danger call 110, and tell your village police."],
   pushLate: ["按键仍可使用，会一直重试", "The key still works; it keeps trying"],
 
   // responder
   onCall: ["待命中", "Standing by"],
   onCallHint: ["有人按键求助时，本页会响铃。请保持页面打开。", "This page rings when somebody needs help. Keep it open."],
+  offCall: ["现在收不到呼叫", "You cannot be called here now"],
+  notKnownPerson: ["您没有登记，收不到呼叫。请告诉村警务室。遇险请拨打110。", "You are not registered and cannot be called: tell your village police. In danger call 110."],
   soundOn: ["打开铃声", "Turn the ring on"],
   soundIsOn: ["铃声已打开", "The ring is on"],
   soundTest: ["试响", "Test it"],
@@ -223,5 +230,28 @@ export const problems = {
   413: ["内容过长", "Too long"],
   429: ["操作过于频繁，请稍候", "Too often; wait a moment"],
 };
+
+// Why a call failed, as the fan-out writes it down. What a provider said stays as it is.
+const reasons = [
+  [/^no open page$/, () => "页面未打开"],
+  [/^the open page did not answer within ([\d.]+) s$/, (s) => `页面${s}秒内没有回应`],
+  [/^the open page's answer cannot be read/, () => "页面的回应无法读取"],
+  [/^the message server is away/, () => "消息服务器中断"],
+  [/^subscription gone/, () => "推送已失效，需重新打开通知"],
+  [/^the push subscription cannot be used/, () => "推送登记无法使用"],
+  [/^no contact point for this channel any more/, () => "已没有这种联系方式"],
+  [/^the webhook's secret is not/, () => "接口密钥有误"],
+  [/^the endpoint is no URL/, () => "接口地址有误"],
+  [/^its certificate is not valid/, () => "对方证书无效"],
+  [/^HTTP (\d+)/, (status) => `对方拒收（${status}）`],
+  [/^no proper answer/, () => "对方没有正常应答"],
+  [/^an error of ours/, () => "本系统出错"],
+];
+
+// [Chinese, English]; both the same for a reason that is not known here.
+export function reasonWords(reason) {
+  const [pattern, said] = reasons.find(([known]) => known.test(reason)) ?? [];
+  return [pattern ? said(...pattern.exec(reason).slice(1)) : reason, reason];
+}
 
 export const nameOf = (table, key) => table[key] ?? [String(key), String(key)];

@@ -1,6 +1,6 @@
 // The resident's page: one key, and then who is coming.
 
-import { call, identity, get } from "../lib/api.js";
+import { call, identity, whoAmI } from "../lib/api.js";
 import { now } from "../lib/clock.js";
 import { Dialog } from "../lib/dialog.js";
 import { Hold } from "../lib/hold.js";
@@ -64,19 +64,22 @@ function Page() {
       ${!open && !press.state && html`<${SilentChip} />`}
       <div class="rows">
         ${open && html`<${CancelKey} view=${view} quiet=${quiet} />`}
-        <a class="button police ${open || press.pending ? "danger" : ""}" href="tel:110"><${T} of=${w.callPolice} /></a>
+        <a class="button police ${open || press.pending || live.state === "signed-out" || me?.in_roster === false ? "danger" : ""}" href="tel:110"><${T} of=${w.callPolice} /></a>
       </div>
     </main>
     <${CancelDialog} view=${open && view} />`;
 }
 
 function Top() {
-  const good = live.state === "live";
+  const known = me?.in_roster !== false;
+  const good = live.state === "live" && known;
+  const words = good ? w.ready : !known ? w.notKnown : live.state === "connecting" ? w.lineConnecting : w.notReady;
   return html`
     <header class="top">
       <span class="who">${me?.name ?? ""}</span>
-      <span class="ready ${good ? "" : "off"}">${good ? "●" : "○"} <${T} of=${good ? w.ready : live.state === "connecting" ? w.lineConnecting : w.notReady} /></span>
-    </header>`;
+      <span class="ready ${good ? "" : "off"}">${good ? "●" : "○"} <${T} of=${words} /></span>
+    </header>
+    ${!known && html`<div class="banner bad" role="alert"><${T} of=${w.notKnownHere} /></div>`}`;
 }
 
 function Kinds() {
@@ -166,7 +169,8 @@ const Over = ({ view }) => html`
   </section>`;
 
 const CancelKey = ({ view, quiet }) => html`
-  ${say.problem && html`<p class="problem" role="alert"><${T} of=${w.cancelFailed} /> — <${T} of=${say.problem.words} /></p>`}
+  ${say.problem && html`<p class="problem" role="alert"><${T} of=${w.cancelFailed} /> — <${T}
+    of=${view.silent && say.problem.status === 403 ? w.cancelSilent : say.problem.words} /></p>`}
   <${Hold} key=${view.id} class="stop" quiet=${quiet} onEarly=${() => {}} label=${w.cancelHold.join(" ")}
     onHeld=${() => { say.confirming = true; draw(); }}><${T} of=${w.cancelHold} /><//>`;
 
@@ -196,6 +200,6 @@ const press = new Press(identity.subject, () => {
   draw();
 });
 press.resume();
-get("/v1/me").then((answer) => { me = answer; draw(); }, () => {});
+whoAmI((answer) => { me = answer; draw(); });
 navigator.serviceWorker?.register("/sw.js", { scope: location.pathname }).catch(() => {});
 draw();

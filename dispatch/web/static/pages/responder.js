@@ -2,7 +2,7 @@
 
 import { AlarmCard, answerText, reasonOf } from "../lib/alarm.js";
 import { AnswerKeys, AnswerState } from "../lib/answers.js";
-import { get, identity, insist } from "../lib/api.js";
+import { identity, insist, whoAmI } from "../lib/api.js";
 import { now } from "../lib/clock.js";
 import { isOpen, Live } from "../lib/live.js";
 import { Phone } from "../lib/phone.js";
@@ -83,18 +83,22 @@ function Page() {
   const views = order([...live.cases.values()].filter(mine));
   const open = views.filter(isOpen);
   const view = open.find((one) => one.id === chosen) ?? open[0];
+  const known = me?.in_roster !== false;
+  const good = live.state === "live" && known;
+  const line = good ? w.lineGood : !known ? w.notKnown : live.state === "signed-out" ? w.signedOut : w.lineConnecting;
   return html`
     <header class="top">
       <span class="who">${me?.name ?? ""}</span>
-      <span class=${live.state === "live" ? "good-line" : "off-line"}>
-        <${T} of=${live.state === "live" ? w.lineGood : w.lineConnecting} /></span>
+      <span class=${good ? "good-line" : "off-line"}><${T} of=${line} /></span>
     </header>
+    ${!known && html`<div class="banner bad" role="alert"><${T} of=${w.notKnownPerson} /></div>`}
     <${LineState} live=${live} urgent=${w.lineStale} />
     <main class=${view && ringing(view) ? "ringing" : ""} onPointerDown=${touched} onKeyDown=${touched}>
       ${open.length > 1 && html`<${Cases} open=${open} view=${view} />`}
       ${view && html`<${Called} view=${view} key=${view.id} />`}
       ${views.filter(justOver).map((one) => html`<${Over} key=${one.id} view=${one} />`)}
-      ${!view && html`<div class="idle"><p class="state"><${T} of=${w.onCall} /></p><p class="dim"><${T} of=${w.onCallHint} /></p></div>`}
+      ${!view && html`<div class="idle"><p class="state"><${T} of=${good ? w.onCall : w.offCall} /></p>
+        ${good && html`<p class="dim"><${T} of=${w.onCallHint} /></p>`}</div>`}
       <${phone.Switches} quiet=${Boolean(view)} />
     </main>
     <p class="visually-hidden" role="alert">${view && unanswered(view) ? `${w.needsHelp.join(" ")} ${view.household.address}` : ""}</p>`;
@@ -156,5 +160,7 @@ const Over = ({ view }) => html`
 const draw = page(() => html`<${Page} />`);
 const phone = new Phone(draw);
 const live = new Live({ changed: draw, onCase, onRing });
-get("/v1/me").then((answer) => { me = answer; phone.begin(me.vapid_public_key); draw(); }, () => phone.begin());
+let begun = false;
+const begin = (key) => { if (!begun) phone.begin(key); begun = true; };
+whoAmI((answer) => { me = answer; begin(me.vapid_public_key); draw(); }).then(() => begin());
 draw();

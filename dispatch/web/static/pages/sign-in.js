@@ -4,6 +4,8 @@ import { call } from "../lib/api.js";
 import { html, page, T } from "../lib/ui.js";
 import { w } from "../lib/words.js";
 
+// A page that this device is not signed in for sends it here.
+const sentHere = new URLSearchParams(location.search).has("next");
 const state = { busy: false, words: null };
 const draw = page(() => html`<${Page} />`);
 
@@ -42,6 +44,7 @@ const Page = () => html`
   <main>
     <h1><${T} of=${w.appName} /></h1>
     ${state.busy ? html`<p role="status"><${T} of=${w.signingIn} /></p>` : html`
+      ${sentHere && html`<p class="banner bad" role="alert"><${T} of=${w.notSignedIn} /></p>`}
       <p class="dim"><${T} of=${w.signInHint} /></p>
       <form onSubmit=${submitted}>
         <label class="field"><span><${T} of=${w.signInCode} /></span>
@@ -49,7 +52,7 @@ const Page = () => html`
         ${state.words && html`<p class="problem" role="alert"><${T} of=${state.words} /></p>`}
         <button class="button main"><${T} of=${w.signInTitle} /></button>
       </form>
-      <a class="button" href="tel:110"><${T} of=${w.callPolice} /></a>`}
+      <a class="button danger" href="tel:110"><${T} of=${w.callPolice} /></a>`}
   </main>`;
 
 addEventListener("hashchange", takeFragment);

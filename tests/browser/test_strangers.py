@@ -1,0 +1,46 @@
+"""A device that nobody signed in, or that the roster does not know: it never says that all is well."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.async_api import Page
+
+from dispatch.access import TokenRole, Tokens
+from tests.browser.people import PHONE, People, sees
+from tests.live import LiveSystem
+
+pytestmark = pytest.mark.browser
+
+IS_BAD = "[role=alert]:has-text('拨打110')"
+
+
+async def stranger(people: People, live: LiveSystem, role: TokenRole, subject: str) -> Page:
+    """The page of somebody whose token was made before they left the roster."""
+    issued = await Tokens(live.system.nc, live.system.settings.site).issue(role, subject)
+    page = await people.blank(PHONE)
+    await page.goto(f"/in#{issued.secret}")
+    await page.wait_for_url(re.compile(rf"/{subject}$"))
+    return page
+
+
+@pytest.mark.parametrize("path", ["/resident/h-0002", "/resident/h-9999", "/responder/p-0003"])
+async def test_a_device_that_is_not_signed_in_says_so_and_what_to_do(people: People, path: str) -> None:
+    page = await people.blank(PHONE)
+    await page.goto(path)
+    await sees(page, f"{IS_BAD}:has-text('本机没有登录')")
+    await sees(page, "a.danger[href='tel:110']")
+
+
+async def test_a_household_that_is_not_in_the_roster_is_never_ready(people: People, live_system: LiveSystem) -> None:
+    page = await stranger(people, live_system, "device", "h-9999")
+    await sees(page, f"{IS_BAD}:has-text('这户没有登记')")
+    await sees(page, "a.danger[href='tel:110']")
+    await sees(page, ".ready.off:has-text('未登记')")
+
+
+async def test_a_person_who_is_not_in_the_roster_does_not_stand_by(people: People, live_system: LiveSystem) -> None:
+    page = await stranger(people, live_system, "responder", "p-9999")
+    await sees(page, f"{IS_BAD}:has-text('您没有登记')")
+    await sees(page, ".idle:has-text('现在收不到呼叫')")
