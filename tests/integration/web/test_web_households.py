@@ -11,16 +11,10 @@ from aiohttp.test_utils import TestClient
 from dispatch.identifiers import AreaId, HouseholdId
 from dispatch.roster import Household
 from dispatch.web.api import households
-from tests.integration.web_world import World, database, settings_of, village_of
+from tests.integration.web_world import World, settings_of, village_of
 from tests.servers import Servers
 
 Client = TestClient[Any, Any]
-
-
-@pytest.fixture(scope="module")
-async def dsn(servers: Servers, migrated_template: str) -> AsyncIterator[str]:
-    async with database(servers, migrated_template) as made:
-        yield made
 
 
 @pytest.fixture
@@ -36,12 +30,6 @@ async def village(servers: Servers, dsn: str) -> AsyncIterator[World]:
             )
             await made.roster.put(home, by="test")
         yield made
-
-
-@pytest.fixture
-async def client(village: World) -> AsyncIterator[Client]:
-    async with village.served() as served:
-        yield served
 
 
 async def found(client: Client, village: World, asked: str, area: str | None = None) -> tuple[set[str], bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -16,35 +15,11 @@ from dispatch.events import DeadLetter
 from dispatch.web import access
 from dispatch.web.endpoint import Route
 from dispatch.web.routes import ROUTES
-from tests.integration.web_world import World, database, settings_of, village_of
-from tests.servers import Servers
+from tests.integration.web_world import World
 
 SUBJECTS = {"device": "h-1", "responder": "p-1", "operator": "wang", "monitor": "prom"}
 CLOSED = [route for route in ROUTES if not route.open]
 Client = TestClient[Any, Any]
-
-
-@pytest.fixture(scope="module")
-async def dsn(servers: Servers, migrated_template: str) -> AsyncIterator[str]:
-    async with database(servers, migrated_template) as made:
-        yield made
-
-
-@pytest.fixture
-async def village(servers: Servers, dsn: str) -> AsyncIterator[World]:
-    async with village_of(settings_of(servers), dsn) as made:
-        yield made
-
-
-@pytest.fixture
-async def client(village: World) -> AsyncIterator[Client]:
-    async with village.served() as served:
-        yield served
-
-
-@pytest.fixture
-async def case(village: World) -> Case:
-    return await village.open_case()
 
 
 def path_of(route: Route, case: str = "h-1-ABCDEFGH") -> str:

@@ -56,17 +56,6 @@ async def village(servers: Servers, models: Models) -> AsyncIterator[World]:
         yield made
 
 
-@pytest.fixture
-async def client(village: World) -> AsyncIterator[Client]:
-    async with village.served() as served:
-        yield served
-
-
-@pytest.fixture
-async def operator(village: World) -> dict[str, str]:
-    return await village.bearer("operator", "wang")
-
-
 def board_of(client: Client) -> LiveBoard:
     board: LiveBoard = client.app[PARTS].board
     return board

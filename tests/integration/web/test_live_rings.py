@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,38 +14,9 @@ from dispatch.cases import Case
 from dispatch.identifiers import PersonId, notification_id
 from dispatch.web import rings
 from dispatch.web.parts import PARTS
-from tests.integration.web_world import World, database, page, settings_of, until, village_of
-from tests.servers import Servers
+from tests.integration.web_world import World, page, until
 
 Client = TestClient[Any, Any]
-
-
-@pytest.fixture(scope="module")
-async def dsn(servers: Servers, migrated_template: str) -> AsyncIterator[str]:
-    async with database(servers, migrated_template) as made:
-        yield made
-
-
-@pytest.fixture
-async def village(servers: Servers, dsn: str) -> AsyncIterator[World]:
-    async with village_of(settings_of(servers), dsn) as made:
-        yield made
-
-
-@pytest.fixture
-async def client(village: World) -> AsyncIterator[Client]:
-    async with village.served() as served:
-        yield served
-
-
-@pytest.fixture
-async def case(village: World) -> Case:
-    return await village.open_case()
-
-
-@pytest.fixture
-async def phone(village: World) -> dict[str, str]:
-    return await village.bearer("responder", "p-1")
 
 
 def ring_of(case: Case, person: str = "p-1") -> dict[str, Any]:

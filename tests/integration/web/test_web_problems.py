@@ -16,39 +16,10 @@ from structlog.testing import capture_logs
 from dispatch.cases import Case, CaseDesk
 from dispatch.web import reading
 from dispatch.web.parts import PARTS
-from tests.integration.web_world import World, database, settings_of, village_of
-from tests.servers import Servers
+from tests.integration.web_world import World
 
 Client = TestClient[Any, Any]
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-async def dsn(servers: Servers, migrated_template: str) -> AsyncIterator[str]:
-    async with database(servers, migrated_template) as made:
-        yield made
-
-
-@pytest.fixture
-async def village(servers: Servers, dsn: str) -> AsyncIterator[World]:
-    async with village_of(settings_of(servers), dsn) as made:
-        yield made
-
-
-@pytest.fixture
-async def client(village: World) -> AsyncIterator[Client]:
-    async with village.served() as served:
-        yield served
-
-
-@pytest.fixture
-async def case(village: World) -> Case:
-    return await village.open_case()
-
-
-@pytest.fixture
-async def operator(village: World) -> dict[str, str]:
-    return await village.bearer("operator", "wang")
 
 
 async def problem(response: Any, status: int) -> dict[str, Any]:

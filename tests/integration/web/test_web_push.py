@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -14,34 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from dispatch.identifiers import PersonId
 from dispatch.roster import WebhookPoint, WebPushPoint
-from tests.integration.web_world import World, database, settings_of, village_of
-from tests.servers import Servers
+from tests.integration.web_world import World
 
 Client = TestClient[Any, Any]
 AUTH = urlsafe_b64encode(b"a" * 16).decode()
-
-
-@pytest.fixture(scope="module")
-async def dsn(servers: Servers, migrated_template: str) -> AsyncIterator[str]:
-    async with database(servers, migrated_template) as made:
-        yield made
-
-
-@pytest.fixture
-async def village(servers: Servers, dsn: str) -> AsyncIterator[World]:
-    async with village_of(settings_of(servers), dsn) as made:
-        yield made
-
-
-@pytest.fixture
-async def client(village: World) -> AsyncIterator[Client]:
-    async with village.served() as served:
-        yield served
-
-
-@pytest.fixture
-async def phone(village: World) -> dict[str, str]:
-    return await village.bearer("responder", "p-1")
 
 
 def encode(raw: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,33 +19,10 @@ from dispatch.identifiers import CaseId, PersonId
 from dispatch.projections import ReadModels
 from dispatch.web.api import cases
 from dispatch.web.parts import PARTS
-from tests.integration.web_world import World, database, settings_of, village_of, world
+from tests.integration.web_world import World, settings_of, world
 from tests.servers import Servers
 
 Client = TestClient[Any, Any]
-
-
-@pytest.fixture(scope="module")
-async def dsn(servers: Servers, migrated_template: str) -> AsyncIterator[str]:
-    async with database(servers, migrated_template) as made:
-        yield made
-
-
-@pytest.fixture
-async def village(servers: Servers, dsn: str) -> AsyncIterator[World]:
-    async with village_of(settings_of(servers), dsn) as made:
-        yield made
-
-
-@pytest.fixture
-async def client(village: World) -> AsyncIterator[Client]:
-    async with village.served() as served:
-        yield served
-
-
-@pytest.fixture
-async def case(village: World) -> Case:
-    return await village.open_case()
 
 
 async def presses(village: World) -> list[Any]:

@@ -1,0 +1,46 @@
+"""A village whose web process runs, and who is signed in there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from dispatch.cases import Case
+from tests.integration.web_world import World, database, settings_of, village_of
+from tests.servers import Servers
+
+
+@pytest.fixture(scope="module")
+async def dsn(servers: Servers, migrated_template: str) -> AsyncIterator[str]:
+    async with database(servers, migrated_template) as made:
+        yield made
+
+
+@pytest.fixture
+async def village(servers: Servers, dsn: str) -> AsyncIterator[World]:
+    async with village_of(settings_of(servers), dsn) as made:
+        yield made
+
+
+@pytest.fixture
+async def client(village: World) -> AsyncIterator[TestClient[Any, Any]]:
+    async with village.served() as served:
+        yield served
+
+
+@pytest.fixture
+async def case(village: World) -> Case:
+    return await village.open_case()
+
+
+@pytest.fixture
+async def operator(village: World) -> dict[str, str]:
+    return await village.bearer("operator", "wang")
+
+
+@pytest.fixture
+async def phone(village: World) -> dict[str, str]:
+    return await village.bearer("responder", "p-1")
