@@ -162,7 +162,7 @@ LIGHT = """(element) => {
 async def test_in_silence_the_safe_answer_stands_out_and_nothing_lights_up(
     people: People, quiet_village: LiveSystem
 ) -> None:
-    await quiet_village.press(kind="help", silent=True)
+    case = await quiet_village.press(kind="help", silent=True)
     resident = await people.open("resident")
     await hold(resident, ".stop")
     dialog, safe, other = (resident.locator(one) for one in ("dialog", "dialog .main", "dialog [data-confirm]"))
@@ -172,7 +172,14 @@ async def test_in_silence_the_safe_answer_stands_out_and_nothing_lights_up(
 
     people.excuse("403")
     await other.click()
-    await sees(resident, ".problem:has-text('静默报警只能由指挥中心解除')")
+    refused = ".problem:has-text('静默报警只能由指挥中心解除')"
+    await sees(resident, refused)
+    assert max(await resident.locator(refused).evaluate(LIGHT)) < 200
+
+    await quiet_village.close(case)
+    again = await quiet_village.press(kind="help")
+    await sees(resident, f"[data-case='{again}'][data-status=raised]")
+    await sees(resident, ".problem", state="hidden")  # that was said of the case before
 
 
 async def test_the_alarm_is_cancelled_only_after_a_hold_and_a_question(

@@ -48,7 +48,7 @@ export const w = {
   pressAccepted: ["报警已收到", "Your alarm was received"],
   pressCalling: ["正在呼叫您的联防组和民警", "Calling your group and the police"],
   calledCount: (count) => [`已呼叫${count}人`, `${count} people were called`],
-  rungCount: (count) => [`其中${count}人的手机已响`, `${count} of their phones have rung`],
+  rungCount: (count) => [`其中${count}人的手机已响`, count === 1 ? "1 of their phones has rung" : `${count} of their phones have rung`],
   waitingAnswer: ["正在等人应答，请保持警惕", "Waiting for the first answer; stay alert"],
   comingCount: (count) => [`${count}人正在赶来`, count === 1 ? "1 person is coming" : `${count} people are coming`],
   onSceneCount: (count) => [`${count}人已到场`, count === 1 ? "1 person has arrived" : `${count} people have arrived`],

@@ -13,7 +13,7 @@ import { kinds, nameOf, roles, w } from "../lib/words.js";
 const SHOW_CLOSED_MS = 10 * 60_000;
 
 const choice = { kind: "help", silent: false };
-const say = { note: null, confirming: false, problem: null, dismissed: null };
+const say = { note: null, confirming: false, notCancelled: null, dismissed: null };
 let me = null;
 
 function onCase(view, before, started) {
@@ -169,8 +169,8 @@ const Over = ({ view }) => html`
   </section>`;
 
 const CancelKey = ({ view, quiet }) => html`
-  ${say.problem && html`<p class="problem" role="alert"><${T} of=${w.cancelFailed} /> — <${T}
-    of=${view.silent && say.problem.status === 403 ? w.cancelSilent : say.problem.words} /></p>`}
+  ${say.notCancelled?.case === view.id && html`<p class="problem" role="alert"><${T} of=${w.cancelFailed} /> — <${T}
+    of=${view.silent && say.notCancelled.problem.status === 403 ? w.cancelSilent : say.notCancelled.problem.words} /></p>`}
   <${Hold} key=${view.id} class="stop" quiet=${quiet} onEarly=${() => {}} label=${w.cancelHold.join(" ")}
     onHeld=${() => { say.confirming = true; draw(); }}><${T} of=${w.cancelHold} /><//>`;
 
@@ -179,8 +179,9 @@ function CancelDialog({ view }) {
   const close = () => { say.confirming = false; draw(); };
   const cancel = async () => {
     close();
-    say.problem = null;
-    await call("POST", `/v1/cases/${view.id}/cancel`, { body: {} }).catch((problem) => { say.problem = problem; });
+    say.notCancelled = null;
+    await call("POST", `/v1/cases/${view.id}/cancel`, { body: {} })
+      .catch((problem) => { say.notCancelled = { case: view.id, problem }; });
     draw();
   };
   return html`
