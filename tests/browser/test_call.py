@@ -150,6 +150,8 @@ async def test_a_silent_press_is_silent_and_says_so_to_those_who_come(
     await sees(resident, "body.quiet [data-status=raised]")
     assert (await quiet_village.case(await quiet_village.open_case())).alarm.silent
     assert await neighbour.locator("a[href^='tel:']").count() == 0, "nobody is led to ring back"
+    await quiet_village.close(await quiet_village.open_case())
+    await sees(resident, ".chip.quiet[aria-pressed=false]")  # the next press is not silent unasked
 
 
 LIGHT = """(element) => {

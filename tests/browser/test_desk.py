@@ -54,3 +54,18 @@ async def test_why_a_call_failed_is_said_in_chinese(people: People, live_system:
     await sees(desk, ".outcome.failed:has-text('页面未打开')")
     await sees(desk, ".timeline li:has-text('页面未打开')")
     assert "no open page" not in await desk.locator(".case-pane").inner_text()
+
+
+async def test_a_drill_stands_below_an_alarm_in_earnest(people: People, quiet_village: LiveSystem) -> None:
+    drill = await quiet_village.press(kind="fire", drill=True)
+    async with raised_next_door(quiet_village, kind="help") as real:
+        case = (await quiet_village.case(real)).calls
+        officer = next(person for step, person in case if person.startswith("c-"))
+        async with quiet_village.system.http.post(
+            await quiet_village.one_tap(real, officer), json={"answer": "going"}
+        ) as answered:
+            assert answered.status in {200, 201}
+        desk = await people.open("operator")
+        await sees(desk, f".list-pane [data-case='{real}'][data-status=under_way]")
+        rows = desk.locator(".list-pane [data-case]")
+        assert [await row.get_attribute("data-case") for row in await rows.all()] == [real, drill]

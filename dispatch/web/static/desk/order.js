@@ -11,11 +11,11 @@ export function waitingStep(view, time) {
   return STEPS_MS.filter((step) => waited >= step).length;
 }
 
-// Nobody coming first, then who is on the way, then on scene; real before drill; within that the longest
-// waiting step, then the kind, then the oldest.
+// Real before drill; nobody coming first, then who is on the way, then on scene; within that the longest waiting
+// step, then the kind, then the oldest.
 export function byUrgency(views, time) {
   const rank = (view) => [
-    GROUPS[view.status] ?? 3, view.drill ? 1 : 0, -(Number(waitingStep(view, time)) || 0), KINDS[view.kind] ?? 3, view.pressed_at,
+    view.drill ? 1 : 0, GROUPS[view.status] ?? 3, -(Number(waitingStep(view, time)) || 0), KINDS[view.kind] ?? 3, view.pressed_at,
   ];
   return views
     .map((view) => ({ view, rank: rank(view) }))

@@ -12,12 +12,14 @@ import { kinds, nameOf, roles, w } from "../lib/words.js";
 
 const SHOW_CLOSED_MS = 10 * 60_000;
 
-const choice = { kind: "help", silent: false };
+const FIRST_CHOICE = { kind: "help", silent: false };
+const choice = { ...FIRST_CHOICE };
 const say = { note: null, confirming: false, notCancelled: null, dismissed: null };
 let me = null;
 
 function onCase(view, before, started) {
   if (isOpen(view)) press.clear();
+  else if (before && isOpen(before)) Object.assign(choice, FIRST_CHOICE); // the next press is not silent unasked
   const good = started && !view.silent && view.coming + view.on_scene > (before ? before.coming + before.on_scene : 0);
   if (good) buzz([120, 80, 120]);
 }
