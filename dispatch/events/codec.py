@@ -57,7 +57,7 @@ def decode_events(body: bytes) -> tuple[Event, ...]:
     """The events of a commit, each at its newest version. Raises `Unreadable` for anything else."""
     try:
         return _bodies.decode(body).events
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _decode_old(body)
 
 
@@ -65,7 +65,7 @@ def _decode_old(body: bytes) -> tuple[Event, ...]:
     try:
         documents = [upcast(document) for document in _documents.decode(body).events]
         return msgspec.convert(documents, tuple[Event, ...])
-    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError) as error:
         raise Unreadable(f"not a commit of a case: {error}") from None
 
 

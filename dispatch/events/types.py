@@ -8,11 +8,14 @@ version (`….v2`) here and an upcaster for the old one in `upcasting.py`; nothi
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, PressId
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time that says its zone; one that does not is neither before nor after another."""
 
 Kind = Literal["help", "intrusion", "medical", "fire"]
 """Kind of case: 求助, 入室, 急病, 火警. A device with one key and nothing else says `help`."""
@@ -60,13 +63,13 @@ class CallOutcome(msgspec.Struct, frozen=True, kw_only=True):
     responder: PersonId
     channel: Channel
     outcome: Outcome
-    at: datetime
+    at: Moment
     reason: str | None = None
     attempt: int = 1
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    at: datetime
+    at: Moment
 
 
 class AlarmRaised(_Event, frozen=True, kw_only=True, tag="alarm_raised.v1"):
@@ -78,8 +81,8 @@ class AlarmRaised(_Event, frozen=True, kw_only=True, tag="alarm_raised.v1"):
     device: str
     kind: Kind
     source: Source
-    pressed_at: datetime
-    accepted_at: datetime
+    pressed_at: Moment
+    accepted_at: Moment
     silent: bool = False
     drill: bool = False
     group: GroupId | None = None
@@ -94,8 +97,8 @@ class PressedAgain(_Event, frozen=True, kw_only=True, tag="pressed_again.v1"):
     device: str
     kind: Kind
     source: Source
-    pressed_at: datetime
-    accepted_at: datetime
+    pressed_at: Moment
+    accepted_at: Moment
 
 
 class RespondersCalled(_Event, frozen=True, kw_only=True, tag="responders_called.v1"):

@@ -6,20 +6,16 @@ This is the only place where people have names, phones and addresses.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 import msgspec
 
 from dispatch.errors import Malformed
-from dispatch.events import Role
+from dispatch.events import Moment, Role
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, PostId
 
 MAX_BOUND_NUMBERS = 10
 """At most ten numbers are bound into one joint-defence group, the leader's among them."""
-
-
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-"""A time that says its zone; one without cannot be compared with the time of an alarm."""
 
 
 class _Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

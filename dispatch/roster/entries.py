@@ -69,7 +69,7 @@ def decode(kind: DocumentKind, value: bytes, revision: int) -> Entry[Document]:
     """The entry in a stored value. Raises `Unreadable` with the reason when it is none."""
     try:
         read = _decoders[kind].decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"revision {revision} of the roster is no {kind}: {error}") from None
     return Entry(document=read.doc, revision=revision, by=read.by, at=read.at)
 

@@ -58,6 +58,8 @@ def test_an_old_version_is_brought_up_to_date(monkeypatch: pytest.MonkeyPatch) -
         b"nonsense",
         b"\xff\xfe",
         b'{"events":[{"type":"unheard_of.v9"}]}',
+        b'{"events":[{"type":"case_noted.v1","at":"2026-11-21T12:00:00","note":"n","author":"a","text":"no zone"}]}',
+        b'{"events":' + b"[" * 100_000,
         b'{"events":[7]}',
         b'{"events":{}}',
     ],
