@@ -105,6 +105,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     raised: AlarmRaised | None = None
     presses: tuple[PressId, ...] = ()
+    heard_at: Mapping[PressId, datetime] = MappingProxyType({})
+    """When each press was accepted; of an id that was used again, the last time."""
     last_pressed_at: datetime | None = None
     pressed_kind: Kind | None = None
     calls: Mapping[tuple[int, PersonId], Call] = MappingProxyType({})
@@ -172,11 +174,18 @@ def evolve(case: Case, event: Event) -> Case:  # noqa: PLR0911  (one return for 
     """`case` after `event`. Fails on an event it does not know, rather than overlook it."""
     match event:
         case AlarmRaised():
-            return replace(case, raised=event, presses=(event.press,), last_pressed_at=event.accepted_at)
+            heard_at = {event.press: event.accepted_at}
+            return replace(
+                case, raised=event, presses=(event.press,), heard_at=heard_at, last_pressed_at=event.accepted_at
+            )
         case PressedAgain():
             kind = case.pressed_kind if event.kind in {"help", case.kind} else event.kind
             return replace(
-                case, presses=(*case.presses, event.press), last_pressed_at=event.accepted_at, pressed_kind=kind
+                case,
+                presses=(*case.presses, event.press),
+                heard_at={**case.heard_at, event.press: event.accepted_at},
+                last_pressed_at=event.accepted_at,
+                pressed_kind=kind,
             )
         case RespondersCalled():
             return _call(case, event)

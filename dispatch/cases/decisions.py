@@ -62,7 +62,7 @@ def _raise(case: Case, command: RaiseAlarm) -> list[Event]:
     if case.raised is None:
         return _open(command)
     _require_open(case)
-    if press.press in case.presses or _is_flood(case, command) or (press.drill and not case.alarm.drill):
+    if (_is_flood(case, command) and not is_news(case, command)) or (press.drill and not case.alarm.drill):
         return []
     again: list[Event] = [
         PressedAgain(
@@ -84,14 +84,20 @@ def _raise(case: Case, command: RaiseAlarm) -> list[Event]:
 def is_repeat(case: Case, command: RaiseAlarm) -> bool:
     """Whether this is a press that the case has already, sent or delivered again.
 
-    Buttons with a poor memory use an id twice. So once the case is over a known id is a repetition only within
-    `REPEAT_WINDOW`, and a drill never stands for an alarm in earnest: rather ring twice than not at all.
+    Buttons with a poor memory use an id twice. So a known id is a repetition only within `REPEAT_WINDOW`, and a
+    drill never stands for an alarm in earnest: rather ring twice than not at all.
     """
-    if case.raised is None or command.press.press not in case.presses:
+    heard = case.heard_at.get(command.press.press)
+    if heard is None or command.press.drill != case.alarm.drill:
         return False
-    if command.press.drill != case.alarm.drill:
+    return command.accepted_at - heard < REPEAT_WINDOW
+
+
+def was_passed_over(case: Case, command: RaiseAlarm) -> bool:
+    """Whether this press came while `case`, which is over, was open, and left no trace on it (see `_raise`)."""
+    if case.closing is None or not case.alarm.accepted_at <= command.accepted_at <= case.closing.at:
         return False
-    return case.is_open or command.accepted_at - (case.last_pressed_at or case.alarm.accepted_at) < REPEAT_WINDOW
+    return len(case.presses) >= PRESSES_RECORDED or (command.press.drill and not case.alarm.drill)
 
 
 def is_news(case: Case, command: RaiseAlarm) -> bool:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from dispatch.cases.case import Case, fold
 from dispatch.cases.commands import Cancel, Command, Plan, RaiseAlarm
-from dispatch.cases.decisions import decide, is_news, is_overtaken, is_repeat
+from dispatch.cases.decisions import REPEAT_WINDOW, decide, is_news, is_overtaken, is_repeat, was_passed_over
 from dispatch.errors import Conflict, Refused, Unavailable
 from dispatch.events import CaseLog, Event, Head, Press, Stale
 from dispatch.identifiers import CaseId, CommitId, PressId, case_id_for, household_of
@@ -96,19 +96,30 @@ class CaseDesk:
                 return await self.handle(latest.id, replace(command, plan=await plan(command.press)))
             if latest.is_open or is_repeat(latest, command):
                 return await self.handle(latest.id, command)
+            if head and (known := await self._heard_before(head, command)) is not None:
+                return Handled(known, ())
             new = case_id_for(household, press)
-            if head and (earlier := await self.load(new)).raised is not None:
-                if is_repeat(earlier, command):
-                    return Handled(earlier, ())
+            if head and (await self.load(new)).raised is not None:
                 new = case_id_for(household, PressId(f"{press}@{head.seq}"))  # an id that was used before
             planned = replace(command, plan=await plan(command.press), case=new)
             events = decide(Case(), planned)
-            opening = Head(new, seq=head.seq if head else 0, case_seq=0)
+            opening = Head(new, seq=head.seq if head else 0, case_seq=0, at=command.at)
             try:
                 return await self._append(new, Case(), planned, events, opening)
             except Stale:
                 await _pause(attempt)
         raise Unavailable(f"household {household} is changing too fast; send it again")
+
+    async def _heard_before(self, head: Head, command: RaiseAlarm) -> Case | None:
+        """The case of the household that has this press already: it was sent again, or the presses are read again."""
+        since = command.accepted_at - REPEAT_WINDOW
+        if head.at < since:
+            return None
+        for case_id in await self.log.cases_since(command.press.household, since):
+            case = await self.load(case_id)
+            if is_repeat(case, command) or was_passed_over(case, command):
+                return case
+        return None
 
     async def _end_drill(self, drill: CaseId, command: RaiseAlarm) -> None:
         cancel = Cancel(id=CommitId(f"ends-drill:{command.id}"), at=command.at, by="system", reason=REAL_ALARM)
@@ -126,7 +137,9 @@ class CaseDesk:
             after=head.seq if head else case.seq,
             newest=head.case if head else None,
         )
-        return Handled(self._remember(case_id, fold([commit], case)), tuple(events))
+        if commit.events != tuple(events):  # another process has carried this command out, in its own way
+            return Handled(await self.load(case_id), ())
+        return Handled(self._remember(case_id, fold([commit], case)), commit.events)
 
     def _remember(self, case_id: CaseId, case: Case) -> Case:
         if case.raised is None:

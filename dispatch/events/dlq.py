@@ -15,7 +15,7 @@ _MAX_KEPT_BYTES = 64 * 1024
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that nobody could process: who tried, why it failed, and all of it that is needed to try again."""
+    """A message that nobody could process: who tried, why it failed, where it stands, and its first 64 KiB."""
 
     by: str
     reason: str

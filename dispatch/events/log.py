@@ -49,6 +49,8 @@ class Head(msgspec.Struct, frozen=True):
     seq: int
     case_seq: int
     """The newest case has got as far as this at least; one that is loaded with less came from a replica behind."""
+    at: datetime
+    """When that last commit was stored."""
 
 
 class CaseLog:
@@ -83,10 +85,15 @@ class CaseLog:
             headers["Nats-Expected-Last-Subject-Sequence-Subject"] = self._household_subject(household)
             if newest != case:
                 headers[NEWEST_CASE] = newest
-        seq = await self._store(subject, encode_events(events), headers, case, commit)
-        return Commit(id=commit, case=case, events=tuple(events), seq=seq, stored_at=at)
+        stored = await self._store(subject, encode_events(events), headers, case, commit)
+        if isinstance(stored, Commit):
+            return stored
+        return Commit(id=commit, case=case, events=tuple(events), seq=stored, stored_at=at)
 
-    async def _store(self, subject: str, body: bytes, headers: dict[str, str], case: CaseId, commit: CommitId) -> int:
+    async def _store(
+        self, subject: str, body: bytes, headers: dict[str, str], case: CaseId, commit: CommitId
+    ) -> int | Commit:
+        """The sequence it was stored at; or the commit of that id that was there, for its events need not be these."""
         for attempt in range(APPEND_TRIES):
             try:
                 # publish() changes the headers it is given.
@@ -102,11 +109,12 @@ class CaseLog:
                 log.warning("log.append_retry", case=case, commit=commit, attempt=attempt, error=repr(error))
                 await asyncio.sleep(0.05 * 2**attempt)
             else:
-                return ack.seq
+                found = await self._find(case, commit) if ack.duplicate else None
+                return found or ack.seq
         raise Unavailable(f"the log did not acknowledge commit {commit} of case {case}; send it again")
 
-    async def _find(self, case: CaseId, commit: CommitId) -> int | None:
-        return next((c.seq for c in await self.load(case) if c.id == commit), None)
+    async def _find(self, case: CaseId, commit: CommitId) -> Commit | None:
+        return next((c for c in await self.load(case) if c.id == commit), None)
 
     async def load(self, case: CaseId, *, after: int = 0) -> list[Commit]:
         """The commits of `case` behind sequence `after`, oldest first; none when there is no such case.
@@ -146,7 +154,21 @@ class CaseLog:
             raise Unavailable(f"the log does not answer: {error!r}") from error
         last, seq = CaseId(str(message.subject).rpartition(".")[2]), int(message.seq or 0)
         newest = (message.headers or {}).get(NEWEST_CASE)
-        return Head(CaseId(newest), seq, case_seq=1) if newest else Head(last, seq, case_seq=seq)
+        at = message.time or now()
+        return Head(CaseId(newest), seq, case_seq=1, at=at) if newest else Head(last, seq, case_seq=seq, at=at)
+
+    async def cases_since(self, household: HouseholdId, since: datetime) -> list[CaseId]:
+        """The cases of `household` on which anything was stored since `since`. Raises `Unavailable`."""
+        subject = self._household_subject(household)
+        place: dict[str, object] = {"start_time": since.isoformat()}
+        cases: dict[CaseId, None] = {}
+        while True:
+            page = await direct_get(self._nc, CASES, {**place, "next_by_subj": subject, "batch": _LOAD_BATCH})
+            headers = [message.headers or {} for message in page]
+            cases |= dict.fromkeys(CaseId(of["Nats-Subject"].rpartition(".")[2]) for of in headers)
+            if len(page) < _LOAD_BATCH:
+                return list(cases)
+            place = {"seq": int(headers[-1]["Nats-Sequence"]) + 1}
 
     async def follow(self, *, after: int = 0) -> AsyncIterator[Msg]:
         """Every stored message of this site behind sequence `after`, in order, for ever; see `commit_of`."""

@@ -24,10 +24,11 @@ def stream_configs(replicas: int = 1) -> list[StreamConfig]:
             storage=StorageType.FILE,
             num_replicas=replicas,
             max_age=timedelta(days=30).total_seconds(),
-            # A button gone mad pushes out its own old presses and nobody else's.
-            max_msgs_per_subject=200,
+            # A button gone mad pushes out old presses of its own household and nobody else's; so many that none
+            # is lost unread, unless it sends 5,000 while no fan-out runs. Presses are 4 KiB at most.
+            max_msgs_per_subject=5_000,
             discard=DiscardPolicy.OLD,
-            max_msg_size=64 * 1024,
+            max_msg_size=16 * 1024,
             duplicate_window=_DEDUPLICATION,
             allow_direct=True,
         ),
@@ -49,6 +50,9 @@ def stream_configs(replicas: int = 1) -> list[StreamConfig]:
             subjects=["dlq.*.*"],
             storage=StorageType.FILE,
             num_replicas=replicas,
+            # Rubbish must not fill the disk that the alarms need; the oldest letters go first.
+            max_bytes=256 * 1024 * 1024,
+            discard=DiscardPolicy.OLD,
             duplicate_window=_DEDUPLICATION,
             allow_direct=True,
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Literal, Protocol
 
 import msgspec
@@ -14,7 +15,7 @@ from nats.aio.msg import Msg
 from dispatch.cases import OUTCOME_RANK, Call, Case, CaseDesk
 from dispatch.clock import Clock, now
 from dispatch.errors import DispatchError
-from dispatch.events import CallOutcome, Channel, RespondersCalled, commit_of
+from dispatch.events import CallOutcome, Channel, Commit, RespondersCalled, commit_of
 from dispatch.fanout.channels import Sender, Sent
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import ACCEPTED_TO_SENT, CALL_SECONDS, CALLS
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 
 UNKNOWN = "worker stopped before the outcome was known"
 CLOSED = "case closed before the call"
+FRESH = timedelta(seconds=0.5)
 
 
 class Links(Protocol):
@@ -103,11 +105,16 @@ class Calls:
         if not steps:
             return
         with structlog.contextvars.bound_contextvars(case=commit.case):
-            case = await insist(lambda: self._desk.known(commit.case, commit.seq))
+            case = await insist(lambda: self._now(commit))
             recorder = Recorder(self._desk, commit.case, self._clock)
             if (message.metadata.num_delivered or 1) > 1:
                 case = await self._admit(case, steps, recorder)
             await self._make(case, owed_of(case, steps), recorder)
+
+    async def _now(self, commit: Commit) -> Case:
+        """The case of `commit`: from memory when it is but just stored, for later somebody may have closed it."""
+        fresh = self._clock() - commit.stored_at < FRESH
+        return await (self._desk.known(commit.case, commit.seq) if fresh else self._desk.load(commit.case))
 
     async def _admit(self, case: Case, steps: set[int], recorder: Recorder) -> Case:
         """Say that what became of calls without an outcome is unknown: they may have been made."""

@@ -10,7 +10,7 @@ from nats.aio.msg import Msg
 from dispatch.cases import CaseDesk, Handled, Plan, RaiseAlarm
 from dispatch.clock import Clock, now
 from dispatch.errors import Conflict, Unavailable
-from dispatch.events import Press, RespondersCalled, decode_press
+from dispatch.events import AlarmRaised, Press, RespondersCalled, decode_press
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import PRESSES
 from dispatch.fanout.plan import plan_of
@@ -33,7 +33,9 @@ class Presses:
         """Put the press on the log. Raises `Malformed` for one that cannot be read, `Unavailable` for "later"."""
         arrived = message.metadata.timestamp
         press = decode_press(message.subject, message.headers, message.data, arrived=arrived)
-        command = RaiseAlarm(id=CommitId(f"press-{press.press}"), at=self._clock(), accepted_at=arrived, press=press)
+        # A press id that is used again is another press: it is the message that is handled once.
+        id_ = CommitId(f"press-{press.press}-{arrived.timestamp():.6f}")
+        command = RaiseAlarm(id=id_, at=self._clock(), accepted_at=arrived, press=press)
         with structlog.contextvars.bound_contextvars(press=press.press, household=press.household):
             async with self._turns:
                 handled = await self._take(command)
@@ -52,7 +54,8 @@ class Presses:
 
 def _report(handled: Handled) -> None:
     called = [event for event in handled.events if isinstance(event, RespondersCalled)]
-    result = "opened" if called else "again" if handled.events else "nothing_new"
+    opened = any(isinstance(event, AlarmRaised) for event in handled.events)
+    result = "opened" if opened else "called_again" if called else "again" if handled.events else "nothing_new"
     PRESSES.labels(result).inc()
     log.info(
         "press.taken",

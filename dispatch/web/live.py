@@ -128,6 +128,8 @@ class LiveBoard:
 
     async def _follow(self) -> None:
         position = await self._begin()
+        # What was closed before that is not known here: who heard of the log before it needs a snapshot.
+        self._complete_after = max(self._complete_after, position)
         target = await last_position(self._nc, self._log.site)
         self._advance(position, target)
         async for message in self._log.follow(after=position):

@@ -15,11 +15,12 @@ from dispatch.access import Principal
 from dispatch.cases import Case
 from dispatch.clock import now
 from dispatch.errors import Unavailable
-from dispatch.identifiers import PersonId
-from dispatch.web.access import Gate
+from dispatch.identifiers import CaseId, PersonId
+from dispatch.web.access import Gate, may_see
 from dispatch.web.listener import Listener
 from dispatch.web.metrics import DROPPED_PAGES, OPEN_PAGES
 from dispatch.web.parts import Parts
+from dispatch.web.trouble import DlqView, IncidentView
 from dispatch.web.views import CaseView, encoded, view, viewer_of
 
 log = structlog.get_logger()
@@ -95,7 +96,7 @@ class Stream:
         position, cases = self._board.position, self._board.visible(self._principal)
         snapshot: dict[str, Any] = {"position": position, "cases": [one async for one in self._views(cases)]}
         if self._principal.role == "operator":
-            snapshot |= {"dlq": self._board.trouble.dlq, "incidents": self._board.trouble.incidents}
+            snapshot |= {"dlq": self._dlq(), "incidents": self._incidents()}
         await self._write(sse("snapshot", snapshot, position))
 
     async def _tell(self) -> None:
@@ -110,9 +111,22 @@ class Stream:
         known = [self._board.cases[id_] for id_ in changed if id_ in self._board.cases]
         await self._tell_cases(sorted(known, key=lambda case: case.seq))
         if "dlq" in news:
-            await self._write(sse("dlq", self._board.trouble.dlq))
+            await self._write(sse("dlq", self._dlq()))
         if "incidents" in news:
-            await self._write(sse("incidents", self._board.trouble.incidents))
+            await self._write(sse("incidents", self._incidents()))
+
+    def _dlq(self) -> DlqView:
+        return self._board.trouble.dlq_for(whole_site=self._principal.area is None)
+
+    def _incidents(self) -> list[IncidentView]:
+        """What is wrong, with the names of those cases only that this operator may see."""
+
+        def may_name(case_id: str) -> bool:
+            case = self._board.cases.get(CaseId(case_id))
+            return case is not None and may_see(self._principal, case)
+
+        whole_site = self._principal.area is None
+        return self._board.trouble.incidents_for(may_name if not whole_site else lambda _: True)
 
     async def _tell_cases(self, cases: Sequence[Case]) -> None:
         """`cases` come in the order of their sequences, so that each id stands for everything before it."""

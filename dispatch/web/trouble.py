@@ -24,6 +24,8 @@ log = structlog.get_logger()
 
 COUNT_SECONDS = 30.0
 SEARCHED_BACK = 20_000
+OF_CASES = {"owed"}
+"""The kinds of incident that name a case."""
 _REMOVED = {"DEL", "PURGE"}
 
 
@@ -71,6 +73,18 @@ class Trouble:
         if (unwatched := self._watched.incident) is not None:
             found.append({**unwatched})
         return sorted(found, key=lambda incident: incident["since"] or "")
+
+    def dlq_for(self, *, whole_site: bool) -> DlqView:
+        """The DLQ as an operator may see it: a reason may name a household, so it is for those of the whole site."""
+        latest = self.dlq["latest"]
+        return self.dlq if whole_site or latest is None else {**self.dlq, "latest": {**latest, "reason": ""}}
+
+    def incidents_for(self, may_name: Callable[[str], bool]) -> list[IncidentView]:
+        """The incidents, without the name of a case that the operator may not see."""
+        return [
+            {**incident, "what": ""} if incident["kind"] in OF_CASES and not may_name(incident["what"]) else incident
+            for incident in self.incidents
+        ]
 
     def start(self, tasks: Tasks) -> None:
         tasks.keep("dlq", self._follow_letters)

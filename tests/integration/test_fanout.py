@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,12 +14,24 @@ import msgspec
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js.errors import NotFoundError
 
 from dispatch.access import Links, load_keys
-from dispatch.cases import CaseDesk, RaiseAlarm, Resolve
+from dispatch.cases import Cancel, CaseDesk, RaiseAlarm, Resolve
 from dispatch.clock import now
-from dispatch.events import CASES, INTAKE, Press, connect, consume, decode_letter, ensure_streams, work_consumer
-from dispatch.fanout import Fanout, directory, work
+from dispatch.events import (
+    CASES,
+    INTAKE,
+    Press,
+    RespondersCalled,
+    commit_of,
+    connect,
+    consume,
+    decode_letter,
+    ensure_streams,
+    work_consumer,
+)
+from dispatch.fanout import Fanout, calls, directory, work
 from dispatch.identifiers import CaseId, CommitId, HouseholdId, PersonId, PressId, notification_id
 from dispatch.roster import CallList, Person, Roster, WebhookPoint, call_list
 from dispatch.settings import Settings
@@ -197,6 +210,58 @@ async def test_a_second_press_on_an_open_case_rings_nobody_again(village: Villag
         await until(lambda: all_acknowledged(village.nc, CASES, f"calls-{village.site}"), "the calls' message")
     assert not case.owed()
     assert [len(receiver.requests) for receiver in village.receivers] == [1, 1, 1, 1]
+
+
+async def test_presses_that_are_read_again_ring_nobody(village: Village, nats_settings: Settings) -> None:
+    """The consumer was lost (restored from a copy, deleted by hand), and the stream is read from its beginning."""
+
+    async def taken() -> None:
+        await until(lambda: all_acknowledged(village.nc, INTAKE, f"fanout-{village.site}"), "every press")
+
+    cases: list[CaseId] = []
+    async with working(village, nats_settings):
+        for _ in range(2):
+            cases.append(await village.press())
+            await village.finished(cases[-1])
+            await village.press()
+            await village.press(drill=True)  # passed over: the alarm is in earnest
+            await village.case_where(cases[-1], lambda c: len(c.presses) == 2, "the second press")
+            await taken()
+            over = Resolve(id=CommitId(f"r-{cases[-1]}"), at=now(), by="op", resolution="helped")
+            await CaseDesk(village.log).handle(cases[-1], over)
+    await village.nc.jetstream().delete_consumer(INTAKE, f"fanout-{village.site}")
+    async with working(village, nats_settings):
+        await until(lambda: exists(village.nc, INTAKE, f"fanout-{village.site}"), "the consumer")
+        await taken()
+    assert [len(receiver.requests) for receiver in village.receivers] == [2, 2, 2, 2]
+    assert await village.log.cases_since(HOUSEHOLD, now() - timedelta(hours=1)) == cases
+
+
+async def exists(nc: Client, stream: str, consumer: str) -> bool:
+    with contextlib.suppress(NotFoundError):
+        return bool((await nc.jetstream().consumer_info(stream, consumer)).name)
+    return False
+
+
+async def test_a_case_cancelled_while_its_calls_waited_rings_nobody(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a storm a commit may wait; this one waits for a second, while another process cancels."""
+    handle = calls.Calls.handle
+
+    async def wait(self: calls.Calls, message: Msg) -> None:
+        commit = commit_of(message)
+        if any(isinstance(event, RespondersCalled) for event in commit.events):
+            cancel = Cancel(id=CommitId("c"), at=now(), by="device:h-1")
+            await CaseDesk(village.log).handle(commit.case, cancel)
+            self._clock = lambda: commit.stored_at + timedelta(seconds=1)
+        await handle(self, message)
+
+    monkeypatch.setattr(calls.Calls, "handle", wait)
+    async with working(village, nats_settings):
+        case = await village.finished(await village.press())
+    assert village.rings() == [[], [], [], []]
+    assert {outcome for outcome, *_ in outcomes(case).values()} == {"failed"}
 
 
 async def test_an_unknown_household_opens_a_case_with_its_gap(village: Village, nats_settings: Settings) -> None:

@@ -166,6 +166,40 @@ async def test_a_button_with_a_poor_memory_is_heard_again(log: CaseLog) -> None:
     assert (await CaseDesk(log).press(later, plan)).events == (), "delivered again it opens no third"
 
 
+async def test_a_press_of_an_older_case_sent_again_opens_none(log: CaseLog) -> None:
+    desk = CaseDesk(log)
+    first = (await desk.press(press("first"), plan)).case.id
+    await desk.press(press("again"), plan)
+    await desk.handle(first, Resolve(id=CommitId("over"), at=now(), by="op", resolution="helped"))
+    second = (await desk.press(press("second"), plan)).case.id
+    await desk.handle(second, Resolve(id=CommitId("over"), at=now(), by="op", resolution="helped"))
+    for name in ("first", "again", "second"):
+        retried = msgspec.structs.replace(press(name), id=CommitId(f"retried-{name}"))
+        assert (await CaseDesk(log).press(retried, plan)).events == ()
+    assert await log.cases_since(HOUSEHOLD, now() - timedelta(minutes=1)) == [first, second]
+
+
+async def test_an_id_used_again_on_a_case_that_nobody_closed_is_heard(log: CaseLog) -> None:
+    desk = CaseDesk(log)
+    case = (await desk.press(press("b7f3"), plan)).case.id
+    later = press("b7f3")
+    later = msgspec.structs.replace(later, id=CommitId("later"), accepted_at=later.accepted_at + timedelta(days=1))
+    handled = await desk.press(later, plan)
+    assert (handled.case.id, handled.case.last_step) == (case, 1), "everybody is called again"
+
+
+async def test_a_command_that_another_process_carried_out_is_told_as_it_was(log: CaseLog, nc: Client) -> None:
+    one, other = CaseDesk(log), CaseDesk(CaseLog(nc, log.site))
+    case = (await one.press(press("p"), plan)).case.id
+    await other.load(case)
+    for text in ("first", "between"):
+        await one.handle(case, AddNote(id=CommitId(text), at=now(), author="op", text=text))
+    handled = await other.handle(case, AddNote(id=CommitId("first"), at=now(), author="op", text="second"))
+    assert handled.events == ()
+    for seen in (handled.case, await other.load(case)):
+        assert [note.text for note in seen.notes] == ["first", "between"]
+
+
 async def test_a_real_press_under_the_id_of_a_drill_is_heard(log: CaseLog) -> None:
     desk = CaseDesk(log)
     drill = (await desk.press(press("d1", drill=True), plan)).case.id

@@ -107,6 +107,17 @@ def after(case: Case, events: Sequence[Event]) -> Case:
 RAISED = (press("press-1", plan=PLAN),)
 
 
+def test_a_flood_swallows_no_news() -> None:
+    case = Case()
+    for number in range(25):
+        for event in decide(case, press(f"p{number}", number / 10, PLAN)):
+            case = evolve(case, event)
+    assert len(case.presses) == 20
+    fire = press("fire", 3, PLAN)
+    fire = replace(fire, press=replace(fire.press, kind="fire"))
+    assert [type(event) for event in decide(case, fire)] == [PressedAgain, RespondersCalled]
+
+
 def test_the_first_press_raises_the_alarm_and_calls_everybody_at_once() -> None:
     assert decide(Case(), *RAISED) == [
         AlarmRaised(

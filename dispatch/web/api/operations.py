@@ -83,7 +83,7 @@ def _letter(seq: int, letter: DeadLetter, *, whole_site: bool) -> LetterView:
     return {
         "seq": seq,
         "by": letter.by,
-        "reason": letter.reason,
+        "reason": letter.reason if whole_site else "",
         "at": letter.at,
         "stream": letter.stream,
         "subject": letter.subject if whole_site else "",

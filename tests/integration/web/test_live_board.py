@@ -16,12 +16,13 @@ from aiohttp.test_utils import TestClient
 from dispatch.cases import AddNote, Cancel, Case, GiveAnswer, RecordCalls, Resolve
 from dispatch.clock import now
 from dispatch.errors import Unavailable
-from dispatch.events import CallOutcome, Commit, DeadLetter
+from dispatch.events import CallOutcome, Commit, DeadLetter, Incident, IncidentBook
 from dispatch.identifiers import CaseId, PersonId
 from dispatch.web import live, stream
 from dispatch.web.api import operations
 from dispatch.web.live import LiveBoard
 from dispatch.web.parts import PARTS
+from dispatch.web.position import position_at
 from tests.integration.web_world import SECONDS, World, page, settings_of, until, world
 from tests.servers import Servers
 
@@ -219,6 +220,18 @@ async def test_dead_letters_and_incidents_reach_operators(
         assert (await desk.next("snapshot"))["dlq"]["count"] == 1
 
 
+async def test_an_incident_names_no_case_of_another_area(client: Client, village: World) -> None:
+    case = await village.open_case()
+    await IncidentBook(village.nc, village.site).tell(
+        Incident(kind="owed", what=case.id, since=now(), detail="1 人的呼叫没有结果")
+    )
+    await until(lambda: bool(board_of(client).trouble.incidents), "the incident to be told")
+    for area, what in ((None, case.id), ("v-1", case.id), ("v-2", "")):
+        async with page(client, await village.bearer("operator", "li", area)) as desk:
+            snapshot = await desk.next("snapshot")
+            assert [incident["what"] for incident in snapshot["incidents"]] == [what]
+
+
 async def test_a_page_that_reads_slowly_is_told_only_the_newest(
     client: Client, village: World, operator: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +311,25 @@ async def test_a_shutdown_ends_every_page_at_once(village: World, operator: dict
 
 class TestBeginning:
     """What a board knows that has just been started."""
+
+    async def test_after_a_restart_it_knows_what_it_cannot_know(
+        self, village: World, models: Models, operator: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A page that was away for long, while the process that knew what happened was stopped."""
+        case, other = await village.open_case(), await village.open_case("h-2")
+        closed = await village.do(case.id, Resolve, by="operator:wang", resolution="helped")
+        models.known = ([other.id], closed.seq)
+
+        async def half_an_hour_later(nc: Any, site: Any, at: Any) -> int:
+            return await position_at(nc, site, at + timedelta(hours=1))
+
+        monkeypatch.setattr("dispatch.web.live.position_at", half_an_hour_later)
+        async with village.served() as client:
+            await board_of(client).ready()
+            assert case.id not in board_of(client).cases
+            async with page(client, operator, last=other.seq) as desk:
+                snapshot = await desk.next("snapshot")
+                assert [shown["id"] for shown in snapshot["cases"]] == [other.id]
 
     async def test_without_postgres_it_reads_the_log(self, village: World, models: Models) -> None:
         case = await village.open_case()
