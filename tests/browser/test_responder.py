@@ -1,13 +1,49 @@
-"""What a called person sees when more than one household needs them."""
+"""What a called person sees: also when the call came before their page did, or more than one household needs them."""
 
 from __future__ import annotations
 
 import pytest
+from playwright.async_api import Request
 
+from dispatch.identifiers import CaseId, PersonId
 from tests.browser.people import People, raised_next_door, sees
 from tests.live import LiveSystem
+from tests.system import until
 
 pytestmark = pytest.mark.browser
+
+RINGS = "main.ringing .alarm"
+
+
+async def outcome_of(live: LiveSystem, case: CaseId, who: str) -> str:
+    """What is recorded of the call to the page of `who`."""
+    return (await live.case(case)).calls[0, PersonId(live.subject(who))].outcomes["live"].outcome
+
+
+async def test_a_page_that_opens_after_the_call_says_once_that_it_has_arrived(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    case = await quiet_village.press(kind="help")
+    await quiet_village.finished(case)
+    assert await outcome_of(quiet_village, case, "neighbour") == "failed"
+
+    page = await people.open("neighbour")
+    await sees(page, RINGS)
+
+    async def delivered() -> bool:
+        return await outcome_of(quiet_village, case, "neighbour") == "delivered"
+
+    await until(delivered, "the receipt of the page that came late")
+    receipts: list[str] = []
+
+    def count(request: Request) -> None:
+        if request.url.endswith("/receipt"):
+            receipts.append(request.url)
+
+    page.on("request", count)
+    await page.reload()
+    await sees(page, RINGS)
+    assert receipts == [], "what is recorded is not sent again"
 
 
 async def test_a_drill_stands_behind_an_alarm_in_earnest(people: People, quiet_village: LiveSystem) -> None:

@@ -1,4 +1,4 @@
-"""What a phone says of a call: that it rings (`delivered`), that somebody has seen it (`seen`)."""
+"""What a phone says of a call: that it has arrived (`delivered`), that somebody has seen it (`seen`)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ReceiptTaken(TypedDict):
 
 
 async def post_receipt(request: Request[ReceiptSent, None]) -> ReceiptTaken:
-    """A page says that it rings. Whoever asked it to, and still waits, records it; else it is recorded here."""
+    """A page says that it has the call. Whoever asked it, and still waits, records that; else it is recorded here."""
     notification, outcome = NotificationId(request.path("notification")), request.body.outcome
     case = await _case_of(request, notification)
     awaited = request.parts.rings.confirm(notification)

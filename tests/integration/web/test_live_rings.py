@@ -10,7 +10,9 @@ import pytest
 from aiohttp.test_utils import TestClient
 from nats.errors import NoRespondersError
 
-from dispatch.cases import Case
+from dispatch.cases import Case, RecordCalls
+from dispatch.clock import now
+from dispatch.events import CallOutcome
 from dispatch.identifiers import PersonId, notification_id
 from dispatch.web import rings
 from dispatch.web.parts import PARTS
@@ -128,6 +130,26 @@ async def test_a_page_that_came_late_confirms_from_what_its_snapshot_says(
         ring = {"notification": known[0]["notification"]}
         assert await receipt(client, ring, phone) == 200
     assert await outcome_of(village, case) == "delivered"
+
+
+async def test_a_page_that_comes_after_its_call_failed_makes_it_delivered_and_once(
+    client: Client, village: World, case: Case, phone: dict[str, str]
+) -> None:
+    await village.widen(case.id, "p-1", channels=("live",))
+    called = await village.desk.load(case.id)
+    failed = CallOutcome(
+        step=1, responder=PersonId("p-1"), channel="live", outcome="failed", reason="no open page", at=now()
+    )
+    await village.do(called.id, RecordCalls, outcomes=(failed,))
+    async with page(client, phone) as screen:
+        if not (await screen.next("snapshot"))["cases"]:
+            await screen.next("case")
+        for _ in range(2):
+            assert await receipt(client, ring_of(case), phone) == 200
+    after = await village.desk.load(case.id)
+    assert after.calls[1, PersonId("p-1")].outcomes["live"].outcome == "delivered"
+    assert not after.calls[0, PersonId("p-1")].outcomes, "a receipt is for the newest call"
+    assert len(after.commits) == len(called.commits) + 2
 
 
 async def test_nobody_confirms_for_somebody_else(

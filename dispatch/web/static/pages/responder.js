@@ -11,10 +11,12 @@ import { Elapsed, html, LineState, page, T } from "../lib/ui.js";
 import { kinds, nameOf, w } from "../lib/words.js";
 
 const SHOW_CLOSED_MS = 10 * 60_000;
+const MISSED = new Set(["failed", "sent"]);
 
 const muted = new Set();
 const seen = new Set();
 const rung = new Map(); // case → notification
+const confirmed = new Set(); // notification and step of each call that the page confirmed although it was made without it
 const dismissed = new Set();
 const sending = new Map(); // case → what became of the last tap
 let me = null;
@@ -31,19 +33,31 @@ function ringOrHush() {
   else hush();
 }
 
-function receipt(notification, outcome) {
-  insist("POST", `/v1/rings/${notification}/receipt`, { body: { outcome }, tries: 6 }).catch(() => {});
+const receipt = (notification, outcome) =>
+  insist("POST", `/v1/rings/${notification}/receipt`, { body: { outcome }, tries: 6 });
+
+// The call was made while this page was not there, and nobody waits for its answer any more.
+function confirmLate(view) {
+  const { step, channels } = mine(view);
+  const missed = channels.some(({ channel, outcome }) => channel === "live" && MISSED.has(outcome));
+  const call = `${view.notification} ${step}`;
+  if (!missed || !unanswered(view) || confirmed.has(call)) return;
+  confirmed.add(call);
+  receipt(view.notification, "delivered").catch(() => confirmed.delete(call));
 }
 
 function onRing(message) {
   rung.set(message.case, message.notification);
   muted.delete(message.case);
-  receipt(message.notification, "delivered");
+  receipt(message.notification, "delivered").catch(() => {});
   ringOrHush();
 }
 
 function onCase(view) {
-  if (view.notification) rung.set(view.id, view.notification);
+  if (mine(view)) {
+    rung.set(view.id, view.notification);
+    confirmLate(view);
+  }
   ringOrHush();
 }
 
@@ -53,7 +67,7 @@ function touched() {
     const notification = rung.get(view.id);
     if (!notification || seen.has(view.id)) continue;
     seen.add(view.id);
-    receipt(notification, "seen");
+    receipt(notification, "seen").catch(() => {});
   }
 }
 
