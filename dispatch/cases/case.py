@@ -55,6 +55,15 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
         return self.at + timedelta(minutes=self.eta_minutes)
 
 
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
+    """A press as the case knows it; one that differs in anything but its time is another."""
+
+    device: str
+    kind: Kind
+    silent: bool
+    at: datetime
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One responder called in one step: what is owed, and what came of it over each channel."""
 
@@ -105,9 +114,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     raised: AlarmRaised | None = None
     presses: tuple[PressId, ...] = ()
-    heard_at: Mapping[PressId, datetime] = MappingProxyType({})
-    """When each press was accepted; of an id that was used again, the last time."""
+    heard: Mapping[PressId, Heard] = MappingProxyType({})
+    """Each press; of an id that was used again, the last."""
     last_pressed_at: datetime | None = None
+    silenced: bool = False
+    """Whether a later press was silent."""
     pressed_kind: Kind | None = None
     calls: Mapping[tuple[int, PersonId], Call] = MappingProxyType({})
     gaps: tuple[Gap, ...] = ()
@@ -135,6 +146,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     def kind(self) -> Kind:
         """What it is about: the kind of the alarm, or of a later press that knew more."""
         return self.pressed_kind or self.alarm.kind
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing may be heard or seen at the scene: one press at least was silent."""
+        return self.alarm.silent or self.silenced
 
     @property
     def last_step(self) -> int:
@@ -174,16 +190,15 @@ def evolve(case: Case, event: Event) -> Case:  # noqa: PLR0911  (one return for 
     """`case` after `event`. Fails on an event it does not know, rather than overlook it."""
     match event:
         case AlarmRaised():
-            heard_at = {event.press: event.accepted_at}
-            return replace(
-                case, raised=event, presses=(event.press,), heard_at=heard_at, last_pressed_at=event.accepted_at
-            )
+            heard = {event.press: _heard(event)}
+            return replace(case, raised=event, presses=(event.press,), heard=heard, last_pressed_at=event.accepted_at)
         case PressedAgain():
             kind = case.pressed_kind if event.kind in {"help", case.kind} else event.kind
             return replace(
                 case,
                 presses=(*case.presses, event.press),
-                heard_at={**case.heard_at, event.press: event.accepted_at},
+                heard={**case.heard, event.press: _heard(event)},
+                silenced=case.silenced or event.silent,
                 last_pressed_at=event.accepted_at,
                 pressed_kind=kind,
             )
@@ -215,6 +230,10 @@ def fold(commits: Iterable[Commit], case: Case | None = None) -> Case:
             case = evolve(case, event)
         case = replace(case, seq=commit.seq, commits=case.commits | {commit.id})
     return case
+
+
+def _heard(event: AlarmRaised | PressedAgain) -> Heard:
+    return Heard(device=event.device, kind=event.kind, silent=event.silent, at=event.accepted_at)
 
 
 def _call(case: Case, event: RespondersCalled) -> Case:

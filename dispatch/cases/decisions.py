@@ -73,6 +73,7 @@ def _raise(case: Case, command: RaiseAlarm) -> list[Event]:
             source=press.source,
             pressed_at=press.pressed_at,
             accepted_at=command.accepted_at,
+            silent=press.silent,
         )
     ]
     if command.plan is not None and is_news(case, command):
@@ -84,13 +85,16 @@ def _raise(case: Case, command: RaiseAlarm) -> list[Event]:
 def is_repeat(case: Case, command: RaiseAlarm) -> bool:
     """Whether this is a press that the case has already, sent or delivered again.
 
-    Buttons with a poor memory use an id twice. So a known id is a repetition only within `REPEAT_WINDOW`, and a
-    drill never stands for an alarm in earnest: rather ring twice than not at all.
+    Buttons with a poor memory use an id twice, and two devices may use the same. So a known id is a repetition only
+    from the same device, with the same words, within `REPEAT_WINDOW`; and a drill never stands for an alarm in
+    earnest: rather ring twice than not at all.
     """
-    heard = case.heard_at.get(command.press.press)
-    if heard is None or command.press.drill != case.alarm.drill:
+    press = command.press
+    heard = case.heard.get(press.press)
+    if heard is None or press.drill != case.alarm.drill:
         return False
-    return command.accepted_at - heard < REPEAT_WINDOW
+    same = (heard.device, heard.kind, heard.silent) == (press.device, press.kind, press.silent)
+    return same and command.accepted_at - heard.at < REPEAT_WINDOW
 
 
 def was_passed_over(case: Case, command: RaiseAlarm) -> bool:
@@ -105,7 +109,8 @@ def is_news(case: Case, command: RaiseAlarm) -> bool:
 
     So does the first that says of the case something else than was known, and any when the calls are long ago.
     """
-    says_more = case.pressed_kind is None and command.press.kind not in {"help", case.kind}
+    other_kind = case.pressed_kind is None and command.press.kind not in {"help", case.kind}
+    says_more = other_kind or (command.press.silent and not case.silent)
     called_at = max((call.called_at for call in case.calls.values()), default=case.alarm.at)
     return says_more or command.accepted_at - called_at >= CALL_AGAIN_AFTER
 

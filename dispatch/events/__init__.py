@@ -17,9 +17,12 @@ from dispatch.events.press import (
     answer_subject,
     believed,
     decode_press,
+    drill_of,
     encode_press,
     kind_of,
+    moment_of,
     press_subject,
+    silent_of,
 )
 from dispatch.events.streams import CASES, DLQ, INCIDENTS, INTAKE, KEYS, ROSTER, TOKENS, ensure_streams
 from dispatch.events.subscription import consume, follow, work_consumer
@@ -48,13 +51,11 @@ from dispatch.events.types import (
 )
 
 __all__ = [
-    "CASES", "DLQ", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "ROSTER", "TOKENS",
-    "AlarmRaised", "Answer", "CallOutcome", "CallsRecorded", "CaseCancelled", "CaseLog", "CaseNoted",
-    "CaseResolved", "Channel", "Commit", "DeadLetter", "Event", "Gap", "Head", "Incident",
-    "IncidentBook", "Kind", "Moment", "Outcome",
-    "PlannedCall", "Press", "PressedAgain", "Reason", "Resolution", "ResponderReplied", "RespondersCalled",
-    "Role", "Source", "Stale",
-    "answer_subject", "believed", "bury", "commit_of", "connect", "consume", "decode_letter", "decode_press",
-    "direct_get", "encode_press", "ensure_streams", "follow",
-    "is_cloud_event", "kind_of", "last_of_each", "press_subject", "work_consumer",
+    "CASES", "DLQ", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "ROSTER", "TOKENS", "AlarmRaised", "Answer",
+    "CallOutcome", "CallsRecorded", "CaseCancelled", "CaseLog", "CaseNoted", "CaseResolved", "Channel", "Commit",
+    "DeadLetter", "Event", "Gap", "Head", "Incident", "IncidentBook", "Kind", "Moment", "Outcome", "PlannedCall",
+    "Press", "PressedAgain", "Reason", "Resolution", "ResponderReplied", "RespondersCalled", "Role", "Source",
+    "Stale", "answer_subject", "believed", "bury", "commit_of", "connect", "consume", "decode_letter", "decode_press",
+    "direct_get", "drill_of", "encode_press", "ensure_streams", "follow", "is_cloud_event", "kind_of", "last_of_each",
+    "moment_of", "press_subject", "silent_of", "work_consumer",
 ]  # fmt: skip

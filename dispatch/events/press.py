@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 
@@ -42,13 +42,16 @@ class Press(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ButtonPress(msgspec.Struct, frozen=True, kw_only=True):
-    """What a button sends over MQTT: `press_id`, new for each activation and kept on retries, and little else."""
+    """What a button sends over MQTT: `press_id`, new for each activation and kept on retries, and little else.
 
-    press_id: str
-    kind: str = "help"
-    silent: bool = False
-    drill: bool = False
-    pressed_at: datetime | None = None
+    Of the rest, what cannot be read counts as left out: an alarm is never refused for its label.
+    """
+
+    press_id: str | int
+    kind: Any = "help"
+    silent: Any = False
+    drill: Any = False
+    pressed_at: Any = None
 
 
 _button = msgspec.json.Decoder(ButtonPress)
@@ -120,19 +123,38 @@ def _decode_button(household: HouseholdId, body: bytes, arrived: datetime) -> Pr
             field="body",
         ) from None
     return Press(
-        press=PressId(token(button.press_id, "press_id")),
+        press=PressId(token(str(button.press_id), "press_id")),
         household=HouseholdId(token(household, "household")),
         device=f"button-{household}",
         source="mqtt",
-        pressed_at=believed(button.pressed_at, arrived),
+        pressed_at=believed(moment_of(button.pressed_at), arrived),
         kind=kind_of(button.kind),
-        silent=button.silent,
-        drill=button.drill,
+        silent=silent_of(button.silent),
+        drill=drill_of(button.drill),
     )
 
 
-def kind_of(value: str) -> Kind:
-    """`value` as a kind of case. An unknown kind is `help`: an alarm is never refused for its label."""
+def moment_of(value: object) -> datetime | None:
+    """`value` as a time; None for what cannot be one: the clock of a button may be unset, or centuries off."""
+    try:
+        at = msgspec.convert(value, datetime | None)
+    except msgspec.ValidationError:
+        return None
+    return at if at is not None and 2000 <= at.year <= 2999 else None
+
+
+def silent_of(value: object) -> bool:
+    """What is not plainly loud is silent: a sound at the wrong moment cannot be taken back."""
+    return value not in (False, None, 0, "", "false")
+
+
+def drill_of(value: object) -> bool:
+    """What is not plainly a drill is in earnest."""
+    return value is True
+
+
+def kind_of(value: object) -> Kind:
+    """`value` as a kind of case. An unknown kind is `help`."""
     for kind in get_args(Kind):
         if value == kind:
             return kind  # type: ignore[no-any-return]

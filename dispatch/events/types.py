@@ -20,7 +20,8 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Kind = Literal["help", "intrusion", "medical", "fire"]
 """Kind of case: 求助, 入室, 急病, 火警. A device with one key and nothing else says `help`."""
 
-Source = Literal["http", "mqtt", "cli"]
+Source = Literal["http", "mqtt", "cli", "desk"]
+"""By what way a press came in; `desk`: an operator raised the alarm for somebody who telephoned."""
 Channel = Literal["live", "webpush", "webhook"]
 Outcome = Literal["unknown", "failed", "sent", "delivered", "seen"]
 """What came of one call over one channel, from worst to best.
@@ -99,6 +100,7 @@ class PressedAgain(_Event, frozen=True, kw_only=True, tag="pressed_again.v1"):
     source: Source
     pressed_at: Moment
     accepted_at: Moment
+    silent: bool = False
 
 
 class RespondersCalled(_Event, frozen=True, kw_only=True, tag="responders_called.v1"):

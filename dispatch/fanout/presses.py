@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 import structlog
 from nats.aio.msg import Msg
@@ -12,6 +13,7 @@ from dispatch.clock import Clock, now
 from dispatch.errors import Conflict, Unavailable
 from dispatch.events import AlarmRaised, Press, RespondersCalled, decode_press
 from dispatch.fanout.directory import Directory
+from dispatch.fanout.floods import Floods
 from dispatch.fanout.metrics import PRESSES
 from dispatch.fanout.plan import plan_of
 from dispatch.identifiers import CommitId
@@ -28,24 +30,31 @@ class Presses:
     def __init__(self, desk: CaseDesk, directory: Directory, clock: Clock = now) -> None:
         self._desk, self._directory, self._clock = desk, directory, clock
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._floods = Floods()
 
     async def handle(self, message: Msg) -> None:
         """Put the press on the log. Raises `Malformed` for one that cannot be read, `Unavailable` for "later"."""
         arrived = message.metadata.timestamp
         press = decode_press(message.subject, message.headers, message.data, arrived=arrived)
-        # A press id that is used again is another press: it is the message that is handled once.
-        id_ = CommitId(f"press-{press.press}-{arrived.timestamp():.6f}")
-        command = RaiseAlarm(id=id_, at=self._clock(), accepted_at=arrived, press=press)
         with structlog.contextvars.bound_contextvars(press=press.press, household=press.household):
-            async with self._turns:
-                handled = await self._take(command)
+            async with self._floods.one_at_a_time(press.household):
+                if self._floods.is_flooded(press, arrived):
+                    PRESSES.labels("flood").inc()
+                    return
+                async with self._turns:
+                    handled = await self._take(press, arrived)
+                if handled.case.is_open:
+                    self._floods.taken(press, arrived)
             _report(handled)
 
     async def _plan(self, press: Press) -> Plan:
         return plan_of(await self._directory.call_list(press.household))
 
-    async def _take(self, command: RaiseAlarm) -> Handled:
+    async def _take(self, press: Press, arrived: datetime) -> Handled:
+        # A press id that is used again is another press: it is the message that is handled once.
+        id_ = CommitId(f"press-{press.press}-{arrived.timestamp():.6f}")
         try:
+            command = RaiseAlarm(id=id_, at=self._clock(), accepted_at=arrived, press=press)
             return await self._desk.press(command, self._plan)
         except Conflict as error:
             # Closed between our look and our word: the press belongs to a new case.

@@ -91,7 +91,7 @@ def make_ring(case: Case, call: Call, scene: Scene, link: str) -> Ring:
         responder=call.responder,
         kind=case.kind,
         drill=alarm.drill,
-        silent=alarm.silent,
+        silent=case.silent,
         title=f"{DRILL if alarm.drill else ''}{KINDS[case.kind][0]} · {scene.place}",
         body=_body(case, call.reasons[0].role, scene),
         household=RingHousehold(name=scene.name, address=scene.address),
@@ -113,7 +113,7 @@ def _body(case: Case, role: Role, scene: Scene) -> str:
     zh_role, en_role = ROLES[role]
     zh = f"{zh_kind}：{scene.place}，{scene.address}。您是{zh_role}，请回复能否前往。"
     en = f"{en_kind}: {scene.place}, {scene.address}. Called as {en_role}: please answer whether you can come."
-    if alarm.silent:
+    if case.silent:
         zh, en = f"静默报警，请勿回拨电话。{zh}", f"Silent alarm: do not ring back. {en}"
     if alarm.drill:
         zh, en = f"这是演练，不是真实警情。{zh}", f"This is a drill, not a real alarm. {en}"

@@ -10,11 +10,12 @@ import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import PubAck
+from nats.js.errors import NotFoundError
 
 from dispatch.cases import CaseDesk, is_overtaken
 from dispatch.clock import Clock, now
 from dispatch.errors import Oversized, Unavailable
-from dispatch.events import MAX_PRESS_BYTES, CaseLog, Press, encode_press
+from dispatch.events import INTAKE, MAX_PRESS_BYTES, CaseLog, Press, encode_press
 from dispatch.identifiers import CaseId, HouseholdId, PressId, Site, token
 from dispatch.intake.frequency import Frequency, Limits
 
@@ -88,6 +89,22 @@ class IntakeDesk:
         if len(body) > MAX_PRESS_BYTES:
             raise Oversized(f"a press of {len(body)} bytes: send {MAX_PRESS_BYTES} at most", field="body")
         headers["Nats-Msg-Id"] = f"{self._site}:{headers['ce-id']}"  # the stream is shared by all sites
+        ack = await self._insist(press, subject, headers, body)
+        if ack.duplicate and not await self._is_kept(ack.seq):
+            # The stream remembers the id and has lost the press: too many of one household came after it.
+            headers["Nats-Msg-Id"] += f":after-{ack.seq}"
+            ack = await self._insist(press, subject, headers, body)
+        return ack
+
+    async def _is_kept(self, seq: int) -> bool:
+        try:
+            return bool((await self._js.get_msg(INTAKE, seq=seq)).seq)
+        except NotFoundError:
+            return False
+        except (NatsError, TimeoutError):
+            return True  # it cannot be known, and the acknowledgement said so
+
+    async def _insist(self, press: Press, subject: str, headers: dict[str, str], body: bytes) -> PubAck:
         for attempt in range(TRIES):
             try:
                 return await self._publish(subject, headers, body)

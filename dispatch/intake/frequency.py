@@ -12,7 +12,7 @@ import math
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -29,6 +29,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     burst: int = 10
     seconds: float = 2.0
     senders: int = 16_384
+    exceptions: int = 6
+    """Presses beyond these that may open a new case within a minute: not even a false alarm a second calls a group."""
 
 
 class _Sender:
@@ -38,6 +40,7 @@ class _Sender:
         self._at = at
         self._passed: deque[PressId] = deque(maxlen=_PRESSES_REMEMBERED)
         self._exception: tuple[CaseId, PressId] | None = None
+        self._excepted: deque[datetime] = deque(maxlen=limits.exceptions)
         self.accepted = False
         """Whether a press of the present burst was stored: "already accepted" must never be a guess."""
 
@@ -60,10 +63,13 @@ class _Sender:
         self.accepted = self.accepted and self._left < self._limits.burst
         return max(0.0, 1 - self._left) * self._limits.seconds
 
-    def except_after(self, over: CaseId, press: PressId) -> bool:
+    def except_after(self, over: CaseId, press: PressId, at: datetime) -> bool:
         """Let `press` pass as the one that is one too many after the case `over`; False when there was one."""
         if self._exception is not None and self._exception[0] == over:
             return False
+        if len(self._excepted) == self._limits.exceptions and at - self._excepted[0] < timedelta(minutes=1):
+            return False
+        self._excepted.append(at)
         self._exception = (over, press)
         self._passed.append(press)
         return True
@@ -100,8 +106,8 @@ class Frequency:
         sender = self._sender(press, at)
         fresh = not sender.knows(press.press)
         wait = sender.take(press.press, at) if fresh else 0.0
-        if wait and not (over and sender.except_after(over, press.press)):
-            raise self._too_frequent(press, wait, accepted=sender.accepted)
+        if wait and not (over and sender.except_after(over, press.press, at)):
+            raise self._too_frequent(press, wait, accepted=sender.accepted, over=over)
         try:
             yield
         except Unavailable:
@@ -118,10 +124,13 @@ class Frequency:
             self._senders.popitem(last=False)
         return sender
 
-    def _too_frequent(self, press: Press, wait: float, *, accepted: bool) -> TooFrequent:
-        known = (
-            "is already accepted (警情已受理)" if accepted else "is being stored, its answer is on the way (正在受理)"
-        )
+    def _too_frequent(self, press: Press, wait: float, *, accepted: bool, over: CaseId | None) -> TooFrequent:
+        if over:
+            known = "was ended each time; telephone 110 if you need help (如需帮助请拨打110)"
+        elif accepted:
+            known = "is already accepted (警情已受理)"
+        else:
+            known = "is being stored, its answer is on the way (正在受理)"
         return TooFrequent(
             f"more than {self._limits.burst} presses in a row: the alarm of household {press.household} {known}; "
             f"press again in {wait:.1f} s if something has changed",

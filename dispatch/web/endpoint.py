@@ -50,16 +50,20 @@ class Request(Generic[B, Q]):
     def path(self, name: str) -> str:
         return self.http.match_info[name]
 
-    def once(self, *names: str) -> CommitId:
+    def once(self, *names: str, lenient: bool = False) -> CommitId:
         """The id under which this request is carried out once, however often it is sent.
 
         Made from the caller's `Idempotency-Key`, the caller and `names`, so that no two callers'
-        keys can meet; new each time when there is no key. Raises `Malformed` for a key that cannot be.
+        keys can meet; new each time when there is no key. For a key that cannot be raises `Malformed`, or takes it
+        as none when `lenient`.
         """
         key = self.http.headers.get(KEY_HEADER)
         if key is None:
             return CommitId(secrets.token_hex(16))
-        if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+        good = 1 <= len(key) <= 255 and key.isascii() and key.isprintable()
+        if not good and lenient:
+            return CommitId(secrets.token_hex(16))
+        if not good:
             raise Malformed(f"{KEY_HEADER}: use 1 to 255 printable ASCII characters", field=KEY_HEADER)
         caller = self.author if self.known else ""
         return CommitId(short_hash(caller, *names, key, length=26))

@@ -71,7 +71,7 @@ def _oversized(limit: int) -> Oversized:
 def parse_json(body: bytes) -> Any:
     """The value that `body` is in strict JSON (RFC 8259): UTF-8, no NaN, no key twice, not nested without end."""
     try:
-        return json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
+        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_no_constant)
     except RecursionError:
         raise Malformed("the body is nested too deeply", field="body") from None
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors

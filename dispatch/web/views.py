@@ -165,7 +165,7 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         "seq": case.seq,
         "status": case.status,
         "kind": case.kind,
-        "silent": alarm.silent,
+        "silent": case.silent,
         "drill": alarm.drill,
         "source": alarm.source,
         "pressed_at": alarm.pressed_at,

@@ -86,7 +86,7 @@ def test_every_promise_of_the_decider(asked: list[Command]) -> None:
     if case.raised is not None:
         assert set(case.called()) <= {call.responder for call in PLAN.calls}
         assert set(case.replies) <= case.called(), "only those who were called have answered"
-        assert set(case.presses) == case.heard_at.keys()
+        assert set(case.presses) == case.heard.keys()
     else:
         assert commits == []
 

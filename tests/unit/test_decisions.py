@@ -107,6 +107,24 @@ def after(case: Case, events: Sequence[Event]) -> Case:
 RAISED = (press("press-1", plan=PLAN),)
 
 
+def test_a_later_press_that_is_silent_makes_the_case_silent_and_calls_again() -> None:
+    case = given(*RAISED)
+    silent = press("silent", 5, PLAN)
+    silent = replace(silent, press=replace(silent.press, silent=True))
+    again, called = decide(case, silent)
+    assert isinstance(called, RespondersCalled)
+    after = evolve(case, again)
+    assert (case.silent, after.silent) == (False, True)
+    assert not is_news(after, replace(silent, press=replace(silent.press, press=PressId("more"))))
+
+
+@pytest.mark.parametrize("change", [{"device": "other"}, {"kind": "fire"}, {"silent": True}])
+def test_the_id_of_another_device_or_emergency_is_no_repetition(change: dict[str, object]) -> None:
+    same = press("press-1", 5, PLAN)
+    assert is_repeat(given(*RAISED), same)
+    assert not is_repeat(given(*RAISED), replace(same, press=replace(same.press, **change)))
+
+
 def test_a_flood_swallows_no_news() -> None:
     case = Case()
     for number in range(25):

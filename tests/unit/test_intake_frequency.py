@@ -117,6 +117,12 @@ def test_after_each_case_that_is_over_one_press_passes_that_is_one_too_many() ->
     assert [after(frequency, name, "h-1-B") for name in "gh"] == [True, False]
 
 
+def test_not_even_false_alarms_open_cases_without_end() -> None:
+    frequency = Frequency(LIMITS)
+    assert all(passes(frequency, name) for name in "abc")
+    assert [after(frequency, f"p{n}", f"h-1-{n}") for n in range(8)] == [True] * 6 + [False] * 2
+
+
 def test_the_one_press_after_a_case_is_not_used_up_before_it_is_stored() -> None:
     frequency = Frequency(LIMITS)
     assert all(passes(frequency, name) for name in "abc")

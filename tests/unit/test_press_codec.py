@@ -60,6 +60,22 @@ def test_a_button_says_little_and_the_subject_says_whose_it_is() -> None:
     assert (said.kind, said.silent, said.drill, said.household) == ("medical", True, True, "h-1")
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "silent", "drill"),
+    [
+        (b'{"press_id": 7}', "help", False, False),
+        (b'{"press_id": "a", "kind": null, "pressed_at": ""}', "help", False, False),
+        (b'{"press_id": "a", "kind": 3, "pressed_at": 0}', "help", False, False),
+        (b'{"press_id": "a", "kind": "fire", "pressed_at": "0001-01-01T00:00:00+23:59"}', "fire", False, False),
+        (b'{"press_id": "a", "silent": 0, "drill": 0}', "help", False, False),
+        (b'{"press_id": "a", "silent": "yes", "drill": "yes"}', "help", True, False),
+    ],
+)
+def test_no_button_is_refused_for_its_label_or_its_clock(body: bytes, kind: str, silent: bool, drill: bool) -> None:
+    press = decode_press("intake.press.s.h-1", None, body, ARRIVED)
+    assert (press.kind, press.silent, press.drill, press.pressed_at) == (kind, silent, drill, ARRIVED)
+
+
 def test_an_unknown_kind_is_a_call_for_help() -> None:
     assert button(kind="earthquake").kind == "help"
     assert kind_of("intrusion") == "intrusion"
@@ -94,12 +110,11 @@ def test_a_clock_is_believed_when_it_can_be_right(claimed: datetime | None, pres
         b"null",
         b"{}",
         b"\xff\xfe",
-        b'{"press_id": 7}',
         b'{"press_id": ""}',
+        b'{"press_id": [7]}',
         b'{"press_id": "a.b"}',
         b'{"press_id": "' + b"a" * 65 + b'"}',
         b'{"press_id": "\xff"}',
-        b'{"press_id": "a", "silent": "yes"}',
         b'{"press_id": "a", "x": ' + b"[" * 2000 + b"]" * 2000 + b"}",
     ],
 )

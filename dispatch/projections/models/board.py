@@ -70,7 +70,7 @@ def board_row(site: Site, case: Case) -> BoardRow:
         kind=case.kind,
         status=case.status,
         is_open=case.is_open,
-        silent=alarm.silent,
+        silent=case.silent,
         drill=alarm.drill,
         source=alarm.source,
         device=alarm.device,

@@ -42,7 +42,7 @@ def rows(change: Change) -> list[LatencyRow]:
             household=alarm.household,
             areas=alarm.areas,
             kind=alarm.kind,
-            silent=alarm.silent,
+            silent=case.silent,
             drill=alarm.drill,
             pressed_at=alarm.pressed_at,
             accepted_at=alarm.accepted_at,

@@ -5,33 +5,28 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict
 from structlog.contextvars import bound_contextvars
 from typing_extensions import TypedDict
 
 from dispatch.clock import now
 from dispatch.errors import Forbidden, Malformed, NotFound
-from dispatch.events import Press, believed, kind_of
+from dispatch.events import Kind, Press, believed, drill_of, kind_of, moment_of, silent_of
 from dispatch.identifiers import HouseholdId, PressId
 from dispatch.web.endpoint import Request
-from dispatch.web.reading import Flag, Id, Sent
-
-
-def _possible(at: datetime | None) -> datetime | None:
-    """A clock that is centuries off says nothing; the alarm counts all the same."""
-    return at if at is not None and 2000 <= at.year <= 2999 else None
+from dispatch.web.reading import Id, Sent
 
 
 class AlarmSent(Sent):
-    """An alarm. An unknown `kind` counts as `help`, and unknown fields as nothing: an alarm is not refused for that."""
+    """An alarm, which is never refused for its label: what cannot be read in an optional field counts as left out."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    kind: Annotated[str, Field(max_length=40)] = "help"
-    silent: Flag = False
-    drill: Flag = False
-    pressed_at: Annotated[datetime | None, AfterValidator(_possible)] = None
-    household: Id | None = None
+    kind: Annotated[Kind, BeforeValidator(kind_of)] = "help"
+    silent: Annotated[bool, BeforeValidator(silent_of)] = False
+    drill: Annotated[bool, BeforeValidator(drill_of)] = False
+    pressed_at: Annotated[datetime | None, BeforeValidator(moment_of)] = None
+    household: Annotated[Id | None, BeforeValidator(lambda value: value or None)] = None
 
 
 class AlarmAccepted(TypedDict):
@@ -45,13 +40,16 @@ async def post_alarm(request: Request[AlarmSent, None]) -> AlarmAccepted:
     """202 follows JetStream's acknowledgement, never comes before it."""
     household = await _household(request)
     sent, principal, arrived = request.body, request.principal, now()
+    said = [sent.kind, *(["drill"] if sent.drill else []), *(["silent"] if sent.silent else [])]
+    by_desk = principal.role == "operator"
     press = Press(
-        press=PressId(request.once("press", household, *(["drill"] if sent.drill else []))),
+        # The key of another device, or of another emergency, is another press.
+        press=PressId(request.once("press", household, principal.token_id, *said, lenient=True)),
         household=household,
-        device=principal.token_id,
-        source="http",
+        device=request.author if by_desk else principal.token_id,
+        source="desk" if by_desk else "http",
         pressed_at=believed(sent.pressed_at, arrived),
-        kind=kind_of(sent.kind),
+        kind=sent.kind,
         silent=sent.silent,
         drill=sent.drill,
     )

@@ -11,11 +11,11 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
 from dispatch.access import Links
-from dispatch.cases import AddNote, Case, Resolve
+from dispatch.cases import AddNote, Case, RaiseAlarm, Resolve
 from dispatch.clock import now
 from dispatch.errors import Unavailable
-from dispatch.events import decode_press, direct_get
-from dispatch.identifiers import CaseId, PersonId
+from dispatch.events import Press, decode_press, direct_get
+from dispatch.identifiers import CaseId, HouseholdId, PersonId, PressId
 from dispatch.projections import ReadModels
 from dispatch.web.api import cases
 from dispatch.web.parts import PARTS
@@ -54,6 +54,27 @@ class TestAlarms:
         assert theirs["press"] != first["press"]
         assert len(await presses(village)) == 2
 
+    async def test_the_key_of_another_device_or_emergency_swallows_no_alarm(
+        self, client: Client, village: World
+    ) -> None:
+        second = {"Authorization": f"Bearer {(await village.tokens.issue('device', 'h-1')).secret}"}
+        for headers, body in (
+            (await village.bearer("device", "h-1"), {"kind": "help"}),
+            (second, {"kind": "help"}),
+            (second, {"kind": "fire"}),
+            (second, {"kind": "fire", "silent": True}),
+        ):
+            asked = client.post("/v1/alarms", json=body, headers={**headers, "Idempotency-Key": "press-1"})
+            assert (await (await asked).json())["duplicate"] is False
+        assert len(await presses(village)) == 4
+
+    async def test_a_press_whose_message_is_gone_is_stored_anew(self, client: Client, village: World) -> None:
+        headers = {**await village.bearer("device", "h-1"), "Idempotency-Key": "k"}
+        for _ in range(2):
+            assert (await client.post("/v1/alarms", json={}, headers=headers)).status == 202
+            assert len(await presses(village)) == 1
+            await village.nc.jetstream().purge_stream("INTAKE", subject=f"intake.press.{village.site}.h-1")
+
     async def test_the_key_of_a_drill_swallows_no_alarm(self, client: Client, village: World) -> None:
         headers = {**await village.bearer("device", "h-1"), "Idempotency-Key": "k"}
         for drill in (True, False):
@@ -65,6 +86,11 @@ class TestAlarms:
         "body",
         [
             {"kind": "dragon"},
+            {"kind": "x" * 41},
+            {"kind": None, "drill": 0, "silent": 0},
+            {"kind": "\ud800"},
+            {"pressed_at": ""},
+            {"pressed_at": 7, "household": ""},
             {"pressed_at": "0001-01-01T00:00:00+23:59"},
             {"pressed_at": "9999-12-31T23:59:59-23:59"},
             {"pressed_at": "2026-11-21T08:00:00"},
@@ -185,6 +211,21 @@ class TestCases:
             await client.post(f"/v1/cases/{case.id}/cancel", json={"reason": "误按"}, headers=headers)
         ).json()
         assert (shown["status"], shown["closing"]["by"], shown["closing"]["text"]) == ("cancelled", "李家", "误按")
+
+    async def test_a_silent_press_on_an_open_case_makes_it_a_silent_one(self, client: Client, village: World) -> None:
+        case = await village.open_case()
+        press = Press(
+            press=PressId("quiet"),
+            household=HouseholdId("h-1"),
+            device="d",
+            source="http",
+            pressed_at=now(),
+            silent=True,
+        )
+        await village.do(case.id, RaiseAlarm, press=press, accepted_at=now())
+        headers = await village.bearer("device", "h-1")
+        assert (await client.post(f"/v1/cases/{case.id}/cancel", json={}, headers=headers)).status == 403
+        assert (await (await client.get(f"/v1/cases/{case.id}", headers=headers)).json())["silent"] is True
 
     async def test_whoever_stands_over_the_resident_cannot_cancel_a_silent_alarm(
         self, client: Client, village: World

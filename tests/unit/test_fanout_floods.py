@@ -1,0 +1,40 @@
+"""A key that is stuck: what is passed over, and what never is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from dispatch.events import Press
+from dispatch.fanout.floods import LATELY, MANY, Floods
+from dispatch.identifiers import HouseholdId, PressId
+
+START = datetime(2026, 11, 22, 8, tzinfo=UTC)
+PRESS = Press(press=PressId("p"), household=HouseholdId("h-1"), device="d", source="mqtt", pressed_at=START)
+
+
+def stuck(presses: int) -> Floods:
+    """A key that pressed so often within a second, on a case that is open."""
+    floods = Floods()
+    for number in range(presses):
+        floods.taken(PRESS, START + timedelta(seconds=number / presses))
+    return floods
+
+
+def test_many_presses_that_say_the_same_are_passed_over_for_a_while() -> None:
+    soon = START + timedelta(seconds=2)
+    assert not stuck(MANY - 1).is_flooded(PRESS, soon)
+    assert stuck(MANY).is_flooded(PRESS, soon)
+    assert stuck(MANY).is_flooded(replace(PRESS, press=PressId("another")), soon)
+    assert not stuck(MANY).is_flooded(PRESS, START + LATELY)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"household": "h-2"}, {"device": "page"}, {"kind": "fire"}, {"silent": True}, {"drill": True}],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_says_something_else_never_is(change: dict[str, object]) -> None:
+    assert not stuck(MANY).is_flooded(replace(PRESS, **change), START + timedelta(seconds=2))
