@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from dispatch.cli.tables import id_column
+from dispatch.cli.tables import folded_columns, whole_column
 from dispatch.projections.models.timeline import TimelineRow
 from dispatch.web.views import CaseView, Names, ResponderView
 
@@ -60,10 +60,9 @@ EVENTS = {
 
 def board(rows: Sequence[Mapping[str, Any]], names: Names) -> Table:
     """The board: one line per case. It fits 80 columns, and there, too, each case's id is whole."""
-    columns = ("状态 status", "类别 kind", "时间 raised", "户, 辖区 home, area", "前往/\n到场/\n呼叫")
-    table = Table(id_column("警情 case", [row["case_id"] for row in rows]), title=f"警情 cases ({len(rows)})")
-    for name in columns:
-        table.add_column(name, overflow="fold")
+    ids = whole_column("警情 case", [row["case_id"] for row in rows])
+    others = folded_columns("状态 status", "类别 kind", "时间 raised", "户, 辖区 home, area", "前往/\n到场/\n呼叫")
+    table = Table(ids, *others, title=f"警情 cases ({len(rows)})")
     for row in rows:
         household = names.households.get(row["household"])
         area = row["areas"][0] if row["areas"] else ""
@@ -79,8 +78,9 @@ def board(rows: Sequence[Mapping[str, Any]], names: Names) -> Table:
 
 
 def case(shown: CaseView) -> Group:
-    """One case: its head, and a line for each responder."""
-    people = Table("应答人 responder", "身份 role", "呼叫 call", "应答 answer", "电话 phone")
+    """One case: its head, and a line for each responder, with a telephone number that can be dialled."""
+    phones = whole_column("电话 phone", [responder.get("phone") or "" for responder in shown["responders"]])
+    people = Table(*folded_columns("应答人 responder", "身份 role", "呼叫 call", "应答 answer"), phones)
     for responder in shown["responders"]:
         people.add_row(*map(Text, _responder(responder)))
     return Group(_head(shown), people)
@@ -88,7 +88,7 @@ def case(shown: CaseView) -> Group:
 
 def timeline(entries: Sequence[TimelineRow], names: Names) -> Table:
     """What happened, one line per event, and per call or outcome in it."""
-    table = Table("时间 at", "事件 event", "内容")
+    table = Table(*folded_columns("时间 at", "事件 event", "内容"))
     for entry in entries:
         text = "\n".join(_lines(entry.type, entry.data, names))
         table.add_row(Text(_time(entry.at)), Text(EVENTS.get(entry.type, entry.type)), Text(text))
@@ -96,7 +96,7 @@ def timeline(entries: Sequence[TimelineRow], names: Names) -> Table:
 
 
 def _head(shown: CaseView) -> Table:
-    head = Table(show_header=False, title=Text(shown["id"]))
+    head = Table(*folded_columns("", ""), show_header=False, title=Text(shown["id"]))
     status, style = STATUSES[shown["status"]]
     household = shown["household"]
     head.add_row("状态 status", Text(status, style=style))

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dispatch.cli.connected import connected
+from dispatch.cli.tables import folded_columns
 from dispatch.events import DeadLetter
 from dispatch.web.trouble import letters
 
@@ -50,7 +51,8 @@ def list_command(
         for seq, letter in found:
             typer.echo(msgspec.json.encode(_plain(seq, letter)))
         return
-    table = Table("#", "时间 at", "谁 by", "原因 reason", "来自 from", title=f"DLQ ({len(found)})")
+    columns = folded_columns("#", "时间 at", "谁 by", "原因 reason", "来自 from")
+    table = Table(*columns, title=f"DLQ ({len(found)})")
     for seq, letter in found:
         source = f"{letter.stream} {letter.seq}\n{letter.subject}"
         table.add_row(*map(Text, (str(seq), f"{letter.at:%Y-%m-%d %H:%M:%SZ}", letter.by, letter.reason, source)))

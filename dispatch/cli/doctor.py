@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dispatch.cli.checks import Finding, examine
+from dispatch.cli.tables import folded_columns
 from dispatch.settings import load_settings
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -40,8 +42,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print for a mac
 
 
 def _table(findings: list[Finding]) -> Table:
-    table = Table("", "What", "Found", "What to do", title="dispatch doctor")
+    table = Table(*folded_columns("", "What", "Found", "What to do"), title="dispatch doctor")
     for finding in findings:
-        state = f"[{COLOURS[finding.state]}]{finding.state}[/]"
-        table.add_row(state, finding.what, finding.found, finding.advice)
+        state = Text(finding.state, style=COLOURS[finding.state])
+        table.add_row(state, *map(Text, (finding.what, finding.found, finding.advice)))
     return table

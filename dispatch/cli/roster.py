@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dispatch.cli.connected import connected
+from dispatch.cli.tables import folded_columns, whole_column
 from dispatch.errors import NotFound
 from dispatch.roster import KINDS, Document, Roster, document_kind
 
@@ -95,7 +96,7 @@ def show(
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
-    table = Table("", "", show_header=False)
+    table = Table(*folded_columns("", ""), show_header=False)
     for name, value in found.items():
         table.add_row(name, Text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
     Console().print(table)
@@ -115,12 +116,10 @@ def list_command(kind: _KIND, as_json: _JSON = False) -> None:
         for document in documents:
             typer.echo(json.dumps(_shown(document), ensure_ascii=False))
         return
-    table = Table("id", "name", "")
+    table = Table(whole_column("id", [document.id for document in documents]), *folded_columns("name", ""))
     for document in documents:
         rest = {name: value for name, value in _shown(document).items() if name not in {"id", "name"}}
-        table.add_row(
-            Text(document.id), Text(document.name), Text(json.dumps(rest, ensure_ascii=False), overflow="fold")
-        )
+        table.add_row(*map(Text, (document.id, document.name, json.dumps(rest, ensure_ascii=False))))
     Console().print(table)
 
 

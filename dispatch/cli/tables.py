@@ -1,4 +1,4 @@
-"""Tables on a terminal of 80 columns."""
+"""Tables on a terminal of 80 columns: what does not fit goes on in the next line, and nothing is cut."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from rich.table import Column
 MOST_IN_ONE_LINE = 40
 
 
-def id_column(name: str, ids: Sequence[str]) -> Column:
-    """A column in which ids stand whole, to be copied; a very long one goes on in the next line."""
-    return Column(name, overflow="fold", no_wrap=all(len(id_) <= MOST_IN_ONE_LINE for id_ in ids))
+def whole_column(name: str, values: Sequence[str]) -> Column:
+    """A column in which `values` (ids, telephone numbers) stand whole, to be copied; a very long one is folded."""
+    return Column(name, overflow="fold", no_wrap=all(len(value) <= MOST_IN_ONE_LINE for value in values))
+
+
+def folded_columns(*names: str) -> list[Column]:
+    """Columns whose words go on in the next line, also where they have no spaces, as Chinese has none."""
+    return [Column(name, overflow="fold") for name in names]

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from dispatch.access import Issued, Principal, TokenInfo, TokenRole, Tokens
 from dispatch.cli.connected import connected
-from dispatch.cli.tables import id_column
+from dispatch.cli.tables import folded_columns, whole_column
 from dispatch.clock import now
 from dispatch.errors import NotFound
 from dispatch.identifiers import AreaId
@@ -91,10 +91,12 @@ def list_command(as_json: _JSON = False) -> None:
             typer.echo(msgspec.json.encode(info))
         return
     whose = [info.principal for info in infos]
-    subjects = id_column("subject", [who.subject for who in whose])
-    table = Table(id_column("id", [who.token_id for who in whose]), "role", subjects)
-    for name in ("area", "label", "made", "ends"):
-        table.add_column(name, overflow="fold")
+    table = Table(
+        whole_column("id", [who.token_id for who in whose]),
+        whole_column("role", [who.role for who in whose]),
+        whole_column("subject", [who.subject for who in whose]),
+        *folded_columns("area", "label", "made", "ends"),
+    )
     for info in infos:
         who, ends = info.principal, info.expires_at
         made, ended = f"{info.issued_at:%Y-%m-%d %H:%M}", f"{ends:%Y-%m-%d %H:%M}" if ends else "–"

@@ -102,6 +102,17 @@ async def test_a_case_is_shown_without_postgres(terminal: Terminal) -> None:
     assert (code, "read models do not answer" in err) == (1, True)
 
 
+async def test_at_80_columns_numbers_stand_whole_and_no_word_of_a_note_is_lost(terminal: Terminal) -> None:
+    long = "".join(chr(0x4E00 + n) for n in range(600))
+    assert (await terminal.run("case", "note", terminal.case, long))[0] == 0
+    for command in ("show", "timeline"):
+        code, screen, err = await terminal.run("case", command, terminal.case, columns=80)
+        assert code == 0, err
+        assert "…" not in screen
+        assert long in "".join(character for character in screen if 0x4E00 <= ord(character) < 0x4E00 + 600)
+    assert " +8613800000001 " in (await terminal.run("case", "show", terminal.case, columns=80))[1]
+
+
 async def test_a_case_is_noted_and_closed_once(terminal: Terminal) -> None:
     noted = await terminal.json("case", "note", terminal.case, "门锁着", "--by", "li")
     assert [(note["author"], note["text"]) for note in noted["notes"]] == [("li", "门锁着")]

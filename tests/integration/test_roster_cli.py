@@ -20,7 +20,8 @@ Run = Callable[..., Awaitable[tuple[int, str, str]]]
 @pytest.fixture
 def run(nats_url: str) -> Run:
     """Runs `dispatch …` on a site of this test's own; gives exit code, output and errors."""
-    environment = os.environ | {"DISPATCH_NATS_URL": nats_url, "DISPATCH_SITE": f"t{secrets.token_hex(5)}"}
+    site = f"t{secrets.token_hex(5)}"
+    environment = os.environ | {"DISPATCH_NATS_URL": nats_url, "DISPATCH_SITE": site, "COLUMNS": "80"}
 
     async def dispatch(*arguments: object) -> tuple[int, str, str]:
         command = (sys.executable, "-m", "dispatch", *map(str, arguments))
@@ -83,3 +84,13 @@ async def test_a_secret_is_shown_once(run: Run) -> None:
     code, output, _ = await run("token", "revoke", made["token_id"])
     assert (code, output) == (0, "revoked: operator desk-1\n")
     assert (await run("token", "revoke", made["token_id"]))[0] == 1
+
+
+async def test_ids_and_roles_stand_whole_at_80_columns(run: Run) -> None:
+    person, label = "p-maozhou-group-1-leader", "罗玉珍的手机，茅州村一组联防组长，双卡，夜间也要响铃"
+    code, _, errors = await run("token", "new", "responder", person, "--force", "--label", label, "--days", "30")
+    assert code == 0, errors
+    code, output, _ = await run("token", "list")
+    assert (code, "…" in output) == (0, False)
+    assert " responder " in output
+    assert f" {person} " in output
