@@ -30,7 +30,7 @@ export function Detail({ view, history, recording, actions }) {
 function Head({ view, open, onBack }) {
   const facts = [
     [w.pressedAt, view.pressed_at], [w.acceptedAt, view.accepted_at], [w.firstCall, view.firsts.called],
-    [w.firstRing, view.firsts.delivered], [w.firstAnswer, view.firsts.answered], [w.arrived, view.firsts.on_scene],
+    [w.firstReached, view.firsts.delivered], [w.firstAnswer, view.firsts.answered], [w.arrived, view.firsts.on_scene],
   ];
   return html`
     <header class="head">

@@ -48,7 +48,7 @@ export const w = {
   pressAccepted: ["报警已收到", "Your alarm was received"],
   pressCalling: ["正在呼叫您的联防组和民警", "Calling your group and the police"],
   calledCount: (count) => [`已呼叫${count}人`, `${count} people were called`],
-  rungCount: (count) => [`其中${count}人的手机已响`, count === 1 ? "1 of their phones has rung" : `${count} of their phones have rung`],
+  reachedCount: (count) => [`其中${count}人已送达`, count === 1 ? "1 of them was reached" : `${count} of them were reached`],
   waitingAnswer: ["正在等人应答，请保持警惕", "Waiting for the first answer; stay alert"],
   comingCount: (count) => [`${count}人正在赶来`, count === 1 ? "1 person is coming" : `${count} people are coming`],
   onSceneCount: (count) => [`${count}人已到场`, count === 1 ? "1 person has arrived" : `${count} people have arrived`],
@@ -156,7 +156,7 @@ export const w = {
   pressedAt: ["按键", "Pressed"],
   acceptedAt: ["接收", "Accepted"],
   firstCall: ["首次呼叫", "First called"],
-  firstRing: ["首次响铃", "First rung"],
+  firstReached: ["首次送达", "First reached"],
   firstAnswer: ["首次应答", "First answer"],
   source: ["来源", "Source"],
   group: ["联防组", "Group"],
@@ -193,7 +193,7 @@ export const states = {
   unknown: ["不明", "Unknown"],
   failed: ["失败", "Failed"],
   sent: ["已发出", "Sent"],
-  delivered: ["已响铃", "Rung"],
+  delivered: ["已送达", "Reached"],
   seen: ["已看到", "Seen"],
 };
 

@@ -139,7 +139,7 @@ const nearness = (one) => (one.answer === "on_scene" ? "" : one.eta_at ?? "~");
 function Coming({ view }) {
   const helpers = view.responders.filter((one) => one.answer === "going" || one.answer === "on_scene")
     .sort((a, b) => (nearness(a) < nearness(b) ? -1 : 1));
-  const rung = view.responders.filter((one) => one.state === "delivered" || one.state === "seen").length;
+  const reached = view.responders.filter((one) => one.state === "delivered" || one.state === "seen").length;
   const headline = view.on_scene ? w.onSceneCount(view.on_scene)
     : view.coming ? w.comingCount(view.coming) : w.calledCount(view.responders.length);
   return html`
@@ -149,7 +149,7 @@ function Coming({ view }) {
         <p class="line"><${T} of=${w.nearestIn} /></p>
         <p class="big"><${Eta} at=${view.nearest_eta_at} /></p>`}
       ${!helpers.length && html`
-        ${rung > 0 && html`<p class="line"><${T} of=${w.rungCount(rung)} /></p>`}
+        ${reached > 0 && html`<p class="line"><${T} of=${w.reachedCount(reached)} /></p>`}
         <p class="line"><${T} of=${w.waitingAnswer} /></p>`}
       ${helpers.length > 0 && html`<ul class="people">${helpers.map((one) => html`<${Helper} key=${one.id} one=${one} />`)}</ul>`}
       <p class="dim"><${T} of=${w.sinceAlarm} /> <${Elapsed} since=${view.pressed_at} />
