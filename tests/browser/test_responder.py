@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.async_api import Request
+import json
 
-from dispatch.identifiers import CaseId, PersonId
+import pytest
+from playwright.async_api import Page, Request
+
+from dispatch.identifiers import CaseId, PersonId, notification_id
 from tests.browser.people import People, raised_next_door, sees
 from tests.live import LiveSystem
 from tests.system import until
@@ -44,6 +46,42 @@ async def test_a_page_that_opens_after_the_call_says_once_that_it_has_arrived(
     await page.reload()
     await sees(page, RINGS)
     assert receipts == [], "what is recorded is not sent again"
+
+
+async def ring_again(live: LiveSystem, case: CaseId, who: str, page: Page) -> None:
+    """Ring the open page of `who` for `case`, as a later call does."""
+    person = PersonId(live.subject(who))
+    ring = {"notification": notification_id(case, person), "case": case}
+    subject = f"live.{live.log.site}.ring.{person}"
+    answer = await live.system.nc.request(subject, json.dumps(ring).encode(), timeout=5)
+    assert json.loads(answer.data) == {"outcome": "delivered"}
+    await sees(page, RINGS)
+
+
+async def test_a_new_ring_sounds_again_while_there_is_no_answer(people: People, quiet_village: LiveSystem) -> None:
+    people.excuse("403|Failed to load resource")
+    page = await people.open("neighbour")
+    case = await quiet_village.press(kind="help")
+    await sees(page, RINGS)
+    await page.route("**/replies", lambda route: route.fulfill(status=403, json={"detail": "no"}))
+    await page.locator("[data-answer=going]").click()
+    await sees(page, "[data-stage=failed]")
+    await sees(page, RINGS, state="hidden")
+
+    await ring_again(quiet_village, case, "neighbour", page)
+    await page.locator(".slot .button:has-text('停止响铃')").click()
+    await sees(page, RINGS, state="hidden")
+    await sees(page, "[data-stage=failed]")  # that is still so
+
+    await page.unroute("**/replies")
+    await page.route("**/replies", lambda route: route.fulfill(status=503, json={}))
+    people.excuse("503")
+    await page.locator("[data-answer=cannot]").click()
+    await sees(page, "[data-stage=retrying]")
+    await ring_again(quiet_village, case, "neighbour", page)
+    await page.unroute("**/replies")
+    await sees(page, RINGS, state="hidden")
+    await sees(page, "[data-stage=recorded]")
 
 
 async def test_a_drill_stands_behind_an_alarm_in_earnest(people: People, quiet_village: LiveSystem) -> None:

@@ -13,7 +13,7 @@ import { kinds, nameOf, w } from "../lib/words.js";
 const SHOW_CLOSED_MS = 10 * 60_000;
 const MISSED = new Set(["failed", "sent"]);
 
-const muted = new Set();
+const muted = new Set(); // cases that somebody hushed or answered since they last rang
 const seen = new Set();
 const rung = new Map(); // case → notification
 const confirmed = new Set(); // notification and step of each call that the page confirmed although it was made without it
@@ -24,7 +24,7 @@ let chosen = null;
 
 const mine = (view) => view.responders.find((one) => one.id === identity.subject);
 const unanswered = (view) => isOpen(view) && !mine(view)?.answer;
-const ringing = (view) => unanswered(view) && !muted.has(view.id) && !sending.has(view.id);
+const ringing = (view) => unanswered(view) && !muted.has(view.id);
 
 const justOver = (view) => view.closing && !dismissed.has(view.id) && now() - Date.parse(view.closing.at) < SHOW_CLOSED_MS;
 
@@ -77,6 +77,7 @@ async function answer(view, given) {
     draw();
   };
   const latest = () => sending.get(view.id)?.given === given;
+  muted.add(view.id);
   say("sending");
   ringOrHush();
   try {
@@ -142,7 +143,7 @@ function Called({ view }) {
 
 // One place of one height for whatever is to be said, so that no key moves under a finger.
 function Slot({ view, state }) {
-  if (state) return html`<${AnswerState} sending=${state} />`;
+  if (state && !ringing(view)) return html`<${AnswerState} sending=${state} />`;
   if (!unanswered(view)) return null;
   if (!phone.sounds) return html`<${phone.SoundKey} urgent />`;
   const mute = () => { muted.add(view.id); ringOrHush(); draw(); };
