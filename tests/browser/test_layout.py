@@ -32,6 +32,8 @@ CUT = """() => [...document.querySelectorAll("select")].filter((one) => one.offs
     return needed > one.offsetWidth;
   }).map((one) => one.selectedOptions[0].label)"""
 
+AGES = ("9:58", "12:57", "23:04:09")
+
 # Text that nobody reads without glasses.
 TINY = """() => [...document.querySelectorAll("#page *, dialog *")]
   .filter((one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
@@ -67,6 +69,18 @@ PALE = """() => {
   }
   return bad;
 }"""
+
+
+# An age on the desk that takes more than a line, or more than its place, when it is `text`.
+TORN = """(text) => [...document.querySelectorAll(".waiting")].filter((one) => {
+    const { textContent } = one;
+    const height = (one.textContent = "0:07", one.offsetHeight);
+    one.textContent = text;
+    const place = one.parentElement;
+    const torn = one.offsetHeight > height || one.offsetWidth > place.clientWidth;
+    one.textContent = textContent;
+    return torn;
+  }).length"""
 
 
 async def fits(page: Page) -> None:
@@ -117,6 +131,7 @@ async def test_the_desk_fits_a_small_phone(people: People, case: CaseId) -> None
     page = await people.open("operator", SMALL_PHONE)
     await sees(page, f"[data-case='{case}']")
     await fits(page)
+    assert [await page.evaluate(TORN, age) for age in AGES] == [0, 0, 0]
     await page.locator(f".list-pane [data-case='{case}']").click()
     await sees(page, ".timeline li")
     await fits(page)
@@ -131,6 +146,7 @@ async def test_the_desk_fits_a_desk(people: People, case: CaseId) -> None:
     page = await people.open("operator")
     await page.locator(f".list-pane [data-case='{case}']").click()
     await sees(page, ".timeline li")
+    assert [await page.evaluate(TORN, age) for age in AGES] == [0, 0, 0]
     assert not await page.evaluate(SIDEWAYS)
     assert await page.evaluate(CUT) == []
     assert await page.evaluate(PALE) == []
