@@ -20,8 +20,15 @@ async def test_an_alarm_is_raised_for_a_household_found_by_its_name(people: Peop
     assert await desk.locator("dialog[open]").count() == 1
 
     await desk.locator("#household-search").fill("段家 茅州")
-    await sees(desk, f".found .check:has([value='{quiet_village.household}']:checked)")  # the only one there is
+    only = f".found .check:only-of-type:has([value='{quiet_village.household}'])"
+    await sees(desk, only)
     await desk.locator("select[name=kind]").select_option("fire")
+    await desk.locator("dialog [data-confirm]").click()  # the only one found may be the wrong one
+    assert await desk.locator("dialog[open] .found :checked").count() == 0
+
+    await desk.locator(f"{only} input").focus()
+    await desk.keyboard.press("Enter")
+    await sees(desk, f"dialog[open] {only}:has(:checked)")
     await desk.locator("dialog [data-confirm]").click()
     case = await quiet_village.open_case()
     await sees(desk, f".case-pane [data-case='{case}']")
@@ -45,6 +52,19 @@ async def test_a_note_that_was_begun_is_still_there_after_a_look_at_another_case
         await desk.locator(".note-form .small").click()
         await sees(desk, ".notes li:has-text('门口有狗')")
         assert await desk.locator("#note").input_value() == ""
+
+
+async def test_another_case_is_read_from_its_top(people: People, quiet_village: LiveSystem, case: CaseId) -> None:
+    await quiet_village.finished(case)
+    desk = await people.open("operator", {"width": 1440, "height": 500})
+    async with raised_next_door(quiet_village, kind="medical") as other:
+        await quiet_village.finished(other)
+        for one in (case, other):
+            await desk.locator(f".list-pane [data-case='{one}']").click()
+            await sees(desk, f".case-pane [data-case='{one}'] .responders li")
+            assert await desk.locator(".case-pane").evaluate("(pane) => pane.scrollTop") == 0
+            below = await desk.locator(".case-pane").evaluate("(pane) => pane.scrollTop = 200")
+            assert below == await desk.locator(".case-pane").evaluate("(pane) => pane.scrollTop")
 
 
 async def test_why_a_call_failed_is_said_in_chinese(people: People, live_system: LiveSystem, case: CaseId) -> None:

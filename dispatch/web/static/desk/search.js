@@ -21,7 +21,6 @@ export function HouseholdSearch() {
     const said = await get(`/v1/households?q=${encodeURIComponent(words)}`).catch((problem) => ({ problem }));
     if (words !== latest.current) return;
     setAnswer(said);
-    setChosen(said.households?.length === 1 ? said.households[0].id : null);
   };
   const typed = ({ target }) => {
     const words = target.value.trim();
@@ -32,6 +31,12 @@ export function HouseholdSearch() {
     setChosen(null);
     clearTimeout(timer.current);
     if (words) timer.current = setTimeout(search, SETTLE_MS, words);
+  };
+  // Enter chooses, and only then raises: never one that was found for a number that was misheard.
+  const entered = (event, one) => {
+    if (event.key !== "Enter" || chosen === one.id) return;
+    event.preventDefault();
+    setChosen(one.id);
   };
   return html`
     <div class="field">
@@ -44,7 +49,7 @@ export function HouseholdSearch() {
       ${answer?.problem && html`<p class="problem"><${T} of=${answer.problem.words} /></p>`}
       ${answer?.households?.map((one) => html`
         <label class="check" key=${one.id}><input type="radio" name="household" value=${one.id}
-            checked=${chosen === one.id} onChange=${() => setChosen(one.id)} />
+            checked=${chosen === one.id} onChange=${() => setChosen(one.id)} onKeyDown=${(event) => entered(event, one)} />
           <span><b>${one.name}</b> <span class="dim">${one.id} ${one.phone ?? ""}</span><br />
             ${one.address} <span class="dim">${one.areas.join(" · ")}</span></span></label>`)}
       ${answer?.households?.length === 0 && answer.complete && html`<p><${T} of=${w.noHousehold} /></p>`}

@@ -22,8 +22,10 @@ const state = {
 };
 
 function select(id) {
+  const other = id !== state.selected;
   Object.assign(state, { selected: id, awaited: null, recording: null, problem: null });
   draw();
+  if (other && id) document.querySelector(".case-pane").firstElementChild.scrollIntoView(); // from its top
 }
 
 function shown() {
