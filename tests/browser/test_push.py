@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from playwright.async_api import Page, Worker
 
 from dispatch.fanout.ring import Ring, make_ring, scene_of
 from dispatch.identifiers import CaseId, PersonId
 from tests.browser.people import People
 from tests.live import LiveSystem
+from tests.phones import Phone
 from tests.system import until
 
 pytestmark = pytest.mark.browser
@@ -29,6 +32,12 @@ IN_TURN = """() => {
 SHOWN = """() => inTurn(() => registration.getNotifications()).then((shown) =>
   shown.map(({ title, body, tag, actions, requireInteraction }) => ({
     title, body, tag, requireInteraction, actions: actions.map((one) => one.action) })))"""
+
+
+TAP = """([tag, action]) => inTurn(() => registration.getNotifications({ tag })).then(([notification]) => {
+  dispatchEvent(new NotificationEvent("notificationclick", { notification, action }));
+})"""
+"""A tap on a button of a notification, as the browser tells its worker of it."""
 
 
 async def ring_for(live: LiveSystem, case: CaseId, person: str) -> Ring:
@@ -68,10 +77,23 @@ async def notification(worker: Worker, title_part: str) -> dict[str, Any]:
     return await until(shown, f"a notification with {title_part!r}")
 
 
+@pytest.fixture
+async def pushed_case(live_system: LiveSystem) -> AsyncIterator[CaseId]:
+    """A case for which the community police officer is called over Web Push too."""
+    officer, roster = PersonId(live_system.subject("police")), live_system.system.roster
+    before = (await roster.people([officer]))[officer]
+    point = Phone().subscription("https://127.0.0.1/push")  # refused, for it is not public: the test hands over pushes
+    await roster.put(replace(before, contact_points=(point,)), by="test")
+    raised = await live_system.press(kind="medical")
+    yield raised
+    await live_system.close(raised)
+    await roster.put(before, by="test")
+
+
 async def test_a_push_is_shown_with_its_answers_and_its_receipt_is_recorded(
-    people: People, live_system: LiveSystem, case: CaseId
+    people: People, live_system: LiveSystem, pushed_case: CaseId
 ) -> None:
-    person = live_system.subject("police")
+    case, person = pushed_case, live_system.subject("police")
     page = await people.open("police")
     ring = await ring_for(live_system, case, person)
     worker = await deliver(page, msgspec.json.encode(ring))
@@ -102,6 +124,25 @@ async def test_an_answer_on_the_notification_is_recorded_and_said_to_be(
     )
     await notification(worker, "已记录：前往")
     assert (await live_system.case(case)).replies[PersonId(person)].answer == "going"
+
+
+@pytest.mark.parametrize("action", ["going", "cannot"])
+async def test_a_tap_on_the_notification_s_button_is_recorded_as_that_answer(
+    people: People, live_system: LiveSystem, case: CaseId, action: str
+) -> None:
+    person = PersonId(live_system.subject("police"))
+    page = await people.open("police")
+    ring = await ring_for(live_system, case, person)
+    worker = await deliver(page, msgspec.json.encode(ring))
+    await notification(worker, ring.title)
+    await worker.evaluate(TAP, [ring.notification, action])
+
+    async def answered() -> str | None:
+        reply = (await live_system.case(case)).replies.get(person)
+        return reply.answer if reply else None
+
+    assert await until(answered, "the answer of the tap") == action
+    await notification(worker, "已记录")
 
 
 async def test_an_answer_that_is_not_recorded_says_so(people: People, live_system: LiveSystem, case: CaseId) -> None:
