@@ -225,6 +225,15 @@ async def test_every_demo_household_has_somebody_to_call_and_no_gap(roster: Rost
         assert len(calls.called) >= 7
 
 
+async def test_nobody_of_the_demo_is_called_for_themselves(roster: Roster) -> None:
+    await seed_demo(roster)
+    homes = [home async for home in roster.all("household") if isinstance(home, Household)]
+    people = {person.phone async for person in roster.all("person") if isinstance(person, Person)}
+    own = [home.phone for home in homes]
+    assert len(set(own)) == len(homes)
+    assert people.isdisjoint(own)
+
+
 async def test_the_demo_leaves_alone_what_was_changed_and_restores_what_is_missing(roster: Roster) -> None:
     await seed_demo(roster)
     leader = PersonId(demo_cast().leader.subject)
