@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from dispatch.clock import now
+from dispatch.events import DLQ, INTAKE, DeadLetter, Incident, IncidentBook
 from dispatch.identifiers import CaseId
-from tests.browser.people import People, raised_next_door, sees
+from tests.browser.people import DESK, People, raised_next_door, sees
 from tests.live import LiveSystem
 
 pytestmark = pytest.mark.browser
@@ -33,6 +36,8 @@ async def test_an_alarm_is_raised_for_a_household_found_by_its_name(people: Peop
     case = await quiet_village.open_case()
     await sees(desk, f".case-pane [data-case='{case}']")
     assert (await quiet_village.case(case)).alarm.kind == "fire"
+    await sees(desk, ".head-title:has-text('指挥台代报')")
+    await sees(desk, f".timeline li:has-text('指挥台代报 {quiet_village.cast.operator.subject}')")
 
 
 async def test_a_note_that_was_begun_is_still_there_after_a_look_at_another_case(
@@ -89,3 +94,31 @@ async def test_a_drill_stands_below_an_alarm_in_earnest(people: People, quiet_vi
         await sees(desk, f".list-pane [data-case='{real}'][data-status=under_way]")
         rows = desk.locator(".list-pane [data-case]")
         assert [await row.get_attribute("data-case") for row in await rows.all()] == [real, drill]
+
+
+async def test_a_dead_letter_and_an_incident_are_shown_while_they_last(people: People, live_system: LiveSystem) -> None:
+    nc, site = live_system.system.nc, live_system.log.site
+    js, book, subject = nc.jetstream(), IncidentBook(nc, site), f"dlq.{site}.fanout"
+    desk = await people.blank(DESK)
+    await desk.goto(await live_system.system.link("operator", "chief"))  # of the whole site, who may read letters
+    await sees(desk, ".line.live")
+    await sees(desk, "[data-dlq='0']")
+
+    letter = DeadLetter(
+        by="fanout", reason="not a press: <b>", stream=INTAKE, subject="press", seq=9, at=now(), headers={}, body=b""
+    )
+    incident = Incident(kind="disk", what="nats", since=now(), detail="磁盘将满 the disk is nearly full")
+    try:
+        await js.publish(subject, msgspec.json.encode(letter))
+        await sees(desk, "[data-dlq='1'].alert .letters li:has-text('not a press: <b>')")
+        await book.tell(incident)
+        told = "[data-incident=disk]:has-text('nats'):has-text('磁盘将满')"
+        await sees(desk, told)
+
+        await desk.reload()  # from the snapshot as from what came after it
+        await sees(desk, "[data-dlq='1'].alert .letters li:has-text('not a press: <b>')")
+        await sees(desk, told)
+    finally:
+        await js.purge_stream(DLQ, subject=subject)
+        await book.over(incident.name)
+    await sees(desk, "[data-incident=disk]", state="hidden")

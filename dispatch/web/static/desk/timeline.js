@@ -64,11 +64,13 @@ export function Timeline({ history, view }) {
 function said({ type, data = {} }, names) {
   const who = (id) => names.get(id) ?? id;
   const by = (author = "") => who(author.slice(author.indexOf(":") + 1));
+  // Who raised it, where a person did.
+  const source = () => nameOf(sources, data.source)[0] + (data.source === "desk" ? ` ${by(data.device)}` : "");
   const call = ({ responder, channel, outcome, reason }) =>
     `${who(responder)} ${nameOf(channels, channel)[0]} ${nameOf(states, outcome)[0]}${reason ? `（${reasonWords(reason)[0]}）` : ""}`;
   const sentences = {
-    alarm_raised: () => `按键报警 Alarm raised · ${nameOf(sources, data.source)[0]}`,
-    pressed_again: () => `再次按键 Pressed again · ${nameOf(sources, data.source)[0]}`,
+    alarm_raised: () => `报警 Alarm raised · ${source()}`,
+    pressed_again: () => `再次报警 Raised again · ${source()}`,
     responders_called: () => `呼叫 Called：${data.calls.map((one) => who(one.responder)).join("、")}`,
     calls_recorded: () => data.outcomes.map(call).join("；"),
     responder_replied: () => `${who(data.responder)} ${nameOf(answers, data.answer).join(" ")}`
