@@ -59,6 +59,8 @@ def main() -> None:
     parser.add_argument("--presses", type=int, default=1000, help="presses to time (default 1000)")
     parser.add_argument("--alarms", type=int, default=300, help="alarms of 13 calls to time (default 300)")
     asked = parser.parse_args()
+    if asked.alarms <= last_call.WARM_UP or asked.presses < 1:
+        parser.error(f"use at least {last_call.WARM_UP + 1} alarms (the first {last_call.WARM_UP} warm up) and 1 press")
     comparisons = asyncio.run(measure(asked.presses, asked.alarms))
     if asked.json:
         machine = {"python": platform.python_version(), "machine": platform.machine()}

@@ -1,0 +1,25 @@
+"""Benchmarks measure presses that are accepted: they keep to the limits that a stuck key has."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.__main__ import main
+from bench.accepted import PER_SECOND, pace
+from dispatch.intake import Limits
+
+
+@pytest.mark.parametrize("households", [21, 60, 300, 5000])
+def test_no_household_of_a_benchmark_presses_more_often_than_it_may(households: int) -> None:
+    assert 0 < pace(households) <= PER_SECOND
+    assert pace(households) / households <= 1 / Limits().seconds
+
+
+def test_a_benchmark_of_which_nothing_would_be_left_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", "--alarms", "20"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "at least 21 alarms" in capsys.readouterr().err
