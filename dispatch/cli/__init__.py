@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 MODULES = {
     "up": "up",
@@ -37,13 +39,27 @@ Examples:
   dispatch doctor                   what is wrong, and what to do
 
   DISPATCH_PORT=8090 dispatch up    every setting is an environment variable, too
+
+Exit codes: 0 done; 1 refused, not found or failed; 2 wrong usage.
 """
+
+
+class _InPlainWords(TyperGroup):
+    """Says what was typed wrongly without the words of the library that found it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
 
 
 def build(asked: str | None = None) -> typer.Typer:
     """The command line: all of it, or what the command `asked` for needs."""
     app = typer.Typer(
         name="dispatch",
+        cls=_InPlainWords,
         help=EXAMPLES,
         no_args_is_help=True,
         pretty_exceptions_enable=False,

@@ -24,7 +24,7 @@ from dispatch.events import CaseLog, Kind, Resolution
 from dispatch.identifiers import AreaId, CaseId, CommitId, Site
 from dispatch.projections import Change, ReadModels
 from dispatch.projections.models.timeline import TimelineRow, rows
-from dispatch.projections.queries import LARGEST_PAGE, STATUSES
+from dispatch.projections.queries import LARGEST_PAGE, Status
 from dispatch.roster import Roster
 from dispatch.settings import load_settings
 from dispatch.web.directory import Directory
@@ -62,7 +62,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_command(  # noqa: PLR0917 - Typer calls it by name
-    status: Annotated[str, typer.Option(help=f"One of {', '.join(STATUSES)}.")] = "open",
+    status: Annotated[Status, typer.Option(help="Only cases that are in this state.")] = "open",
     area: Annotated[str | None, typer.Option(help="Only cases in this area and below it.")] = None,
     kind: Annotated[Kind | None, typer.Option(help="Only cases of this kind.")] = None,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=LARGEST_PAGE)] = 50,
@@ -75,7 +75,7 @@ def list_command(  # noqa: PLR0917 - Typer calls it by name
 
       dispatch case list
 
-      dispatch case list --status closed --area v-maozhou --limit 20
+      dispatch case list --status closed --area maozhou --limit 20
 
       dispatch case list --status all --kind fire --json
     """
@@ -118,7 +118,8 @@ def timeline(case: _CASE, as_json: _JSON = False) -> None:
 
 def note(
     case: _CASE,
-    text: Annotated[str, typer.Argument(help="What is to be written down.")],
+    words: Annotated[str | None, typer.Argument(metavar="[TEXT]", help="What is to be written down.")] = None,
+    text: Annotated[str | None, typer.Option(help="The same, for those who write it as `resolve` has it.")] = None,
     by: _BY = None,
     as_json: _JSON = False,
 ) -> None:
@@ -127,8 +128,13 @@ def note(
     Examples:
 
       dispatch case note h-0002-7K3M9QXZ "家属已联系上 the family was reached"
+
+      dispatch case note h-0002-7K3M9QXZ --text "门锁着"
     """
-    command = AddNote(id=_new_id(), at=now(), author=operator_here(by), text=_checked(text, "text"))
+    given = [one for one in (words, text) if one is not None]
+    if len(given) != 1:
+        raise Malformed("write the note once: either behind the case or with --text", field="text")
+    command = AddNote(id=_new_id(), at=now(), author=operator_here(by), text=_checked(given[0], "text"))
     _say(asyncio.run(_handle(CaseId(case), command)), as_json=as_json)
 
 
@@ -186,10 +192,15 @@ async def _tools() -> AsyncIterator[_Tools]:
 
 
 async def _list(
-    status: str, area: AreaId | None, kind: str | None, limit: int, before: str | None
+    status: Status, area: AreaId | None, kind: str | None, limit: int, before: str | None
 ) -> tuple[Sequence[Mapping[str, Any]], str | None, Names]:
     settings = load_settings()
     async with _tools() as tools:
+        if area is not None and await tools.roster.entry("area", area) is None:
+            raise NotFound(
+                f"there is no area {area[:80]!r} in the roster; `dispatch roster list area` shows those there are",
+                field="area",
+            )
         models = ReadModels(settings.require_postgres(), settings.site)
         try:
             found, following = await models.list_cases(status=status, area=area, kind=kind, limit=limit, before=before)

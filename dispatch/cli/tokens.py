@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import timedelta
-from typing import Annotated, cast
+from typing import Annotated
 
 import msgspec
 import typer
@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
 
 
 def new(  # noqa: PLR0917 - Typer calls it by name
-    role: Annotated[str, typer.Argument(help="device, responder, operator or monitor.")],
+    role: Annotated[TokenRole, typer.Argument(help="Whose it is.")],
     subject: Annotated[str, typer.Argument(help="A household's id, a person's id, or an operator's name.")],
     label: Annotated[str, typer.Option(help="What it is for; shown in `dispatch token list`.")] = "",
     area: Annotated[str | None, typer.Option(help="An operator's area; without it the whole site.")] = None,
@@ -120,13 +120,13 @@ def revoke(
         typer.echo(f"revoked: {principal.role} {principal.subject} {principal.label}".rstrip())
 
 
-async def _new(role: str, subject: str, label: str, area: str | None, days: int | None, *, force: bool) -> Issued:
+async def _new(role: TokenRole, subject: str, label: str, area: str | None, days: int | None, *, force: bool) -> Issued:
     expires_at = now() + timedelta(days=days) if days is not None else None
     async with connected() as (nc, site):
         if not force:
             await _require_known(Roster(nc, site), role, subject, area)
         return await Tokens(nc, site).issue(
-            cast("TokenRole", role),  # issue() refuses what is none
+            role,
             subject,
             label=label,
             area=AreaId(area) if area is not None else None,
@@ -134,7 +134,7 @@ async def _new(role: str, subject: str, label: str, area: str | None, days: int 
         )
 
 
-async def _require_known(roster: Roster, role: str, subject: str, area: str | None) -> None:
+async def _require_known(roster: Roster, role: TokenRole, subject: str, area: str | None) -> None:
     """A phone that says "ready" and reaches nobody is worse than none. Raises `NotFound`."""
     kind: DocumentKind | None = {"device": "household", "responder": "person"}.get(role)  # type: ignore[assignment]
     wanted: list[tuple[DocumentKind, str]] = [(kind, subject)] if kind else []

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import asyncpg
 import msgspec
@@ -19,7 +19,8 @@ from dispatch.projections.sql import load
 ANSWER_SECONDS = 2.0
 POLL_SECONDS = 0.01
 LARGEST_PAGE = 500
-STATUSES = ("open", "closed", "all", "raised", "under_way", "on_scene", "resolved", "cancelled")
+Status = Literal["open", "closed", "all", "raised", "under_way", "on_scene", "resolved", "cancelled"]
+STATUSES: tuple[str, ...] = get_args(Status)
 OPEN_STATUSES = ("raised", "under_way", "on_scene")
 PERCENTILES = ("p50", "p90", "p95", "p99")
 

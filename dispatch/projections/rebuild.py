@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from dispatch.errors import NotFound, Unavailable
+from dispatch.errors import Malformed, Unavailable
 from dispatch.identifiers import Site
 from dispatch.projections import checkpoints
 from dispatch.projections.models import all_projections
@@ -16,7 +16,7 @@ from dispatch.projections.projection import Projection
 async def rebuild(dsn: str, site: Site | str, names: Sequence[str] = ()) -> list[str]:
     """Forget the read models `names` (all when none is given) of `site`; gives the names.
 
-    A running projector notices within two seconds and reads the log again. Raises `NotFound` for a name
+    A running projector notices within two seconds and reads the log again. Raises `Malformed` for a name
     that is no read model, `Unavailable` when Postgres does not answer.
     """
     chosen = _chosen(names)
@@ -41,5 +41,5 @@ def _chosen(names: Sequence[str]) -> list[Projection]:
     known = {projection.name: projection for projection in all_projections()}
     for name in names:
         if name not in known:
-            raise NotFound(f"there is no read model {name!r}; there are {', '.join(known)}", field="projection")
+            raise Malformed(f"there is no read model {name!r}; there are {', '.join(known)}", field="projection")
     return [known[name] for name in names or known]

@@ -1,16 +1,19 @@
-"""Every `--help` has examples, and each example is a command that there is."""
+"""Every `--help` has examples, each a command that there is; what was typed wrongly ends with exit code 2."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from dispatch.__main__ import main
 from dispatch.cli import build
+from dispatch.roster.demo import FILES
 
 Command = TyperCommand | TyperGroup
 
@@ -53,3 +56,51 @@ def parse(command: object, words: list[str]) -> None:
     else:
         assert words[0] in command.commands, words
         parse(command.commands[words[0]], words[1:])
+
+
+DEMO = {line.split(",")[0] for file in FILES for line in file.read_text().splitlines()}
+KINDS_OF_IDS = re.compile(r"[hp]-\d{4}(?!-)")
+
+
+def named(words: list[str]) -> list[str]:
+    """The areas, households and people of the roster that `words` name."""
+    areas = [area for option, area in pairwise(words) if option == "--area"]
+    return areas + [word for word in words if KINDS_OF_IDS.fullmatch(word)]
+
+
+def test_whom_and_what_the_examples_name_is_in_the_demo_roster() -> None:
+    names = [name for command in COMMANDS.values() for words in examples(command) for name in named(words)]
+    assert {"maozhou", "h-0002", "p-0001"} <= set(names)
+    assert [name for name in names if name not in DEMO] == []
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "lost",
+        "case list --status bad",
+        "case list --limit 0",
+        "case note h-0002-7K3M9QXZ",
+        "case note h-0002-7K3M9QXZ one --text two",
+        "case note h-0002-7K3M9QXZ \x07",
+        "case cancel h-0002-7K3M9QXZ --by ''",
+        "alarm h-0002 --kind zzz",
+        "alarm",
+        "token new boss x",
+        "token new operator x --days 0",
+        "roster list foo",
+        "roster show foo x",
+        "up --port 70000",
+        "dlq list --limit x",
+    ],
+)
+def test_what_is_typed_wrongly_ends_with_exit_code_2_and_says_why(
+    typed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["dispatch", *shlex.split(typed)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (2, "")
+    assert told.err.strip()
+    assert "Value error" not in told.err
