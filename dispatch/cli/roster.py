@@ -19,7 +19,7 @@ from rich.text import Text
 from dispatch.cli.connected import connected
 from dispatch.cli.tables import folded_columns, whole_column
 from dispatch.errors import NotFound
-from dispatch.roster import KINDS, Document, Roster, document_kind
+from dispatch.roster import Document, DocumentKind, Roster
 
 if TYPE_CHECKING:
     from dispatch.roster.imports import Report
@@ -39,7 +39,7 @@ Examples:
 """
 _SHOWN_PROBLEMS = 50
 _JSON = Annotated[bool, typer.Option("--json", help="Print for a machine.")]
-_KIND = Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")]
+_KIND = Annotated[DocumentKind, typer.Argument(help="What it is.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -141,17 +141,17 @@ async def _import(files: list[Path], *, dry_run: bool, partial: bool, by: str, q
             )
 
 
-async def _show(kind: str, document_id: str) -> dict[str, object]:
+async def _show(kind: DocumentKind, document_id: str) -> dict[str, object]:
     async with connected() as (nc, site):
-        entry = await Roster(nc, site).entry(document_kind(kind), document_id)
+        entry = await Roster(nc, site).entry(kind, document_id)
     if entry is None:
         raise NotFound(f"there is no {kind} {document_id[:80]!r}; `dispatch roster list {kind}` shows those there are")
     return _shown(entry.document) | {"revision": entry.revision, "by": entry.by, "at": entry.at.isoformat()}
 
 
-async def _list(kind: str) -> list[Document]:
+async def _list(kind: DocumentKind) -> list[Document]:
     async with connected() as (nc, site):
-        documents = [document async for document in Roster(nc, site).all(document_kind(kind))]
+        documents = [document async for document in Roster(nc, site).all(kind)]
     return sorted(documents, key=lambda document: document.id)
 
 
@@ -172,12 +172,18 @@ def _tell(report: Report, *, dry_run: bool) -> None:
     if len(report.problems) > _SHOWN_PROBLEMS:
         console.print(f"… and {len(report.problems) - _SHOWN_PROBLEMS} more; --json gives all")
     if report.held_back:
-        console.print(f"{len(report.held_back)} rows refer to rows that are wrong, and wait for them")
+        console.print(f"{_counted(len(report.held_back), 'reference')} to rows that are wrong: the rows wait for them")
     written = report.written
     if written is None:
         console.print(
-            f"Nothing was written: {len(report.problems)} problems in these files. Correct them and run it again."
+            f"Nothing was written: {_counted(len(report.problems), 'problem')} in these files. "
+            "Correct what is wrong and run it again."
         )
         return
     would = "would be " if dry_run else ""
-    typer.echo(f"{written.created} {would}created, {written.changed} {would}changed, {written.unchanged} as they were.")
+    told = f"{written.created} {would}created, {written.changed} {would}changed, {written.unchanged} as they were"
+    typer.echo(told + (f", {_counted(report.left_out, 'row')} left out." if report.left_out else "."))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -49,9 +49,9 @@ async def test_wrong_rows_are_told_and_the_exit_code_says_so(run: Run, tmp_path:
     code, output, errors = await run("roster", "import", path)
     assert (code, output) == (1, "")
     assert f"{path}:2:C(手机号) '138'" in errors
-    assert "Nothing was written" in errors
+    assert "Nothing was written: 1 problem in these files." in errors
     code, output, _ = await run("roster", "import", path, "--partial")
-    assert (code, output) == (1, "1 created, 0 changed, 0 as they were.\n")
+    assert (code, output) == (1, "1 created, 0 changed, 0 as they were, 1 row left out.\n")
 
 
 async def test_what_is_not_there_is_said(run: Run) -> None:

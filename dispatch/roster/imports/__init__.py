@@ -26,6 +26,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     held_back: tuple[Problem, ...]
     rows: int
     """How many rows were good."""
+    left_out: int
+    """How many rows were not, or wait for those; rows of a file that cannot be read at all are not counted."""
     written: Written | None
     """None when nothing was to be written because something is wrong."""
 
@@ -50,4 +52,10 @@ async def import_files(
     written = None
     if partial or not checked.problems:
         written = await write(roster, checked.records, by=by, progress=progress, dry_run=dry_run, only_new=only_new)
-    return Report(problems=checked.problems, held_back=checked.held_back, rows=len(checked.records), written=written)
+    return Report(
+        problems=checked.problems,
+        held_back=checked.held_back,
+        rows=len(checked.records),
+        left_out=checked.left_out,
+        written=written,
+    )

@@ -26,6 +26,8 @@ class Checked(msgspec.Struct, frozen=True):
     records: tuple[Record, ...]
     problems: tuple[Problem, ...]
     held_back: tuple[Problem, ...]
+    left_out: int = 0
+    """How many rows of sheets that could be read are not among `records`."""
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -49,7 +51,8 @@ async def check_files(roster: Roster, paths: Iterable[Path], progress: Progress 
             done += 1
             if done % _TOLD_EVERY == 0 or done == total:
                 progress("checking", done, total)
-    return _together(records, problems, rejected, await known_to(roster, records))
+    checked = _together(records, problems, rejected, await known_to(roster, records))
+    return msgspec.structs.replace(checked, left_out=total - len(checked.records))
 
 
 def _read(paths: Sequence[Path], progress: Progress) -> tuple[list[tuple[Layout, Sheet]], list[Problem]]:
