@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import Literal
 
+import aiohttp
 import nats
 import nats.errors
 import nats.js.errors
@@ -34,8 +35,10 @@ class Finding:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything, the servers at the same time."""
-    message_server, database = await asyncio.gather(_message_server(settings), _database(settings))
-    return [_python(), _data_folder(settings), *message_server, *database, _port(settings)]
+    message_server, database, port = await asyncio.gather(
+        _message_server(settings), _database(settings), _port(settings)
+    )
+    return [_python(), _data_folder(settings), *message_server, *database, port]
 
 
 def _python() -> Finding:
@@ -53,7 +56,7 @@ def _data_folder(settings: Settings) -> Finding:
     return Finding("dispatch up", "fail", f"not running on {settings.data}", "run `dispatch up` or name your servers")
 
 
-def _port(settings: Settings) -> Finding:
+async def _port(settings: Settings) -> Finding:
     running = running_servers(settings)
     port = settings.port if running is None else running.port
     what = f"port {port}"
@@ -62,9 +65,28 @@ def _port(settings: Settings) -> Finding:
         if reason:
             return Finding(what, "ok", "served by `dispatch up`")
         return Finding(what, "fail", "nobody listens", f"look into {settings.data / 'logs' / 'serve.log'}")
+    if reason and await _is_dispatch(port):
+        return Finding(
+            what,
+            "warn",
+            "a `dispatch` that keeps its data elsewhere, or the service, has it",
+            "if it is the one you mean, give the DISPATCH_DATA of its `dispatch up`; else choose another port",
+        )
     if reason:
         return Finding(what, "warn", reason, "choose another with `dispatch up --port`, or DISPATCH_PORT")
     return Finding(what, "ok", "free")
+
+
+async def _is_dispatch(port: int) -> bool:
+    """Whether whoever has `port` on this machine answers as our `serve` does."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http,
+            http.get(f"http://127.0.0.1:{port}/healthz") as answer,
+        ):
+            return answer.status == 200 and await answer.json() == {"status": "up"}
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return False
 
 
 async def _message_server(settings: Settings) -> list[Finding]:
