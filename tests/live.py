@@ -53,7 +53,13 @@ class LiveSystem:
         return await self.open_case()
 
     async def call(
-        self, who: str, method: str, path: str, body: Mapping[str, object] | None = None, *, key: str | None = None
+        self,
+        who: str,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | list[str] | None = None,
+        *,
+        key: str | None = None,
     ) -> tuple[int, dict[str, object]]:
         """One request with the bearer token of `who`; status and document."""
         headers = {"Authorization": f"Bearer {self.tokens[who]}"}
