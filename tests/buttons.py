@@ -53,7 +53,8 @@ class Button:
 
     async def __aexit__(self, *_: object) -> None:
         if self._hearing.returncode is None:
-            self._hearing.terminate()
+            # Not terminate: told to end while it disconnects by itself, mosquitto_sub may wait for ever.
+            self._hearing.kill()
         await self._hearing.wait()
 
     async def press(self, payload: bytes | str | dict[str, Any], *, household: str | None = None, qos: int = 1) -> str:
