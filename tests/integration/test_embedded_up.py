@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
@@ -132,7 +133,8 @@ async def test_it_starts_over_what_a_power_cut_leaves(server_folder: Path) -> No
         await running.says(READY)
         url = re.search(r"http://[\d.:]+", running.printed)
         for process in (psutil.Process(running.process.pid), *running.children().values()):
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended already, for its parent is gone
+                process.kill()
         assert await running.ended() == -signal.SIGKILL
     async with up(server_folder) as running:
         await running.says(READY)
