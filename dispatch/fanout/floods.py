@@ -1,6 +1,7 @@
 """A key that is stuck or mad delays nobody else: its presses take turns, and many that say the same are passed over.
 
-Only what an open case has taken many times over in the last seconds is passed over, word for word.
+Only what an open case has taken many times over in the last seconds is passed over, word for word; and only where
+the case was seen open after the press had arrived, for the next press after a closing is another emergency.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dispatch.events import Press
 from dispatch.identifiers import HouseholdId
 
 MANY, LATELY = 20, timedelta(seconds=10)
+SKEW = timedelta(seconds=1)
+"""How far our clock may be ahead of the server's, which says when a press arrived."""
 REMEMBERED = 4096
 
 Words = tuple[str, str, str, bool, bool]
@@ -24,6 +27,7 @@ class Floods:
 
     def __init__(self) -> None:
         self._taken: OrderedDict[Words, deque[datetime]] = OrderedDict()
+        self._seen_open: dict[Words, datetime] = {}
         self._locks: WeakValueDictionary[HouseholdId, asyncio.Lock] = WeakValueDictionary()
 
     def one_at_a_time(self, household: HouseholdId) -> asyncio.Lock:
@@ -31,17 +35,20 @@ class Floods:
         return self._locks.setdefault(household, asyncio.Lock())
 
     def is_flooded(self, press: Press, arrived: datetime) -> bool:
-        """Whether an open case took as many presses with these very words within `LATELY` before `arrived`."""
-        taken = self._taken.get(_words(press))
-        return taken is not None and len(taken) == MANY and arrived - taken[0] < LATELY
+        """Whether an open case took as many presses with these very words within `LATELY`, and was open after this."""
+        words = _words(press)
+        taken = self._taken.get(words)
+        many = taken is not None and len(taken) == MANY and arrived - taken[0] < LATELY
+        return many and arrived < self._seen_open[words] - SKEW
 
-    def taken(self, press: Press, arrived: datetime) -> None:
-        """Note that an open case has taken `press`."""
-        times = self._taken.setdefault(_words(press), deque(maxlen=MANY))
-        times.append(arrived)
-        self._taken.move_to_end(_words(press))
+    def taken(self, press: Press, arrived: datetime, seen_open: datetime) -> None:
+        """Note that a case has taken `press`, which was open at `seen_open`, by our clock, or later."""
+        words = _words(press)
+        self._taken.setdefault(words, deque(maxlen=MANY)).append(arrived)
+        self._taken.move_to_end(words)
+        self._seen_open[words] = seen_open
         if len(self._taken) > REMEMBERED:
-            self._taken.popitem(last=False)
+            del self._seen_open[self._taken.popitem(last=False)[0]]
 
 
 def _words(press: Press) -> Words:

@@ -42,9 +42,10 @@ class Presses:
                     PRESSES.labels("flood").inc()
                     return
                 async with self._turns:
+                    looked = self._clock()
                     handled = await self._take(press, arrived)
                 if handled.case.is_open:
-                    self._floods.taken(press, arrived)
+                    self._floods.taken(press, arrived, looked)
             _report(handled)
 
     async def _plan(self, press: Press) -> Plan:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import socket
 import stat
 import sys
@@ -19,6 +18,7 @@ from nats.js.api import StreamConfig
 from dispatch.embedded import EmbeddedNats
 from dispatch.embedded.child import alive
 from dispatch.errors import SetupError
+from tests.buttons import needs_mosquitto
 
 
 async def test_jetstream_writes_to_disk_before_it_acknowledges(fresh_nats: EmbeddedNats) -> None:
@@ -97,7 +97,7 @@ async def test_strangers_are_refused(fresh_nats: EmbeddedNats, login: dict[str, 
         )
 
 
-@pytest.mark.skipif(shutil.which("mosquitto_pub") is None, reason="mosquitto-clients is not installed")
+@needs_mosquitto
 @pytest.mark.parametrize(
     ("user", "password", "code"), [("dispatch", None, 0), ("dispatch", "guess", 5), ("h1", "x", 5)]
 )
@@ -110,7 +110,7 @@ async def test_mqtt_takes_our_login_and_refuses_others(
     assert await asyncio.wait_for(button.wait(), 20) == code
 
 
-@pytest.mark.skipif(shutil.which("mosquitto_pub") is None, reason="mosquitto-clients is not installed")
+@needs_mosquitto
 @pytest.mark.parametrize(("qos", "heard"), [("1", True), ("2", False)])
 async def test_mqtt_refuses_a_publish_of_qos_2(fresh_nats: EmbeddedNats, qos: str, heard: bool) -> None:
     client = await nats.connect(fresh_nats.url)

@@ -15,11 +15,11 @@ START = datetime(2026, 11, 22, 8, tzinfo=UTC)
 PRESS = Press(press=PressId("p"), household=HouseholdId("h-1"), device="d", source="mqtt", pressed_at=START)
 
 
-def stuck(presses: int) -> Floods:
-    """A key that pressed so often within a second, on a case that is open."""
+def stuck(presses: int, seen_open: datetime = START + timedelta(seconds=20)) -> Floods:
+    """A key that pressed so often within a second, on a case that was seen open at last at `seen_open`."""
     floods = Floods()
     for number in range(presses):
-        floods.taken(PRESS, START + timedelta(seconds=number / presses))
+        floods.taken(PRESS, START + timedelta(seconds=number / presses), seen_open)
     return floods
 
 
@@ -29,6 +29,14 @@ def test_many_presses_that_say_the_same_are_passed_over_for_a_while() -> None:
     assert stuck(MANY).is_flooded(PRESS, soon)
     assert stuck(MANY).is_flooded(replace(PRESS, press=PressId("another")), soon)
     assert not stuck(MANY).is_flooded(PRESS, START + LATELY)
+
+
+def test_a_press_after_the_case_was_last_seen_open_never_is() -> None:
+    """It may be over by now: twenty presses, a cancel, and one more in earnest, all within ten seconds."""
+    floods = stuck(MANY, seen_open=START + timedelta(seconds=2))
+    assert floods.is_flooded(PRESS, START + timedelta(seconds=0.9))
+    for seconds in (1, 2, 5):
+        assert not floods.is_flooded(PRESS, START + timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize(
