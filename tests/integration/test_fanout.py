@@ -264,6 +264,19 @@ async def test_a_case_cancelled_while_its_calls_waited_rings_nobody(
     assert {outcome for outcome, *_ in outcomes(case).values()} == {"failed"}
 
 
+async def test_a_stored_press_is_not_pushed_out_by_what_a_mad_button_sends_while_nobody_reads(
+    village: Village, nats_settings: Settings
+) -> None:
+    case = await village.press()
+    subject = f"intake.press.{village.site}.{HOUSEHOLD}"
+    for number in range(300):
+        await village.nc.jetstream().publish(subject, b'{"press_id":"d%d","drill":true}' % number)
+    async with working(village, nats_settings):
+        opened = await village.finished(case)
+    assert not opened.alarm.drill
+    assert [len(receiver.requests) for receiver in village.receivers] == [1, 1, 1, 1]
+
+
 async def test_an_unknown_household_opens_a_case_with_its_gap(village: Village, nats_settings: Settings) -> None:
     async with working(village, nats_settings):
         case_id = await village.press(household=HouseholdId("h-nobody"))

@@ -480,6 +480,7 @@ async def test_a_page_goes_on_after_a_commit_that_nothing_can_be_made_of(
 ) -> None:
     case = await village.open_case()
     board = board_of(client)
+    await until(lambda: board.position >= case.seq, "the board has the case")
     async with page(client, operator) as desk:
         await desk.next("snapshot")
         bad = await put(village, case.id, body)
