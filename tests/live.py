@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,22 +148,37 @@ class Phones:
     of: dict[PersonId, Receiver]
 
     def rings(self, person: str) -> list[dict[str, object]]:
-        """What `person`'s phone got, oldest first."""
-        return [json.loads(request.body)["data"] for request in self.of[PersonId(person)].requests]
+        """Each time that `person`'s phone was called, oldest first."""
+        return [said for said in self._said(person) if said["word"] == "called"]
+
+    def words(self, person: str, case: CaseId) -> list[str]:
+        """What each message to `person`'s phone about `case` said, oldest first: called, stood_down or over."""
+        return [str(said["word"]) for said in self._said(person) if said["case"] == case]
 
     def rung(self) -> dict[PersonId, int]:
         """How often each phone rang."""
-        return {person: len(receiver.requests) for person, receiver in self.of.items()}
+        return {person: len(self.rings(person)) for person in self.of}
+
+    def _said(self, person: str) -> list[dict[str, object]]:
+        return [json.loads(request.body)["data"] for request in self.of[PersonId(person)].requests]
 
 
 @asynccontextmanager
 async def phones_of(live: LiveSystem) -> AsyncIterator[Phones]:
     """Give each of the thirteen who are called for the demo household a phone, and take it away afterwards."""
     called = (await call_list(live.system.roster, live.household, now())).called
+    async with phones_for(live, [entry.person.id for entry in called]) as phones:
+        yield phones
+
+
+@asynccontextmanager
+async def phones_for(live: LiveSystem, people: Iterable[PersonId]) -> AsyncIterator[Phones]:
+    """Give each of `people` a phone, and take it away afterwards."""
+    known = await live.system.roster.people(list(people))
     async with AsyncExitStack() as stack:
         phones = Phones({})
-        for entry in called:
-            receiver = phones.of[entry.person.id] = await stack.enter_async_context(receiving())
+        for person in known.values():
+            receiver = phones.of[person.id] = await stack.enter_async_context(receiving())
             point = WebhookPoint(url=receiver.url, secret=SECRET)
-            await live.system.roster.put(replace(entry.person, contact_points=(point,)), by="test")
+            await live.system.roster.put(replace(person, contact_points=(point,)), by="test")
         yield phones

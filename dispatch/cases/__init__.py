@@ -3,19 +3,28 @@
 from dispatch.cases.case import OUTCOME_RANK, Call, Case, Closing, Firsts, Note, Reply, Status, evolve, fold
 from dispatch.cases.commands import (
     AddNote,
+    CallOne,
     Cancel,
     Command,
     GiveAnswer,
+    Pause,
     Plan,
+    Policy,
     RaiseAlarm,
     RecordCalls,
     Resolve,
+    StandDown,
+    TakeStep,
+    Widen,
 )
 from dispatch.cases.decisions import decide, is_overtaken
 from dispatch.cases.desk import CaseDesk, Handled
+from dispatch.cases.escalation import FIRST_QUORUM, FIRST_STEPS, Wait, enough, step_at, steps_of, waits_for
+from dispatch.cases.widening import TIMER
 
 __all__ = [
-    "OUTCOME_RANK", "AddNote", "Call", "Cancel", "Case", "CaseDesk", "Closing", "Command", "Firsts", "GiveAnswer",
-    "Handled", "Note", "Plan", "RaiseAlarm", "RecordCalls", "Reply", "Resolve", "Status", "decide", "evolve", "fold",
-    "is_overtaken",
+    "FIRST_QUORUM", "FIRST_STEPS", "OUTCOME_RANK", "TIMER", "AddNote", "Call", "CallOne", "Cancel", "Case",
+    "CaseDesk", "Closing", "Command", "Firsts", "GiveAnswer", "Handled", "Note", "Pause", "Plan", "Policy",
+    "RaiseAlarm", "RecordCalls", "Reply", "Resolve", "StandDown", "Status", "TakeStep", "Wait", "Widen", "decide",
+    "enough", "evolve", "fold", "is_overtaken", "step_at", "steps_of", "waits_for",
 ]  # fmt: skip

@@ -20,15 +20,20 @@ from dispatch.events import (
     CaseResolved,
     Channel,
     Commit,
+    Escalated,
+    EscalationPaused,
     Event,
     Gap,
     Kind,
     PlannedCall,
+    PolicyStamped,
     PressedAgain,
     Reason,
     Resolution,
     ResponderReplied,
     RespondersCalled,
+    RespondersStoodDown,
+    WideningAsked,
 )
 from dispatch.identifiers import CaseId, CommitId, PersonId, PressId
 
@@ -78,6 +83,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         """The channels over which this call has no outcome yet, or one that a crash left unknown."""
         return tuple(c for c in self.channels if (o := self.outcomes.get(c)) is None or o.outcome == "unknown")
 
+    def may_ring(self) -> bool:
+        """Whether some channel rang, or still may: it failed not yet over all of them."""
+        outcomes = [self.outcomes.get(channel) for channel in self.channels]
+        return any(outcome is None or outcome.outcome != "failed" for outcome in outcomes)
+
     def best(self) -> CallOutcome | None:
         """The best that came of it over any channel, or None while nothing did."""
         return max(self.outcomes.values(), key=lambda o: OUTCOME_RANK[o.outcome], default=None)
@@ -126,6 +136,15 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     reply_ids: frozenset[str] = frozenset()
     notes: tuple[Note, ...] = ()
     closing: Closing | None = None
+    policy: PolicyStamped | None = None
+    position: int = 0
+    """How many steps of the policy were taken after the first call."""
+    called_at: datetime | None = None
+    """When anybody was called last."""
+    paused_until: datetime | None = None
+    asked: WideningAsked | None = None
+    """An operator's wish that the call widen, until it does."""
+    stood_down: frozenset[PersonId] = frozenset()
     firsts: Firsts = Firsts()
     seq: int = 0
     """The log's sequence of the newest commit folded in; 0 before the first."""
@@ -146,6 +165,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     def kind(self) -> Kind:
         """What it is about: the kind of the alarm, or of a later press that knew more."""
         return self.pressed_kind or self.alarm.kind
+
+    @property
+    def stepped_at(self) -> datetime:
+        """When somebody was called last, or should have been. Only for a case that has begun."""
+        return self.called_at or self.alarm.at
 
     @property
     def silent(self) -> bool:
@@ -204,6 +228,8 @@ def evolve(case: Case, event: Event) -> Case:  # noqa: PLR0911  (one return for 
             )
         case RespondersCalled():
             return _call(case, event)
+        case PolicyStamped() | WideningAsked() | Escalated() | RespondersStoodDown() | EscalationPaused():
+            return _widen(case, event)
         case CallsRecorded():
             return _record(case, event)
         case ResponderReplied():
@@ -232,13 +258,38 @@ def fold(commits: Iterable[Commit], case: Case | None = None) -> Case:
     return case
 
 
+def _widen(
+    case: Case, event: PolicyStamped | WideningAsked | Escalated | RespondersStoodDown | EscalationPaused
+) -> Case:
+    match event:
+        case PolicyStamped():
+            return replace(case, policy=event)
+        case WideningAsked():
+            return replace(case, asked=event)
+        case Escalated():
+            return replace(case, position=event.position, called_at=event.at, paused_until=None, asked=None)
+        case RespondersStoodDown():
+            return replace(case, stood_down=case.stood_down | set(event.responders))
+        case EscalationPaused():
+            return replace(case, paused_until=event.until)
+        case _:
+            assert_never(event)
+
+
 def _heard(event: AlarmRaised | PressedAgain) -> Heard:
     return Heard(device=event.device, kind=event.kind, silent=event.silent, at=event.accepted_at)
 
 
 def _call(case: Case, event: RespondersCalled) -> Case:
     calls = {(event.step, planned.responder): _owed(event, planned) for planned in event.calls}
-    return replace(case, calls={**case.calls, **calls}, gaps=(*case.gaps, *event.gaps))
+    called_again = {planned.responder for planned in event.calls}
+    return replace(
+        case,
+        calls={**case.calls, **calls},
+        gaps=(*case.gaps, *event.gaps),
+        called_at=event.at,
+        stood_down=case.stood_down - called_again,
+    )
 
 
 def _owed(event: RespondersCalled, planned: PlannedCall) -> Call:
@@ -284,6 +335,13 @@ def _reply(case: Case, event: ResponderReplied) -> Case:
         reply_ids=case.reply_ids | {event.reply},
         firsts=firsts,
     )
+
+
+def expected_at(reply: Reply) -> datetime | None:
+    """When somebody who is going said they would be there, or None when they did not say."""
+    if reply.answer != "going" or reply.eta_minutes is None:
+        return None
+    return reply.at + timedelta(minutes=reply.eta_minutes)
 
 
 def _earlier(known: datetime | None, at: datetime) -> datetime:

@@ -9,10 +9,13 @@ import msgspec
 
 from dispatch.events import (
     Answer,
+    Because,
     CallOutcome,
     Gap,
     PlannedCall,
+    PolicyStep,
     Press,
+    Quorum,
     Resolution,
 )
 from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, PersonId
@@ -23,6 +26,14 @@ class _Command(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What the roster says of how a case is to widen."""
+
+    id: str
+    quorum: Quorum
+    steps: tuple[PolicyStep, ...]
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Where a household belongs, and who is to be called for it: what the roster said when the case began."""
 
@@ -30,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     areas: tuple[AreaId, ...]
     calls: tuple[PlannedCall, ...]
     gaps: tuple[Gap, ...] = ()
+    policy: Policy | None = None
 
 
 class RaiseAlarm(_Command, frozen=True, kw_only=True):
@@ -78,4 +90,40 @@ class Cancel(_Command, frozen=True, kw_only=True):
     reason: str = ""
 
 
-Command = RaiseAlarm | RecordCalls | GiveAnswer | AddNote | Resolve | Cancel
+class Widen(_Command, frozen=True, kw_only=True):
+    """Take the next step of the policy now."""
+
+    by: str
+
+
+class TakeStep(_Command, frozen=True, kw_only=True):
+    """Widen the call to step `position`, which is due `because` of something, calling whom `plan` says."""
+
+    position: int
+    plan: Plan
+    because: Because
+
+
+class StandDown(_Command, frozen=True, kw_only=True):
+    """Tell those who were called and have not answered that they need not come; all of them when none is named."""
+
+    by: str
+    responders: tuple[PersonId, ...] = ()
+
+
+class Pause(_Command, frozen=True, kw_only=True):
+    """Hold the escalation back until `until`."""
+
+    by: str
+    until: datetime
+
+
+class CallOne(_Command, frozen=True, kw_only=True):
+    """Call one more person."""
+
+    call: PlannedCall
+    by: str
+
+
+Widening = Widen | TakeStep | StandDown | Pause | CallOne
+Command = RaiseAlarm | RecordCalls | GiveAnswer | AddNote | Resolve | Cancel | Widening

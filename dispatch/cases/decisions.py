@@ -6,7 +6,21 @@ from datetime import timedelta
 from typing import assert_never
 
 from dispatch.cases.case import OUTCOME_RANK, Case
-from dispatch.cases.commands import AddNote, Cancel, Command, GiveAnswer, RaiseAlarm, RecordCalls, Resolve
+from dispatch.cases.commands import (
+    AddNote,
+    CallOne,
+    Cancel,
+    Command,
+    GiveAnswer,
+    Pause,
+    RaiseAlarm,
+    RecordCalls,
+    Resolve,
+    StandDown,
+    TakeStep,
+    Widen,
+)
+from dispatch.cases.widening import call_one, pause, stand_down, take_step, widen, with_stand_down
 from dispatch.errors import Conflict, Forbidden, NotFound
 from dispatch.events import (
     AlarmRaised,
@@ -16,6 +30,7 @@ from dispatch.events import (
     CaseNoted,
     CaseResolved,
     Event,
+    PolicyStamped,
     Press,
     PressedAgain,
     ResponderReplied,
@@ -45,6 +60,8 @@ def decide(case: Case, command: Command) -> list[Event]:
         raise NotFound("there is no such case; see GET /v1/cases for those that are open", field="case")
     if isinstance(command, RecordCalls):
         return _record(case, command)
+    if isinstance(command, TakeStep):
+        return take_step(case, command)
     if isinstance(command, AddNote):
         return [CaseNoted(at=command.at, note=command.id, author=command.author, text=command.text)]
     return _while_open(case, command)
@@ -140,7 +157,12 @@ def _open(command: RaiseAlarm) -> list[Event]:
         group=plan.group,
         areas=plan.areas,
     )
-    return [raised, RespondersCalled(at=command.at, step=0, calls=plan.calls, gaps=plan.gaps)]
+    called = RespondersCalled(at=command.at, step=0, calls=plan.calls, gaps=plan.gaps)
+    if plan.policy is None:
+        return [raised, called]
+    policy = plan.policy
+    stamp = PolicyStamped(at=command.at, policy=policy.id, quorum=policy.quorum, steps=policy.steps)
+    return [raised, stamp, called]
 
 
 def _record(case: Case, command: RecordCalls) -> list[Event]:
@@ -160,7 +182,9 @@ def _standing(outcome: CallOutcome) -> tuple[int, int]:
     return OUTCOME_RANK[outcome.outcome], outcome.attempt
 
 
-def _while_open(case: Case, command: GiveAnswer | Resolve | Cancel) -> list[Event]:
+def _while_open(  # noqa: PLR0911  (one return for each command)
+    case: Case, command: GiveAnswer | Resolve | Cancel | Widen | StandDown | Pause | CallOne
+) -> list[Event]:
     if isinstance(command, GiveAnswer) and command.responder not in case.called():
         raise Forbidden("only somebody who was called can answer this case", field="responder")
     _require_open(case)
@@ -171,6 +195,14 @@ def _while_open(case: Case, command: GiveAnswer | Resolve | Cancel) -> list[Even
             return [CaseResolved(at=command.at, by=command.by, resolution=command.resolution, text=command.text)]
         case Cancel():
             return [CaseCancelled(at=command.at, by=command.by, reason=command.reason)]
+        case Widen():
+            return widen(case, command)
+        case StandDown():
+            return stand_down(case, command)
+        case Pause():
+            return pause(case, command)
+        case CallOne():
+            return call_one(case, command)
         case _:
             assert_never(command)
 
@@ -179,16 +211,15 @@ def _answer(case: Case, command: GiveAnswer) -> list[Event]:
     known = case.replies.get(command.responder)
     if known is not None and (known.answer, known.eta_minutes) == (command.answer, command.eta_minutes):
         return []
-    return [
-        ResponderReplied(
-            at=command.at,
-            reply=command.id,
-            responder=command.responder,
-            answer=command.answer,
-            via=command.via,
-            eta_minutes=command.eta_minutes,
-        )
-    ]
+    replied = ResponderReplied(
+        at=command.at,
+        reply=command.id,
+        responder=command.responder,
+        answer=command.answer,
+        via=command.via,
+        eta_minutes=command.eta_minutes,
+    )
+    return with_stand_down(case, replied)
 
 
 def _require_open(case: Case) -> None:

@@ -38,6 +38,8 @@ ROLES = {
     "auxiliary_officer": "辅警 auxiliary officer",
     "community_police_officer": "社区民警 community officer",
     "station": "派出所 station",
+    "command_centre": "指挥中心 command centre",
+    "asked": "指挥中心点名 asked for by the command centre",
 }
 RESOLUTIONS = {
     "helped": "已救助 helped",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 import uvloop
+from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -18,8 +19,9 @@ from rich.text import Text
 
 from dispatch.cli.connected import connected
 from dispatch.cli.tables import folded_columns, whole_column
-from dispatch.errors import NotFound
-from dispatch.roster import Document, DocumentKind, Roster
+from dispatch.errors import Malformed, NotFound
+from dispatch.identifiers import AreaId
+from dispatch.roster import Area, Document, DocumentKind, EscalationPolicy, Roster
 
 if TYPE_CHECKING:
     from dispatch.roster.imports import Report
@@ -36,6 +38,8 @@ Examples:
   dispatch roster list person                  everybody
 
   dispatch roster show household h-0002        one household, and who changed it last
+
+  dispatch roster policy maozhou               how a call widens there
 """
 _SHOWN_PROBLEMS = 50
 _JSON = Annotated[bool, typer.Option("--json", help="Print for a machine.")]
@@ -47,6 +51,7 @@ def register(app: typer.Typer) -> None:
     group.command("import")(import_command)
     group.command("show")(show)
     group.command("list")(list_command)
+    group.command("policy")(policy)
     app.add_typer(group, name="roster", help=EXAMPLES)
 
 
@@ -121,6 +126,58 @@ def list_command(kind: _KIND, as_json: _JSON = False) -> None:
         rest = {name: value for name, value in _shown(document).items() if name not in {"id", "name"}}
         table.add_row(*map(Text, (document.id, document.name, json.dumps(rest, ensure_ascii=False))))
     Console().print(table)
+
+
+def policy(
+    area_id: Annotated[str, typer.Argument(metavar="AREA", help="The area.")],
+    file: Annotated[
+        Path | None, typer.Option("--set", help="A JSON file with the list of its policies, as this command prints it.")
+    ] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Who changes the roster; you, if not given.")] = None,
+) -> None:
+    """Show or set how a call widens in an area while too few answer.
+
+    A policy has a name, the kinds of case it is for (none: all), the quorum that is enough, and its steps; the first
+    step is the call that goes out at once, the last is repeated. An area without one keeps to that of the area above,
+    and where none has one to the standard policy. A case keeps to the policy that it was opened under.
+
+    Examples:
+
+      dispatch roster policy maozhou
+
+      dispatch roster policy maozhou --set policies.json
+
+    with policies.json such as
+
+      [{"name": "night", "quorum": {"neighbours": 2, "officers": 1},
+        "steps": [{"call": ["group", "officers"], "within_seconds": 45},
+                  {"call": ["again", "neighbour_leaders", "neighbour_officers"], "within_seconds": 60},
+                  {"call": ["again", "station", "command_centre"], "within_seconds": 60}]}]
+    """
+    policies = asyncio.run(_policy(AreaId(area_id), file, by or getpass.getuser()))
+    typer.echo(json.dumps(msgspec.to_builtins(policies), ensure_ascii=False, indent=2))
+
+
+async def _policy(area_id: AreaId, file: Path | None, by: str) -> tuple[EscalationPolicy, ...]:
+    new = None if file is None else _read_policies(file)
+    async with connected() as (nc, site):
+        roster = Roster(nc, site)
+        entry = await roster.entry("area", area_id)
+        if entry is None or not isinstance(entry.document, Area):
+            raise NotFound(f"there is no area {area_id[:80]!r}; `dispatch roster list area` shows those there are")
+        if new is None:
+            return entry.document.policies
+        await roster.put(replace(entry.document, policies=new), by=by, expected_revision=entry.revision)
+        return new
+
+
+def _read_policies(file: Path) -> tuple[EscalationPolicy, ...]:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=tuple[EscalationPolicy, ...])
+    except OSError as error:
+        raise Malformed(f"{file}: cannot be read: {error.strerror}") from None
+    except msgspec.DecodeError as error:
+        raise Malformed(f"{file}: {error}; `dispatch roster policy --help` shows what it looks like") from None
 
 
 async def _import(files: list[Path], *, dry_run: bool, partial: bool, by: str, quiet: bool) -> Report:

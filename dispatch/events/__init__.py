@@ -24,38 +24,49 @@ from dispatch.events.press import (
     press_subject,
     silent_of,
 )
-from dispatch.events.streams import CASES, DLQ, INCIDENTS, INTAKE, KEYS, ROSTER, TOKENS, ensure_streams
+from dispatch.events.streams import CASES, DLQ, INCIDENTS, INTAKE, KEYS, ROSTER, TIMERS, TOKENS, ensure_streams
 from dispatch.events.subscription import consume, follow, work_consumer
+from dispatch.events.timers import Timers
 from dispatch.events.types import (
     AlarmRaised,
     Answer,
+    Because,
     CallOutcome,
     CallsRecorded,
     CaseCancelled,
     CaseNoted,
     CaseResolved,
     Channel,
+    Escalated,
+    EscalationPaused,
     Event,
     Gap,
     Kind,
     Moment,
     Outcome,
     PlannedCall,
+    PolicyStamped,
+    PolicyStep,
     PressedAgain,
+    Quorum,
     Reason,
     Resolution,
     ResponderReplied,
     RespondersCalled,
+    RespondersStoodDown,
     Role,
     Source,
+    Target,
+    WideningAsked,
 )
 
 __all__ = [
-    "CASES", "DLQ", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "ROSTER", "TOKENS", "AlarmRaised", "Answer",
-    "CallOutcome", "CallsRecorded", "CaseCancelled", "CaseLog", "CaseNoted", "CaseResolved", "Channel", "Commit",
-    "DeadLetter", "Event", "Gap", "Head", "Incident", "IncidentBook", "Kind", "Moment", "Outcome", "PlannedCall",
-    "Press", "PressedAgain", "Reason", "Resolution", "ResponderReplied", "RespondersCalled", "Role", "Source",
-    "Stale", "answer_subject", "believed", "bury", "commit_of", "connect", "consume", "decode_letter", "decode_press",
-    "direct_get", "drill_of", "encode_press", "ensure_streams", "follow", "is_cloud_event", "kind_of", "last_of_each",
-    "moment_of", "press_subject", "silent_of", "work_consumer",
+    "CASES", "DLQ", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "ROSTER", "TIMERS", "TOKENS", "AlarmRaised",
+    "Answer", "Because", "CallOutcome", "CallsRecorded", "CaseCancelled", "CaseLog", "CaseNoted", "CaseResolved",
+    "Channel", "Commit", "DeadLetter", "Escalated", "EscalationPaused", "Event", "Gap", "Head", "Incident",
+    "IncidentBook", "Kind", "Moment", "Outcome", "PlannedCall", "PolicyStamped", "PolicyStep", "Press",
+    "PressedAgain", "Quorum", "Reason", "Resolution", "ResponderReplied", "RespondersCalled", "RespondersStoodDown",
+    "Role", "Source", "Stale", "Target", "Timers", "WideningAsked", "answer_subject", "believed", "bury", "commit_of",
+    "connect", "consume", "decode_letter", "decode_press", "direct_get", "drill_of", "encode_press", "ensure_streams",
+    "follow", "is_cloud_event", "kind_of", "last_of_each", "moment_of", "press_subject", "silent_of", "work_consumer",
 ]  # fmt: skip

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from nats.js import JetStreamContext
-from nats.js.api import DiscardPolicy, KeyValueConfig, StorageType, StreamConfig
+from nats.js.api import DiscardPolicy, KeyValueConfig, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import BadRequestError, NotFoundError
 
-INTAKE, CASES, DLQ = "INTAKE", "CASES", "DLQ"
+INTAKE, CASES, TIMERS, DLQ = "INTAKE", "CASES", "TIMERS", "DLQ"
 ROSTER, TOKENS, KEYS, INCIDENTS = "ROSTER", "TOKENS", "KEYS", "INCIDENTS"
 
 _DEDUPLICATION = timedelta(minutes=10).total_seconds()
@@ -42,6 +42,19 @@ def stream_configs(replicas: int = 1) -> list[StreamConfig]:
             deny_delete=True,
             deny_purge=True,
             duplicate_window=_DEDUPLICATION,
+            allow_direct=True,
+        ),
+        StreamConfig(
+            name=TIMERS,
+            description="When a case is to be looked at again: one schedule for each case, and those that are due",
+            subjects=["timers.*.*", "due.*.*"],
+            storage=StorageType.FILE,
+            num_replicas=replicas,
+            retention=RetentionPolicy.WORK_QUEUE,
+            # A case is due or it is not; how often that was said does not matter.
+            max_msgs_per_subject=1,
+            discard=DiscardPolicy.OLD,
+            allow_msg_schedules=True,
             allow_direct=True,
         ),
         StreamConfig(

@@ -32,7 +32,26 @@ it. `unknown`: a crash came between the sending and the record, so it is made ag
 
 Answer = Literal["going", "cannot", "on_scene"]
 Resolution = Literal["helped", "false_alarm", "handed_over", "other"]
-Role = Literal["group_leader", "member", "police_assistant", "auxiliary_officer", "community_police_officer", "station"]
+Role = Literal[
+    "group_leader",
+    "member",
+    "police_assistant",
+    "auxiliary_officer",
+    "community_police_officer",
+    "station",
+    "command_centre",
+    "asked",
+]
+"""In which role somebody is called; `asked`: an operator called them by name."""
+
+Target = Literal["group", "officers", "again", "neighbour_leaders", "neighbour_officers", "station", "command_centre"]
+"""Whom a step of an escalation policy calls: `group` and `officers` are the first call; `again` everybody who was
+called and has not answered; the leaders of the neighbouring groups; the auxiliary officers of the neighbouring
+villages (neighbour aid); the station's duty desk; the command centre."""
+
+Because = Literal["no_answer", "pointless", "late", "pause_over", "operator", "duress"]
+"""Why a call widens: too few answered in time; those called cannot be enough any more; nobody arrived when they were
+expected; an operator's pause ran out; an operator asked for it; the one who pressed is under duress."""
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -67,6 +86,21 @@ class CallOutcome(msgspec.Struct, frozen=True, kw_only=True):
     at: Moment
     reason: str | None = None
     attempt: int = 1
+
+
+class Quorum(msgspec.Struct, frozen=True, kw_only=True):
+    """How many must be going or on scene to be enough: neighbours, officers, and `anyone` in all (1 at least)."""
+
+    neighbours: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+    officers: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+    anyone: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+
+
+class PolicyStep(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to call, and how long to wait for enough answers before the next step."""
+
+    call: tuple[Target, ...]
+    within_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -150,8 +184,49 @@ class CaseCancelled(_Event, frozen=True, kw_only=True, tag="case_cancelled.v1"):
     reason: str = ""
 
 
+class PolicyStamped(_Event, frozen=True, kw_only=True, tag="policy_stamped.v1"):
+    """The escalation policy that this case keeps to, as it was when the case was opened."""
+
+    policy: str
+    quorum: Quorum
+    steps: tuple[PolicyStep, ...]
+
+
+class Escalated(_Event, frozen=True, kw_only=True, tag="escalated.v1"):
+    """The call widens: step `position` of the policy is taken, by a timer (`by` is `system`) or an operator."""
+
+    position: int
+    because: Because
+    by: str
+
+
+class WideningAsked(_Event, frozen=True, kw_only=True, tag="widening_asked.v1"):
+    """An operator wants the next step of the policy taken now."""
+
+    by: str
+
+
+class RespondersStoodDown(_Event, frozen=True, kw_only=True, tag="responders_stood_down.v1"):
+    """Enough help is there: these, who were called and had not answered, need not come."""
+
+    responders: tuple[PersonId, ...]
+    by: str
+
+
+class EscalationPaused(_Event, frozen=True, kw_only=True, tag="escalation_paused.v1"):
+    """An operator holds the escalation back until `until`."""
+
+    by: str
+    until: Moment
+
+
 Event = (
     AlarmRaised
+    | PolicyStamped
+    | WideningAsked
+    | Escalated
+    | RespondersStoodDown
+    | EscalationPaused
     | PressedAgain
     | RespondersCalled
     | CallsRecorded

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal, Protocol
 
 import msgspec
 import structlog
-from msgspec.structs import replace
 from nats.aio.msg import Msg
 
-from dispatch.cases import OUTCOME_RANK, Call, Case, CaseDesk
+from dispatch.cases import Call, Case, CaseDesk
 from dispatch.clock import Clock, now
-from dispatch.errors import DispatchError
 from dispatch.events import CallOutcome, Channel, Commit, RespondersCalled, commit_of
-from dispatch.fanout.channels import Sender, Sent
+from dispatch.fanout.channels import Sent
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import ACCEPTED_TO_SENT, CALL_SECONDS, CALLS
-from dispatch.fanout.plan import points_for
 from dispatch.fanout.recorder import Recorder, insist
 from dispatch.fanout.ring import Ring, Scene, make_ring
+from dispatch.fanout.sending import Sending
 from dispatch.identifiers import CaseId, PersonId
-from dispatch.roster import ContactPoint, Person, Roster
+from dispatch.roster import Person
 
 log = structlog.get_logger()
 
@@ -85,14 +81,13 @@ class Calls:
         self,
         desk: CaseDesk,
         *,
-        roster: Roster,
         directory: Directory,
         links: Links,
-        senders: Mapping[Channel, Sender],
+        sending: Sending,
         clock: Clock = now,
     ) -> None:
-        self._desk, self._roster, self._directory = desk, roster, directory
-        self._links, self._senders, self._clock = links, senders, clock
+        self._desk, self._directory = desk, directory
+        self._links, self._sending, self._clock = links, sending, clock
 
     async def handle(self, message: Msg) -> None:
         """Make the calls of the commit in `message`. Raises `Unreadable` when it is none.
@@ -143,39 +138,13 @@ class Calls:
         try:
             ring = rings.of(owed.call)
             with CALL_SECONDS.labels(owed.channel).time():
-                sent = await self._send(ring, owed.channel, person)
+                sent = await self._sending.send(ring, owed.channel, person)
         except Exception as error:  # one call that cannot be made stops none of the others
             log.exception("call.error", responder=owed.call.responder, channel=owed.channel)
             sent = Sent("failed", f"an error of ours: {type(error).__name__}")
         outcome = owed.came_to(sent.outcome, self._clock, sent.reason)
         _report(case, outcome)
         return outcome
-
-    async def _send(self, ring: Ring, channel: Channel, person: Person | None) -> Sent:
-        sender = self._senders[channel]
-        if channel == "live":
-            return await sender.send(ring, None)
-        points = points_for(person, channel)
-        if not points:
-            return Sent("failed", "no contact point for this channel any more")
-        if len(points) == 1:  # at once, not in a task that waits behind every open page
-            results = [await sender.send(ring, points[0])]
-        else:
-            results = await asyncio.gather(*(sender.send(ring, point) for point in points))
-        for point, sent in zip(points, results, strict=True):
-            if sent.gone:
-                await self._retire(ring.responder, point, sent.reason or "gone")
-        return max(results, key=lambda sent: OUTCOME_RANK[sent.outcome])
-
-    async def _retire(self, person: PersonId, point: ContactPoint, reason: str) -> None:
-        def change(person: Person) -> Person:
-            points = (replace(p, retired=reason) if p == point else p for p in person.contact_points)
-            return replace(person, contact_points=tuple(points))
-
-        try:
-            await self._roster.update_person(person, change, by="fanout")
-        except DispatchError as error:  # it will be found gone again next time
-            log.warning("point.not_retired", responder=person, reason=error.detail)
 
 
 def owed_of(case: Case, steps: set[int]) -> list[Owed]:

@@ -14,3 +14,5 @@ ACCEPTED_TO_SENT = Histogram(
 )
 IN_FLIGHT = Gauge("dispatch_fanout_in_flight", "Messages being worked on", ["consumer"])
 BURIED = Counter("dispatch_fanout_buried_total", "Messages given up, to the DLQ", ["consumer"])
+STEPS = Counter("dispatch_steps_total", "Steps of escalation taken", ["because"])
+NOTICES = Counter("dispatch_notices_total", "Word sent that somebody need not come", ["channel", "outcome"])

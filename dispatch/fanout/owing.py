@@ -1,8 +1,9 @@
-"""For the watchdog: which cases have calls without an outcome, read from the log alone."""
+"""For the watchdog: which cases have calls without an outcome or a step that is due, read from the log alone."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -10,9 +11,9 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
-from dispatch.cases import Case, fold
+from dispatch.cases import Case, fold, waits_for
 from dispatch.errors import Unavailable, Unreadable
-from dispatch.events import CASES, AlarmRaised, CaseLog, Commit, RespondersCalled, commit_of, direct_get
+from dispatch.events import CASES, AlarmRaised, CaseLog, Commit, commit_of, direct_get
 from dispatch.fanout.stopping import stopping
 from dispatch.identifiers import CaseId
 
@@ -24,7 +25,7 @@ RETRY_SECONDS = 0.5
 
 
 class Owing:
-    """Follows the log of a site and keeps the cases of which some call has no outcome yet."""
+    """Follows the log of a site and keeps the cases that are open, or of which some call has no outcome yet."""
 
     def __init__(self, nc: Client, cases: CaseLog) -> None:
         self._nc, self._js, self._log = nc, nc.jetstream(), cases
@@ -49,13 +50,20 @@ class Owing:
 
     async def overdue(self, before: datetime) -> list[Case]:
         """The cases with calls owed since before `before`, as the log has them now. Raises `Unavailable`."""
-        for case in [case for case in self._cases.values() if _owed_since(case, before)]:
+        return await self._confirmed(lambda case: _owed_since(case, before))
+
+    async def late(self, before: datetime) -> list[Case]:
+        """The cases with a step that has been due since before `before`, likewise."""
+        return await self._confirmed(lambda case: _due_since(case, before))
+
+    async def _confirmed(self, accused: Callable[[Case], bool]) -> list[Case]:
+        for case in [case for case in self._cases.values() if accused(case)]:
             news = await self._log.load(case.id, after=case.seq)
             try:
                 self._keep(case.id, fold(news, case))
             except Exception:  # it stays as it was, and so accused
                 log.exception("watchdog.overlooked", case=case.id)
-        return [case for case in self._cases.values() if _owed_since(case, before)]
+        return [case for case in self._cases.values() if accused(case)]
 
     async def _see(self, commit: Commit) -> None:
         known = self._cases.get(commit.case)
@@ -63,11 +71,11 @@ class Owing:
             self._keep(commit.case, fold([commit], known))
         elif isinstance(commit.events[0], AlarmRaised):
             self._keep(commit.case, fold([commit]))
-        elif any(isinstance(event, RespondersCalled) for event in commit.events):
+        else:
             self._keep(commit.case, fold(await self._load(commit.case)))
 
     def _keep(self, case_id: CaseId, case: Case) -> None:
-        if case.owed():
+        if case.is_open or case.owed():
             self._cases[case_id] = case
         else:
             self._cases.pop(case_id, None)
@@ -105,6 +113,11 @@ class Owing:
         request = {"start_time": since.isoformat(), "next_by_subj": f"cases.{self._log.site}.*.*", "batch": 1}
         first = await direct_get(self._nc, CASES, request)
         return int((first[0].headers or {})["Nats-Sequence"]) - 1 if first else end
+
+
+def _due_since(case: Case, before: datetime) -> bool:
+    wait = waits_for(case)
+    return wait is not None and wait.until is not None and wait.until < before
 
 
 def _owed_since(case: Case, before: datetime) -> bool:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Mapping, Sequence
 
-from dispatch.cases import Plan
-from dispatch.events import Channel, PlannedCall
-from dispatch.roster import CallList, ContactPoint, Person, WebhookPoint, WebPushPoint
+from dispatch.cases import FIRST_QUORUM, FIRST_STEPS, Case, Plan, Policy
+from dispatch.events import Gap, Kind, PlannedCall, Reason, Target
+from dispatch.identifiers import PersonId
+from dispatch.roster import Area, Called, CallList, Person, channels_of, every_channel_of
+
+STANDARD = Policy(id="standard", quorum=FIRST_QUORUM, steps=FIRST_STEPS)
+"""How a case widens where no area above the household has a policy of its own."""
 
 
-def plan_of(listed: CallList) -> Plan:
+def plan_of(listed: CallList, kind: Kind = "help") -> Plan:
     """The plan for a call list. Someone without any contact point is called too: a page may be open."""
     return Plan(
+        policy=policy_of(listed.areas, kind),
         group=listed.group.id if listed.group else None,
         areas=tuple(area.id for area in listed.areas),
         calls=tuple(
@@ -22,23 +27,36 @@ def plan_of(listed: CallList) -> Plan:
     )
 
 
-def channels_of(person: Person) -> tuple[Channel, ...]:
-    """The open page, and the channel of the person's best contact point if they have one."""
-    best = next((point for point in person.contact_points if point.retired is None), None)
-    return ("live",) if best is None else ("live", channel_of(best))
+def policy_of(areas: Sequence[Area], kind: Kind) -> Policy:
+    """The policy for `kind` of the nearest of `areas` (smallest first) that has one."""
+    for area in areas:
+        for policy in area.policies:
+            if not policy.kinds or kind in policy.kinds:
+                return Policy(id=f"{area.id}/{policy.name}", quorum=policy.quorum, steps=policy.steps)
+    return STANDARD
 
 
-def channel_of(point: ContactPoint) -> Channel:
-    match point:
-        case WebPushPoint():
-            return "webpush"
-        case WebhookPoint():
-            return "webhook"
-        case _:
-            assert_never(point)
+def step_plan(
+    case: Case, targets: Sequence[Target], aid: Sequence[Called], gaps: Sequence[Gap], people: Mapping[PersonId, Person]
+) -> Plan:
+    """The plan of a step of `case`: those who come to its aid, and with `again` whoever was called and did not answer.
+
+    Who is called again is called over every channel they have. Who was stood down is called again as well: that the
+    call widens means that it is not enough any more.
+    """
+    calls = {
+        called.person.id: PlannedCall(
+            responder=called.person.id, reasons=called.reasons, channels=channels_of(called.person)
+        )
+        for called in aid
+    }
+    again = case.called() if "again" in targets else case.stood_down
+    for person in sorted(again):
+        calls[person] = PlannedCall(
+            responder=person, reasons=_reasons(case, person), channels=every_channel_of(people.get(person))
+        )
+    return Plan(group=case.alarm.group, areas=case.alarm.areas, calls=tuple(calls.values()), gaps=tuple(gaps))
 
 
-def points_for(person: Person | None, channel: Channel) -> tuple[ContactPoint, ...]:
-    """The contact points by which `person` is reached over `channel`, best first."""
-    points = person.contact_points if person else ()
-    return tuple(point for point in points if point.retired is None and channel_of(point) == channel)
+def _reasons(case: Case, person: PersonId) -> tuple[Reason, ...]:
+    return next(call.reasons for call in case.calls.values() if call.responder == person)

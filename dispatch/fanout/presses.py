@@ -49,7 +49,7 @@ class Presses:
             _report(handled)
 
     async def _plan(self, press: Press) -> Plan:
-        return plan_of(await self._directory.call_list(press.household))
+        return plan_of(await self._directory.call_list(press.household), press.kind)
 
     async def _take(self, press: Press, arrived: datetime) -> Handled:
         # A press id that is used again is another press: it is the message that is handled once.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from dispatch.cases import Call, Case
 from dispatch.events import Kind, Role
@@ -25,8 +27,17 @@ ROLES: Mapping[Role, tuple[str, str]] = {
     "auxiliary_officer": ("辅警", "auxiliary officer"),
     "community_police_officer": ("社区民警", "community police officer"),
     "station": ("派出所", "station"),
+    "command_centre": ("指挥中心", "command centre"),
+    "asked": ("指挥中心点名", "asked for by the command centre"),
 }
 DRILL = "【演练 DRILL】"
+
+Word = Literal["called", "stood_down", "over"]
+"""What a ring says: come; enough help is there; the case is over. The last two replace the first on the phone."""
+WORDS: Mapping[Word, tuple[str, str]] = {
+    "stood_down": ("已有足够人手，感谢您，不用前往。", "Enough help is there. Thank you; you need not come."),
+    "over": ("警情已结束，感谢您，不用前往。", "The case is over. Thank you; nobody needs to come any more."),
+}
 
 NAME_CHARACTERS, ADDRESS_CHARACTERS, NOTE_CHARACTERS = 60, 160, 400
 """A roster may hold more; with these every ring but its body fits one Web Push message."""
@@ -66,6 +77,7 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True):
     reason: Role
     link: str
     raised_at: datetime
+    word: Word = "called"
 
 
 def scene_of(case: Case, household: Household | None, areas: Mapping[AreaId, Area]) -> Scene:
@@ -99,6 +111,12 @@ def make_ring(case: Case, call: Call, scene: Scene, link: str) -> Ring:
         link=link,
         raised_at=alarm.at,
     )
+
+
+def take_back(ring: Ring, word: Word) -> Ring:
+    """The ring that replaces `ring` on the phone, to say that its owner need not come. It asks for no answer."""
+    zh, en = WORDS[word]
+    return replace(ring, word=word, body=f"{zh}\n{en}", link="")
 
 
 def plain(text: str, most: int) -> str:

@@ -14,10 +14,10 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
-from dispatch.cases import Case
+from dispatch.cases import Case, waits_for
 from dispatch.clock import Clock, now
 from dispatch.errors import DispatchError
-from dispatch.events import CASES, INTAKE, CaseLog, Incident, direct_get
+from dispatch.events import CASES, INTAKE, CaseLog, Incident, Timers, direct_get
 from dispatch.fanout.incidents import Incidents
 from dispatch.fanout.owing import LOOK_BACK, Owing
 from dispatch.fanout.stopping import stopping
@@ -29,6 +29,7 @@ log = structlog.get_logger()
 LOOK_SECONDS = 1.0
 OWED = timedelta(seconds=5)
 WAITING = timedelta(seconds=5)
+LATE = timedelta(seconds=3)
 SILENT = timedelta(seconds=3)
 OTHERS = tuple(role for role in ROLES if role != "watch")
 
@@ -40,6 +41,7 @@ class Watchdog:
         self._nc, self._js, self._clock = nc, nc.jetstream(timeout=LOOK_SECONDS), clock
         self._site = settings.site
         self._owing = Owing(nc, cases)
+        self._timers = Timers(nc, self._site)
         self._incidents = Incidents(nc, self._site)
         self._answered: dict[str, datetime] = {}
 
@@ -66,10 +68,19 @@ class Watchdog:
     async def _found(self) -> list[Incident]:
         return [
             *(_owed(case) for case in await self._owing.overdue(self._clock() - OWED)),
+            *[await self._late(case) for case in await self._owing.late(self._clock() - LATE)],
             *await self._waiting(INTAKE, "fanout", f"intake.press.{self._site}.*", "有按键未处理 / presses wait"),
             *await self._waiting(CASES, "calls", f"cases.{self._site}.*.*", "有呼叫未开始 / calls wait"),
             *self._silent(),
         ]
+
+    async def _late(self, case: Case) -> Incident:
+        """The timer of a step was lost, or nobody heeds it: it is rung anew until somebody does."""
+        await self._timers.ring(case.id)
+        wait = waits_for(case)
+        since = wait.until if wait is not None and wait.until is not None else self._clock()
+        detail = "升级未按时进行 / the call should have widened and has not"
+        return Incident(kind="late", what=case.id, since=since, detail=detail)
 
     async def _waiting(self, stream: str, job: str, subject: str, detail: str) -> list[Incident]:
         """An incident when the oldest message that `job` has not dealt with has been there for too long."""

@@ -12,11 +12,14 @@ import structlog
 from nats.aio.client import Client
 
 from dispatch.cases import CaseDesk
-from dispatch.events import CASES, INTAKE, Channel
+from dispatch.events import CASES, INTAKE, TIMERS, Channel, Timers
 from dispatch.fanout.calls import Calls, Links
 from dispatch.fanout.channels import LiveSender, Poster, Sender, WebhookSender, WebPushSender
 from dispatch.fanout.directory import Directory
+from dispatch.fanout.escalation import Escalation
+from dispatch.fanout.notices import Notices
 from dispatch.fanout.presses import Presses
+from dispatch.fanout.sending import Sending
 from dispatch.fanout.work import Job, Work
 from dispatch.identifiers import Site
 from dispatch.roster import Roster
@@ -27,6 +30,7 @@ log = structlog.get_logger()
 PRESSES_IN_HAND = 1024
 CALLS_IN_HAND = 4096
 """Cases with calls under way; a storm in which each has one endpoint that hangs must fit."""
+STEPS_IN_HAND = 2048
 MANY_FILES = 65_536
 
 
@@ -63,13 +67,10 @@ class Fanout:
         async with AsyncExitStack() as stack:
             directory = Directory(self._roster)
             presses = Presses(self._desk, directory)
-            calls = Calls(
-                self._desk,
-                roster=self._roster,
-                directory=directory,
-                links=self._links,
-                senders=await self._senders(stack),
-            )
+            sending = Sending(self._roster, await self._senders(stack))
+            calls = Calls(self._desk, directory=directory, links=self._links, sending=sending)
+            notices = Notices(self._desk, directory=directory, links=self._links, sending=sending)
+            escalation = Escalation(self._desk, roster=self._roster, timers=Timers(self._nc, self._site))
             jobs = (
                 Job(
                     stream=INTAKE,
@@ -84,6 +85,27 @@ class Fanout:
                     name="calls",
                     handler=calls.handle,
                     at_once=CALLS_IN_HAND,
+                ),
+                Job(
+                    stream=CASES,
+                    subject=f"cases.{self._site}.*.*",
+                    name="escalation",
+                    handler=escalation.seen,
+                    at_once=STEPS_IN_HAND,
+                ),
+                Job(
+                    stream=CASES,
+                    subject=f"cases.{self._site}.*.*",
+                    name="notices",
+                    handler=notices.handle,
+                    at_once=STEPS_IN_HAND,
+                ),
+                Job(
+                    stream=TIMERS,
+                    subject=f"due.{self._site}.*",
+                    name="due",
+                    handler=escalation.due,
+                    at_once=STEPS_IN_HAND,
                 ),
             )
             async with asyncio.TaskGroup() as group:

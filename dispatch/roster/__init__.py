@@ -1,6 +1,8 @@
 """The roster: who is called, for whom, and why. The only place with names, phones and addresses."""
 
+from dispatch.roster.aid import AID, aid_list
 from dispatch.roster.call_list import OFFICERS, Called, CallList, call_list
+from dispatch.roster.channels import channel_of, channels_of, every_channel_of, points_for
 from dispatch.roster.documents import (
     KINDS,
     MAX_BOUND_NUMBERS,
@@ -9,6 +11,7 @@ from dispatch.roster.documents import (
     Document,
     DocumentKind,
     Duty,
+    EscalationPolicy,
     Group,
     Household,
     Person,
@@ -21,8 +24,8 @@ from dispatch.roster.entries import MAX_DOCUMENT_BYTES, Entry
 from dispatch.roster.store import Roster, RosterConflict
 
 __all__ = [
-    "KINDS", "MAX_BOUND_NUMBERS", "MAX_DOCUMENT_BYTES", "OFFICERS",
-    "Area", "CallList", "Called", "ContactPoint", "Document", "DocumentKind", "Duty", "Entry", "Group", "Household",
-    "Person", "Post", "Roster", "RosterConflict", "WebPushPoint", "WebhookPoint",
-    "call_list", "document_kind",
+    "AID", "KINDS", "MAX_BOUND_NUMBERS", "MAX_DOCUMENT_BYTES", "OFFICERS", "Area", "CallList", "Called",
+    "ContactPoint", "Document", "DocumentKind", "Duty", "Entry", "EscalationPolicy", "Group", "Household", "Person",
+    "Post", "Roster", "RosterConflict", "WebPushPoint", "WebhookPoint", "aid_list", "call_list", "channel_of",
+    "channels_of", "document_kind", "every_channel_of", "points_for",
 ]  # fmt: skip

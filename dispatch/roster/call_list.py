@@ -20,6 +20,8 @@ _ROLE_NAMES = {
     "police_assistant": "警务助理 / police assistant",
     "auxiliary_officer": "辅警 / auxiliary officer",
     "community_police_officer": "社区民警 / community police officer",
+    "station": "派出所 / station",
+    "command_centre": "指挥中心 / command centre",
 }
 
 
@@ -70,7 +72,7 @@ def whom(
     order = {area: place for place, area in enumerate([area.id for area in areas] or [home.area])}
     near = sorted(posts, key=lambda post: order.get(post.area, len(order)))
     for role in OFFICERS:
-        officers, missing = _of_posts(role, [post for post in near if post.role == role], at)
+        officers, missing = of_posts(role, [post for post in near if post.role == role], at)
         wanted += officers
         gaps += missing
     return wanted, gaps
@@ -95,7 +97,7 @@ def _of_group(group: Group) -> list[Wanted]:
     return leader + [(member, Reason("member", group.id)) for member in group.members if member != group.leader]
 
 
-def _of_posts(role: Role, posts: Sequence[Post], at: datetime) -> tuple[list[Wanted], list[Gap]]:
+def of_posts(role: Role, posts: Sequence[Post], at: datetime) -> tuple[list[Wanted], list[Gap]]:
     """Who stands at the nearest of `posts` (nearest first) that has anybody at all."""
     gaps = [_post_gap(post, "岗位未安排人员 / nobody is assigned") for post in posts if not post.duty]
     staffed = [post for post in posts if post.duty]

@@ -6,12 +6,12 @@ This is the only place where people have names, phones and addresses.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
 from dispatch.errors import Malformed
-from dispatch.events import Moment, Role
+from dispatch.events import Kind, Moment, PolicyStep, Quorum, Role
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, PostId
 
 MAX_BOUND_NUMBERS = 10
@@ -22,24 +22,42 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pass
 
 
+class EscalationPolicy(_Document, frozen=True, kw_only=True):
+    """升级: how a case widens while too few answer, for `kinds` of case (all when none is named).
+
+    The first of `steps` is the call that goes out at once; the last is repeated until it is enough.
+    """
+
+    name: str
+    kinds: tuple[Kind, ...] = ()
+    quorum: Quorum = Quorum()
+    steps: Annotated[tuple[PolicyStep, ...], msgspec.Meta(min_length=1, max_length=20)]
+
+
 class Area(_Document, frozen=True, kw_only=True):
-    """辖区: a node of the tree county, township, village or community, grid."""
+    """辖区: a node of the tree county, township, village or community, grid.
+
+    `neighbours` are the areas whose auxiliary officers come to its aid (邻村联勤).
+    """
 
     id: AreaId
     name: str
     kind: Literal["county", "township", "village", "grid"]
     parent: AreaId | None = None
     response_target_seconds: int | None = None
+    neighbours: tuple[AreaId, ...] = ()
+    policies: tuple[EscalationPolicy, ...] = ()
 
 
 class Group(_Document, frozen=True, kw_only=True):
-    """联防组: its members' ids, the leader's among them."""
+    """联防组: its members' ids, the leader's among them, and the groups whose leaders come to its aid."""
 
     id: GroupId
     name: str
     area: AreaId
     members: tuple[PersonId, ...]
     leader: PersonId | None = None
+    neighbours: tuple[GroupId, ...] = ()
 
 
 class Household(_Document, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 COUNT_SECONDS = 30.0
 SEARCHED_BACK = 20_000
-OF_CASES = {"owed"}
+OF_CASES = {"owed", "late"}
 """The kinds of incident that name a case."""
 _REMOVED = {"DEL", "PURGE"}
 

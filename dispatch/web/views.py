@@ -11,8 +11,8 @@ import msgspec
 from typing_extensions import TypedDict
 
 from dispatch.access import Principal
-from dispatch.cases import OUTCOME_RANK, Call, Case, Firsts, Status
-from dispatch.events import Answer, CallOutcome, Channel, Kind, Reason, Resolution, Role, Source
+from dispatch.cases import OUTCOME_RANK, Call, Case, Firsts, Status, enough, steps_of, waits_for
+from dispatch.events import Answer, Because, CallOutcome, Channel, Kind, Reason, Resolution, Role, Source
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, notification_id
 from dispatch.roster import Area, Group, Household, Person
 
@@ -92,6 +92,22 @@ class ResponderView(TypedDict):
     eta_minutes: int | None
     eta_at: datetime | None
     answered_at: datetime | None
+    stood_down: bool
+
+
+class WaitView(TypedDict):
+    what: Literal["answers", "arrival", "operator", "closing"]
+    until: datetime | None
+    because: Because
+
+
+class EscalationView(TypedDict):
+    policy: str | None
+    position: int
+    steps: int
+    enough: bool
+    paused_until: datetime | None
+    waits_for: WaitView | None
 
 
 class GapView(TypedDict):
@@ -143,6 +159,7 @@ class CaseView(TypedDict):
     on_scene: int
     nearest_eta_at: datetime | None
     firsts: FirstsView
+    escalation: EscalationView
     notes: NotRequired[list[NoteView]]
     closing: ClosingView | None
     you: NotRequired[str]
@@ -182,6 +199,7 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         "on_scene": answers.count("on_scene"),
         "nearest_eta_at": case.nearest_eta_at,
         "firsts": _firsts(case.firsts),
+        "escalation": _escalation(case),
         "closing": _closing(case, names),
     }
     if viewer.role != "device":
@@ -244,6 +262,7 @@ def _responder(calls: list[Call], case: Case, names: Names, viewer: Viewer) -> R
         "eta_minutes": reply.eta_minutes if reply else None,
         "eta_at": reply.eta_at if reply else None,
         "answered_at": reply.at if reply else None,
+        "stood_down": person in case.stood_down,
     }
     if viewer.role != "device":
         shown["channels"] = channels
@@ -288,6 +307,18 @@ def _firsts(firsts: Firsts) -> FirstsView:
         "answered": firsts.answered,
         "going": firsts.going,
         "on_scene": firsts.on_scene,
+    }
+
+
+def _escalation(case: Case) -> EscalationView:
+    wait = waits_for(case)
+    return {
+        "policy": case.policy.policy if case.policy else None,
+        "position": case.position,
+        "steps": len(steps_of(case)),
+        "enough": case.is_open and enough(case),
+        "paused_until": case.paused_until if case.is_open else None,
+        "waits_for": {"what": wait.what, "until": wait.until, "because": wait.because} if wait else None,
     }
 
 

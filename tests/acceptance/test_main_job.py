@@ -106,7 +106,7 @@ async def test_the_read_models_tell_the_whole_story(live_system: LiveSystem) -> 
     assert (row["kind"], row["called"], row["household"]) == ("medical", 13, live_system.household)
     timeline = await read_model(live_system, f"/v1/cases/{case}/timeline", lambda d: len(d["entries"]) >= 6)
     types = [entry["type"] for entry in timeline["entries"]]
-    assert types[:2] == ["alarm_raised", "responders_called"]
+    assert types[:3] == ["alarm_raised", "policy_stamped", "responders_called"]
     assert types[-3:] == ["responder_replied", "case_noted", "case_resolved"]
     calls = await read_model(live_system, f"/v1/cases/{case}/calls", lambda d: len(d["calls"]) == 26)
     outcomes = {(call["channel"], call["outcome"]) for call in calls["calls"]}

@@ -121,7 +121,11 @@ async def test_the_plan_is_on_the_log_in_the_commit_that_raises_the_alarm(
         case_id = await village.press()
         await village.finished(case_id)
     first = (await village.log.load(case_id))[0]
-    assert [type(event).__name__ for event in first.events] == ["AlarmRaised", "RespondersCalled"]
+    assert [type(event).__name__ for event in first.events] == [
+        "AlarmRaised",
+        "PolicyStamped",
+        "RespondersCalled",
+    ]
 
 
 async def test_an_endpoint_that_hangs_delays_the_record_of_nobody(village: Village, nats_settings: Settings) -> None:
@@ -233,7 +237,8 @@ async def test_presses_that_are_read_again_ring_nobody(village: Village, nats_se
     async with working(village, nats_settings):
         await until(lambda: exists(village.nc, INTAKE, f"fanout-{village.site}"), "the consumer")
         await taken()
-    assert [len(receiver.requests) for receiver in village.receivers] == [2, 2, 2, 2]
+    words = [[json.loads(r.body)["data"]["word"] for r in receiver.requests] for receiver in village.receivers]
+    assert [said.count("called") for said in words] == [2, 2, 2, 2]
     assert await village.log.cases_since(HOUSEHOLD, now() - timedelta(hours=1)) == cases
 
 

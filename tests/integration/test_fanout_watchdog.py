@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -18,10 +19,12 @@ from dispatch.cases import AddNote, Case, CaseDesk, RaiseAlarm, RecordCalls, Res
 from dispatch.clock import now
 from dispatch.events import (
     INCIDENTS,
+    TIMERS,
     CallOutcome,
     Commit,
     Incident,
     PlannedCall,
+    PolicyStep,
     Press,
     Reason,
     RespondersCalled,
@@ -32,7 +35,7 @@ from dispatch.events import (
 from dispatch.fanout import Watchdog, owing, watchdog
 from dispatch.fanout.owing import Owing
 from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId
-from dispatch.roster import Household
+from dispatch.roster import EscalationPolicy, Household
 from dispatch.settings import Settings
 from tests.village import HOUSEHOLD, Village, until, village_of
 
@@ -59,7 +62,7 @@ async def village(nc: Client, nats_settings: Settings) -> AsyncIterator[Village]
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """All time limits much shorter, for tests that wait for them."""
-    for name in ("OWED", "WAITING", "SILENT"):
+    for name in ("OWED", "WAITING", "SILENT", "LATE"):
         monkeypatch.setattr(watchdog, name, timedelta(seconds=0.5))
     monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.2)
 
@@ -99,6 +102,13 @@ async def disappears(village: Village, name: str) -> None:
         return name not in await incidents(village)
 
     await until(gone, f"incident {name} to be over")
+
+
+async def hurry(village: Village, seconds: int) -> None:
+    """Give the village a policy that calls everybody again after so many seconds."""
+    area = (await village.roster.areas([AreaId("a-1")]))[AreaId("a-1")]
+    steps = (PolicyStep(call=("group",), within_seconds=seconds), PolicyStep(call=("again",), within_seconds=3600))
+    await village.roster.put(replace(area, policies=(EscalationPolicy(name="soon", steps=steps),)), by="test")
 
 
 async def opened(village: Village, household: HouseholdId = HOUSEHOLD) -> CaseId:
@@ -194,6 +204,21 @@ async def test_a_later_step_of_a_settled_case_is_watched_again(village: Village,
         after = (await village.case(case_id)).seq
         await village.log.append(case_id, [step], commit=CommitId("step-1"), at=now(), after=after)
         assert (await appears(village, f"owed.{case_id}")).detail.startswith("1 人")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_step_that_nobody_takes_is_an_incident_and_is_asked_for_again(
+    village: Village, nats_settings: Settings
+) -> None:
+    await hurry(village, 1)
+    async with watching(village, nats_settings):
+        case_id = await opened(village)
+        await settle_up(village, case_id)
+        await appears(village, f"late.{case_id}")
+        due = await direct_get(village.nc, TIMERS, {"multi_last": [f"due.{village.site}.{case_id}"]})
+        assert len(due) == 1, "rung anew every second, and there once"
+        await CaseDesk(village.log).handle(case_id, Resolve(id=CommitId("r"), at=now(), by="op", resolution="helped"))
+        await disappears(village, f"late.{case_id}")
 
 
 async def test_a_case_that_owes_nothing_is_forgotten(village: Village) -> None:

@@ -94,3 +94,43 @@ async def test_ids_and_roles_stand_whole_at_80_columns(run: Run) -> None:
     assert (code, "…" in output) == (0, False)
     assert " responder " in output
     assert f" {person} " in output
+
+
+async def test_how_a_call_widens_is_set_shown_and_kept_by_an_import(run: Run, tmp_path: Path) -> None:
+    await run("roster", "import", *FILES, "--json")
+    assert await run("roster", "policy", "maozhou") == (0, "[]\n", "")
+    policy = {
+        "name": "night",
+        "kinds": ["intrusion"],
+        "quorum": {"neighbours": 2, "officers": 1, "anyone": 1},
+        "steps": [
+            {"call": ["group", "officers"], "within_seconds": 45},
+            {"call": ["again", "neighbour_officers"], "within_seconds": 60},
+        ],
+    }
+    path = tmp_path / "policies.json"
+    path.write_text(json.dumps([policy]))
+    code, _, errors = await run("roster", "policy", "maozhou", "--set", path)
+    assert (code, errors) == (0, "")
+    await run("roster", "import", *FILES, "--json")
+    code, output, _ = await run("roster", "policy", "maozhou")
+    assert json.loads(output)[0]["steps"] == policy["steps"]
+    _, output, _ = await run("roster", "show", "area", "maozhou", "--json")
+    assert json.loads(output)["neighbours"] == ["sanhua", "yuxin"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[{"name": "x", "steps": []}]', "$[0].steps"),
+        ('[{"name": "x", "steps": [{"call": ["everybody"], "within_seconds": 5}]}]', "everybody"),
+        ('[{"name": "x", "steps": [{"call": ["again"], "within_seconds": 0}]}]', "within_seconds"),
+        ("no JSON", "policy --help"),
+    ],
+)
+async def test_a_policy_that_cannot_be_is_named(run: Run, tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "policies.json"
+    path.write_text(text)
+    code, output, errors = await run("roster", "policy", "maozhou", "--set", path)
+    assert (code, output) == (2, "")
+    assert said in errors

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from dispatch.events import Channel, Gap, Reason
-from dispatch.fanout.plan import channels_of, plan_of, points_for
+from dispatch.fanout.plan import plan_of
 from dispatch.identifiers import AreaId, GroupId, PersonId
-from dispatch.roster import Area, Called, CallList, ContactPoint, Group, Person, WebhookPoint, WebPushPoint
+from dispatch.roster import (
+    Area,
+    Called,
+    CallList,
+    ContactPoint,
+    Group,
+    Person,
+    WebhookPoint,
+    WebPushPoint,
+    channels_of,
+    points_for,
+)
 
 PUSH = WebPushPoint(endpoint="https://push.example/1", p256dh="k", auth="a")
 PUSH_2 = WebPushPoint(endpoint="https://push.example/2", p256dh="k", auth="a")

@@ -16,7 +16,7 @@ def test_it_has_the_fields_of_the_contract_and_no_others() -> None:
     document = json.loads(msgspec.json.encode(ring()))
     assert list(document) == [
         "notification", "case", "step", "responder", "kind", "drill", "silent", "title", "body", "household",
-        "reason", "link", "raised_at",
+        "reason", "link", "raised_at", "word",
     ]  # fmt: skip
     assert document["household"] == {"name": "李家", "address": "茅州村 12 号"}
     assert document["notification"] == notification_id(ring().case, ring().responder)

@@ -8,17 +8,16 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
 from dispatch.clock import Clock, now
 from dispatch.fanout.channels.http import Poster
 from dispatch.fanout.channels.sender import Sent, failed
-from dispatch.fanout.ring import Ring
+from dispatch.fanout.ring import Ring, Word
 from dispatch.roster import WebhookPoint
 
-TYPE: Literal["responder.called"] = "responder.called"
+TYPES: Mapping[Word, str] = {"called": "responder.called", "stood_down": "responder.stood_down", "over": "case.over"}
 _SECRET_PREFIX = "whsec_"  # noqa: S105  (what a secret begins with, not one)
 
 
@@ -29,21 +28,25 @@ class _Payload(msgspec.Struct, frozen=True):
 
 
 class WebhookSender:
-    """Posts `{"type": "responder.called", "timestamp", "data": ring}`."""
+    """Posts `{"type", "timestamp", "data": ring}`; the types are those of `TYPES`."""
 
     def __init__(self, poster: Poster, clock: Clock = now) -> None:
         self._poster, self._clock = poster, clock
 
     async def send(self, ring: Ring, point: WebhookPoint) -> Sent:
-        """Post to the endpoint; `webhook-id` is the notification's id, so that a second ring is known as such."""
+        """Post to the endpoint; `webhook-id` is the notification's id, so that a second ring is known as such.
+
+        What takes a ring back has an id of its own, or an endpoint that knows the ring would drop it.
+        """
         try:
             key = secret_key(point.secret)
         except ValueError as error:
             return failed(str(error))
-        body = msgspec.json.encode(_Payload(TYPE, ring.raised_at, ring))
+        body = msgspec.json.encode(_Payload(TYPES[ring.word], ring.raised_at, ring))
+        message = ring.notification if ring.word == "called" else f"{ring.notification}-{ring.word}"
 
         def request() -> tuple[bytes, Mapping[str, str]]:
-            return body, signed_headers(key, ring.notification, int(self._clock().timestamp()), body)
+            return body, signed_headers(key, message, int(self._clock().timestamp()), body)
 
         return await self._poster.post(point.url, request, lambda _status: None)
 

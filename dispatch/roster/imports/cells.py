@@ -49,9 +49,9 @@ class Cells:
         value = self._value(column, required=required)
         return self._id(column, value) if value else None
 
-    def ids(self, column: str) -> tuple[str, ...]:
-        """One or more ids with spaces, commas or semicolons between them."""
-        names = [name for name in _BETWEEN_IDS.split(self._value(column, required=True)) if name]
+    def ids(self, column: str, *, required: bool = False) -> tuple[str, ...]:
+        """Ids with spaces, commas or semicolons between them; one at least when `required`."""
+        names = [name for name in _BETWEEN_IDS.split(self._value(column, required=required)) if name]
         return tuple(self._id(column, name) for name in names)
 
     def phone(self, column: str, *, required: bool = False) -> str | None:

@@ -22,12 +22,14 @@ _ONE_ROW_EACH: tuple[SheetKind, ...] = ("area", "person", "group", "post", "hous
 def references(record: Record) -> Iterable[Reference]:
     """Everything that a row refers to."""
     match record.content:
-        case Area(parent=parent):
-            yield from _maybe("area", parent, "parent")
+        case Area() as area:
+            yield from _maybe("area", area.parent, "parent")
+            yield from (("area", neighbour, "neighbours") for neighbour in area.neighbours)
         case Group() as group:
             yield "area", group.area, "area"
             yield from _maybe("person", group.leader, "leader")
             yield from (("person", member, "members") for member in group.members if member != group.leader)
+            yield from (("group", neighbour, "neighbours") for neighbour in group.neighbours)
         case Household() as home:
             yield "area", home.area, "area"
             yield from _maybe("group", home.group, "group")

@@ -50,6 +50,7 @@ COLUMNS: dict[SheetKind, tuple[Column, ...]] = {
         _required("kind", "辖区类型", "类型", "级别"),
         _column("parent", "上级辖区", "上级"),
         _column("response_target_seconds", "见警时限秒", "见警时限"),
+        _column("neighbours", "邻村", "相邻辖区"),
     ),
     "person": (
         _required("id", "人员编号", "编号"),
@@ -64,6 +65,7 @@ COLUMNS: dict[SheetKind, tuple[Column, ...]] = {
         _required("area", "辖区"),
         _required("members", "组员"),
         _column("leader", "组长", "联防组长"),
+        _column("neighbours", "邻组", "相邻联防组"),
     ),
     "post": (
         _required("id", "岗位编号", "编号"),

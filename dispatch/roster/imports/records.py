@@ -40,6 +40,7 @@ _POST_ROLES: dict[str, Role] = {
     "auxiliary_officer": "auxiliary_officer", "辅警": "auxiliary_officer",
     "community_police_officer": "community_police_officer", "社区民警": "community_police_officer",
     "station": "station", "派出所": "station",
+    "command_centre": "command_centre", "指挥中心": "command_centre",
 }  # fmt: skip
 
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix is no secret
@@ -90,6 +91,7 @@ def _area(cells: Cells) -> Area:
         kind=cells.choice("kind", _AREA_KINDS) or "village",  # type: ignore[arg-type]
         parent=_or_none(AreaId, cells.id("parent")),
         response_target_seconds=cells.whole("response_target_seconds"),
+        neighbours=tuple(AreaId(area) for area in cells.ids("neighbours")),
     )
 
 
@@ -128,7 +130,7 @@ def _is_webhook_secret(value: str) -> bool:
 
 
 def _group(cells: Cells) -> Group:
-    leader, members = cells.id("leader"), cells.ids("members")
+    leader, members = cells.id("leader"), cells.ids("members", required=True)
     bound = members if leader is None or leader in members else (leader, *members)
     twice = sorted({member for member in bound if bound.count(member) > 1})
     if twice:
@@ -145,6 +147,7 @@ def _group(cells: Cells) -> Group:
         area=AreaId(cells.id("area", required=True) or ""),
         members=tuple(PersonId(member) for member in bound),
         leader=_or_none(PersonId, leader),
+        neighbours=tuple(GroupId(group) for group in cells.ids("neighbours")),
     )
 
 

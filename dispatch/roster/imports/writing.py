@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from dispatch.errors import Conflict
-from dispatch.roster.documents import Document, DocumentKind, Duty, Person, Post, WebhookPoint
+from dispatch.roster.documents import Area, Document, DocumentKind, Duty, Group, Person, Post, WebhookPoint
 from dispatch.roster.entries import Entry, key_of, kind_of_document
 from dispatch.roster.imports.checking import Progress
 from dispatch.roster.imports.records import Record, Shift
@@ -67,12 +67,28 @@ def _step(document: Document | Shift, duty: list[Duty] | None) -> Step:
     match document:
         case Person():
             return Step("person", document.id, lambda old: keep_registered(document, old))
+        case Area():
+            return Step("area", document.id, lambda old: _keep_policies(document, old))
+        case Group():
+            return Step("group", document.id, lambda old: _keep_neighbours(document, old))
         case Post():
             return Step("post", document.id, lambda old: _keep_duty(document, duty, old))
         case Shift():
             raise TypeError("a shift is part of its post's document")
         case _:
             return Step(kind_of_document(document), document.id, lambda _: document)
+
+
+def _keep_policies(new: Area, old: Document | None) -> Area:
+    """`new` with the escalation policies, which no sheet has, and with its neighbours unless the file names some."""
+    if not isinstance(old, Area):
+        return new
+    return msgspec.structs.replace(new, policies=old.policies, neighbours=new.neighbours or old.neighbours)
+
+
+def _keep_neighbours(new: Group, old: Document | None) -> Group:
+    known = old.neighbours if isinstance(old, Group) else ()
+    return msgspec.structs.replace(new, neighbours=new.neighbours or known)
 
 
 def keep_registered(new: Person, old: Document | None) -> Person:

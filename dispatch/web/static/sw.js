@@ -71,12 +71,14 @@ function linkOf(ring) {
 async function pushed(data) {
   const ring = read(data);
   const link = linkOf(ring);
+  const calls = (ring.word ?? "called") === "called"; // else it takes an earlier ring back, without a sound
   await self.registration.showNotification(ring.title ?? words.call, {
     body: ring.body ?? words.open,
     tag: ring.notification ?? "call",
-    renotify: true,
-    requireInteraction: true,
-    vibrate: [600, 150, 600, 150, 600],
+    renotify: calls,
+    silent: !calls,
+    requireInteraction: calls,
+    vibrate: calls ? [600, 150, 600, 150, 600] : undefined,
     icon: "/static/icons/icon-192.png",
     badge: "/static/icons/badge-96.png",
     timestamp: Date.parse(ring.raised_at) || undefined,

@@ -71,9 +71,13 @@ async def test_a_case_of_others_is_as_one_that_is_not_there(
     for route in CLOSED:
         if "{id}" not in route.path or role not in route.roles:
             continue
-        body = {"replies": {"answer": "going", "responder": None}, "notes": {"text": "x"}}.get(
-            route.path.rpartition("/")[2], {"resolution": "helped"} if "resolve" in route.path else {}
-        )
+        bodies: dict[str, dict[str, object]] = {
+            "replies": {"answer": "going", "responder": None},
+            "notes": {"text": "x"},
+            "resolve": {"resolution": "helped"},
+            "calls": {"responder": "p-3"},
+        }
+        body = bodies.get(route.path.rpartition("/")[2], {})
         answers = []
         for case_id in (case.id, absent):
             async with client.request(

@@ -3,6 +3,7 @@
 import { isOpen } from "../lib/live.js";
 import { At, Elapsed, Eta, html, T } from "../lib/ui.js";
 import { kinds, nameOf, resolutions, sources, statuses, w } from "../lib/words.js";
+import { Escalation } from "./escalation.js";
 import { Marks } from "./list.js";
 import { waitingStep } from "./order.js";
 import { Responders } from "./responders.js";
@@ -17,6 +18,7 @@ export function Detail({ view, history, recording, actions }) {
       ${view.drill && html`<div class="banner drill"><${T} of=${w.drillLong} /></div>`}
       ${view.silent && html`<div class="banner warn"><${T} of=${w.doNotRing} /></div>`}
       <${Head} view=${view} open=${open} onBack=${actions.back} />
+      ${open && html`<${Escalation} view=${view} onAsk=${actions.ask} />`}
       ${open && html`<${Close} view=${view} onClose=${actions.close} />`}
       <${Responders} view=${view} open=${open} recording=${recording} onRecord=${actions.record}
         onAnswer=${(responder, answer, minutes) => actions.answer(view, responder, answer, minutes)} />

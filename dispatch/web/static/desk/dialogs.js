@@ -2,7 +2,7 @@
 
 import { Dialog } from "../lib/dialog.js";
 import { html, T } from "../lib/ui.js";
-import { kinds, nameOf, resolutions, w } from "../lib/words.js";
+import { deeds, kinds, nameOf, resolutions, w } from "../lib/words.js";
 import { HouseholdSearch } from "./search.js";
 
 function Form({ title, onClose, onSubmit, danger, confirm, problem, busy, children }) {
@@ -31,6 +31,22 @@ export function CloseDialog({ asked, ...rest }) {
       <p><b>${view.household.name}</b> ${view.household.address}</p>
       <p><${T} of=${resolution ? w.resolveSure : w.cancelCaseSure} /></p>
       <label class="field"><span><${T} of=${w.reason} /></span><input type="text" name="text" maxlength="1000" autocomplete="off" /></label>
+    <//>`;
+}
+
+// `people` are the known ones: [id, name].
+export function DeedDialog({ asked, people, ...rest }) {
+  const { view, deed, responders } = asked;
+  const { words, sure } = deeds[deed];
+  return html`
+    <${Form} ...${rest} title=${words} confirm=${words}>
+      <p><b>${view.household.name}</b> ${view.household.address}</p>
+      ${deed === "stand-down" && html`<p><${T} of=${w.notNeeded(responders.length)} /></p>`}
+      ${deed === "calls" && html`
+        <label class="field"><span><${T} of=${w.whomToCall} /></span>
+          <input type="text" name="responder" list="known-people" required maxlength="64" autofocus autocomplete="off" /></label>
+        <datalist id="known-people">${people.map(([id, name]) => html`<option key=${id} value=${id}>${name}</option>`)}</datalist>`}
+      <p><${T} of=${sure} /></p>
     <//>`;
 }
 

@@ -16,7 +16,7 @@ export function Responders({ view, open, recording, onRecord, onAnswer }) {
   return html`
     <section class="block"><h3><${T} of=${w.responders} /> ${view.responders.length}</h3>
       <ul class="responders">${order(view.responders).map((one) => html`
-        <li key=${one.id} data-responder=${one.id} data-answer=${one.answer ?? "none"} data-state=${one.state}>
+        <li key=${one.id} data-responder=${one.id} data-answer=${one.answer ?? "none"} data-state=${one.state} data-stood-down=${String(one.stood_down)}>
           <${Person} one=${one} />
           <${Channels} one=${one} />
           <${Answer} one=${one} />
@@ -44,7 +44,8 @@ const Answer = ({ one }) => html`
   <span class="given">${one.answer ? html`
     <b><${T} of=${answerText(one)} /></b>
     ${one.answer === "going" && one.eta_at && html`<${Eta} at=${one.eta_at} />`}
-    <span class="dim"><${At} at=${one.answered_at} /></span>` : html`<span class="dim">—</span>`}</span>`;
+    <span class="dim"><${At} at=${one.answered_at} /></span>`
+    : html`<span class="dim">${one.stood_down ? html`<${T} of=${w.stoodDown} />` : "—"}</span>`}</span>`;
 
 function Record({ one, onAnswer }) {
   const key = (words, answer, minutes) => html`

@@ -1,8 +1,9 @@
 // What happened on a case, second by second, read back from the history.
 
 import { get } from "../lib/api.js";
+import { shortLocal } from "../lib/clock.js";
 import { At, html, T } from "../lib/ui.js";
-import { answers, channels, nameOf, reasonWords, resolutions, sources, states, w } from "../lib/words.js";
+import { answers, becauses, channels, nameOf, reasonWords, resolutions, sources, states, w } from "../lib/words.js";
 
 const AGAIN_MS = 5000;
 const SETTLE_MS = 150;
@@ -64,6 +65,7 @@ export function Timeline({ history, view }) {
 function said({ type, data = {} }, names) {
   const who = (id) => names.get(id) ?? id;
   const by = (author = "") => who(author.slice(author.indexOf(":") + 1));
+  const asked = (author) => (author === "system" ? "" : ` · ${by(author)}`);
   // Who raised it, where a person did.
   const source = () => nameOf(sources, data.source)[0] + (data.source === "desk" ? ` ${by(data.device)}` : "");
   const call = ({ responder, channel, outcome, reason }) =>
@@ -75,6 +77,11 @@ function said({ type, data = {} }, names) {
     calls_recorded: () => data.outcomes.map(call).join("；"),
     responder_replied: () => `${who(data.responder)} ${nameOf(answers, data.answer).join(" ")}`
       + (data.eta_minutes == null ? "" : ` ${w.minutes(data.eta_minutes)[0]}`) + (data.via === "operator" ? "（代记 by operator）" : ""),
+    policy_stamped: () => `预案 Policy：${data.policy}`,
+    widening_asked: () => `要求升级 Widening asked for${asked(data.by)}`,
+    escalated: () => `升级至第${data.position + 1}步 Widened to step ${data.position + 1} · ${nameOf(becauses, data.because).join(" ")}${asked(data.by)}`,
+    responders_stood_down: () => `解除 Stood down：${data.responders.map(who).join("、")}${asked(data.by)}`,
+    escalation_paused: () => `暂停升级至 Paused until ${shortLocal(data.until)}${asked(data.by)}`,
     case_noted: () => `${by(data.author)}：${data.text}`,
     case_resolved: () => `结案 Resolved · ${nameOf(resolutions, data.resolution).join(" ")} · ${by(data.by)} ${data.text}`,
     case_cancelled: () => `撤销 Cancelled · ${by(data.by)} ${data.reason}`,

@@ -17,8 +17,14 @@ export function AlarmCard({ view }) {
 }
 
 export function reasonOf(responder) {
-  return (responder?.roles ?? []).map(({ role, of_name: of }) => `${nameOf(roles, role)[0]} · ${of}`).join("，");
+  const of = ({ role, of_name: name }) => (role === "asked" ? name.slice(name.indexOf(":") + 1) : name); // `operator:wang`
+  return (responder?.roles ?? []).map((reason) => `${nameOf(roles, reason.role)[0]} · ${of(reason)}`).join("，");
 }
+
+// Whether they were told that they need not come. Who answers all the same is not held back.
+export const isStoodDown = (responder) => Boolean(responder?.stood_down && !responder.answer);
+
+export const StoodDown = () => html`<p class="answer-state recorded" data-stood-down><${T} of=${w.enoughHelp} /></p>`;
 
 export function answerText({ answer, eta_minutes: minutes }) {
   const [zh, en] = nameOf(answers, answer);

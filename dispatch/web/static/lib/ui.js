@@ -27,11 +27,15 @@ export function Ticking({ text, step, class: name = "clock", title }) {
     show(now());
     return onTick(show);
   });
-  return html`<span class=${name} ref=${element} title=${title}></span>`;
+  return html`<span class=${name} ref=${element} title=${title} aria-live="off"></span>`; // not read out each second
 }
 
 export const Elapsed = ({ since, step, class: name }) => html`
   <${Ticking} class=${name} step=${step} title=${fullLocal(since)} text=${(time) => span(time - Date.parse(since))} />`;
+
+// Words in both languages that follow the clock: `of(now)` → [Chinese, English].
+export const TickingT = ({ of }) => html`<span class="t"><${Ticking} class="zh clock" text=${(time) => of(time)[0]} />${" "}<span
+  class="en" lang="en"><${Ticking} text=${(time) => of(time)[1]} /></span></span>`;
 
 // Minutes and seconds until somebody should be there; says so when that has passed.
 export const Eta = ({ at, class: name }) => html`

@@ -50,6 +50,11 @@ export const w = {
   calledCount: (count) => [`已呼叫${count}人`, `${count} people were called`],
   reachedCount: (count) => [`其中${count}人已送达`, count === 1 ? "1 of them was reached" : `${count} of them were reached`],
   waitingAnswer: ["正在等人应答，请保持警惕", "Waiting for the first answer; stay alert"],
+  moreCalledIn: (left) => [`如应答不够，${left[0]}后将呼叫更多人`, `If too few answer, more are called in ${left[1]}`],
+  calledAgainIn: (left) => [`如应答不够，${left[0]}后将再次呼叫`, `If too few answer, they are called again in ${left[1]}`],
+  stillCalling: ["正在继续呼叫…", "Still calling…"],
+  enoughComing: ["已有足够的人赶来", "Enough people are coming"],
+  operatorSeesToIt: ["值班员正在处理", "The operator is seeing to it"],
   comingCount: (count) => [`${count}人正在赶来`, count === 1 ? "1 person is coming" : `${count} people are coming`],
   onSceneCount: (count) => [`${count}人已到场`, count === 1 ? "1 person has arrived" : `${count} people have arrived`],
   nearestIn: ["最近的人还有", "The nearest arrives in"],
@@ -104,6 +109,8 @@ export const w = {
   why: ["呼叫您的原因", "Why you are called"],
   thanksHelped: ["警情已处理，谢谢您", "It has been dealt with. Thank you"],
   standDown: ["警情已解除，不用再前往", "Stand down: nobody needs to come any more"],
+  enoughHelp: ["已有足够人手，感谢您，不用前往", "Enough help is there, thank you: no need to come"],
+  notToCome: ["不用前往", "No need to come"],
   recentCases: ["刚结束的警情", "Just closed"],
 
   // one-tap link
@@ -152,6 +159,19 @@ export const w = {
   dlqNone: ["没有", "None"],
   incidents: ["系统告警", "System alarm"],
   recent: ["最近结束", "Recently closed"],
+  escalation: ["升级", "Escalation"],
+  timeLeft: (seconds) => (seconds < 100 ? [`${seconds}秒`, `${seconds} s`]
+    : [`${Math.floor(seconds / 60)}分${seconds % 60}秒`, `${Math.floor(seconds / 60)} min ${seconds % 60} s`]),
+  stepOf: (step, steps) => [`第${step}/${steps}步`, `step ${step} of ${steps}`],
+  lastStepAgain: ["重复最后一步", "the last step again"],
+  waitsForAnswers: (left, step) => [`等待应答，${left[0]}后自动升级（${step[0]}）`, `Waiting for answers; the call widens in ${left[1]} (${step[1]})`],
+  waitsForArrival: (left, step) => [`已有足够人手，等待到场；${left[0]}内无人到场则升级（${step[0]}）`, `Enough are coming; if nobody is there in ${left[1]} the call widens (${step[1]})`],
+  pausedUntil: (at, left, step) => [`已暂停至${at}，${left[0]}后升级（${step[0]}）`, `Paused until ${at}; the call widens in ${left[1]} (${step[1]})`],
+  wideningNow: ["正在升级呼叫…", "The call is widening now…"],
+  waitsForClosing: ["有人到场，等待结案", "Somebody is there; waiting for the case to be closed"],
+  notNeeded: (count) => [`${count}人尚未应答，将告知他们不用前往。`, count === 1 ? "1 who has not answered is told not to come." : `${count} who have not answered are told not to come.`],
+  stoodDown: ["已解除", "Stood down"],
+  whomToCall: ["人员编号（可从列表中选）", "Number of the person (known ones are listed)"],
   presses: (count) => [`按键${count}次`, `${count} presses`],
   pressedAt: ["按键", "Pressed"],
   acceptedAt: ["接收", "Accepted"],
@@ -180,6 +200,26 @@ export const roles = {
   auxiliary_officer: ["辅警", "Auxiliary officer"],
   community_police_officer: ["社区民警", "Community police officer"],
   station: ["派出所", "Station"],
+  command_centre: ["指挥中心", "Command centre"],
+  asked: ["值班员指定", "Asked for by the operator"],
+};
+
+// What an operator can do about the escalation of a case, by the name of its path.
+export const deeds = {
+  widen: { words: ["升级", "Widen now"], sure: ["立即呼叫更多人，不再等待。确定吗？", "More people are called at once. Are you sure?"] },
+  pause: { words: ["暂停5分钟", "Pause 5 min"], sure: ["5分钟内不会自动呼叫更多人。确定吗？", "Nobody else is called by itself for 5 minutes. Are you sure?"] },
+  "stand-down": { words: ["解除其余", "Stand down the rest"], sure: ["已应答的人不受影响。确定吗？", "Those who have answered are not affected. Are you sure?"] },
+  calls: { words: ["再呼叫一人", "Call one more"], sure: ["呼叫过的人会再次响铃。", "Who was called before is rung again."] },
+};
+
+// Why a call widened.
+export const becauses = {
+  no_answer: ["应答不够", "too few answered"],
+  pointless: ["已呼叫的人不可能足够", "those called could not be enough"],
+  late: ["逾时无人到场", "nobody arrived in time"],
+  pause_over: ["暂停结束", "the pause was over"],
+  operator: ["值班员要求", "the operator asked for it"],
+  duress: ["报警人受胁迫", "the one who pressed is under duress"],
 };
 
 export const answers = {

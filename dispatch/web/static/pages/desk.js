@@ -7,13 +7,15 @@ import { chime, canSound, unlock } from "../lib/sound.js";
 import { html, LineState, page, T } from "../lib/ui.js";
 import { kinds, w } from "../lib/words.js";
 import { Detail } from "../desk/detail.js";
-import { AlarmDialog, CloseDialog } from "../desk/dialogs.js";
+import { AlarmDialog, CloseDialog, DeedDialog } from "../desk/dialogs.js";
+import { unneeded } from "../desk/escalation.js";
 import { CaseList } from "../desk/list.js";
 import { byUrgency } from "../desk/order.js";
 import { Dlq, Incidents, Letters, Recent } from "../desk/side.js";
 import { History } from "../desk/timeline.js";
 
 const RESORT_MS = 5000;
+const PAUSE_MINUTES = 5;
 const SOUND = `dispatch.desk.sound.${identity.subject}`;
 
 const state = {
@@ -64,6 +66,12 @@ const actions = {
   record: (responder) => { state.recording = responder; draw(); },
   note: (view, text) => post(`/v1/cases/${view.id}/notes`, { text }),
   close: (view, resolution) => { Object.assign(state, { asked: { view, resolution }, problem: null }); draw(); },
+  ask(view, deed) {
+    // Who is called meanwhile is not stood down with the others.
+    const responders = unneeded(view).map((one) => one.id);
+    Object.assign(state, { asked: { view, deed, responders, key: newKey() }, problem: null });
+    draw();
+  },
   async answer(view, responder, answer, minutes) {
     const eta = minutes === undefined ? {} : { eta_minutes: minutes };
     if (await post(`/v1/cases/${view.id}/replies`, { responder, answer, ...eta })) actions.record(null);
@@ -75,6 +83,13 @@ async function closeCase({ text }) {
   const done = resolution ? post(`/v1/cases/${view.id}/resolve`, { resolution, text })
     : post(`/v1/cases/${view.id}/cancel`, { reason: text });
   if (await done) dismiss();
+}
+
+async function carryOut({ responder = "" }) {
+  const { view, deed, responders, key } = state.asked;
+  const body = { widen: {}, pause: { minutes: PAUSE_MINUTES }, "stand-down": { responders }, calls: { responder: responder.trim() } }[deed];
+  // Another name in the same dialog is another call.
+  if (await post(`/v1/cases/${view.id}/${deed}`, body, deed === "calls" ? newKey() : key)) dismiss();
 }
 
 async function raise({ household, kind, silent, drill }) {
@@ -168,6 +183,10 @@ function Filters({ open }) {
 function Asked() {
   if (!state.asked) return null;
   const common = { problem: state.problem, busy: state.busy, onClose: dismiss };
+  if (state.asked.deed) {
+    const people = new Map([...live.cases.values()].flatMap((view) => view.responders).map((one) => [one.id, one.name]));
+    return html`<${DeedDialog} asked=${state.asked} people=${[...people]} onSubmit=${carryOut} ...${common} />`;
+  }
   if (state.asked.view) return html`<${CloseDialog} asked=${state.asked} onSubmit=${closeCase} ...${common} />`;
   return html`<${AlarmDialog} onSubmit=${raise} ...${common} />`;
 }

@@ -3,11 +3,12 @@
 import { call, identity, whoAmI } from "../lib/api.js";
 import { now } from "../lib/clock.js";
 import { Dialog } from "../lib/dialog.js";
+import { isLastStep, timeLeft } from "../lib/escalation.js";
 import { Hold } from "../lib/hold.js";
 import { isOpen, Live } from "../lib/live.js";
 import { Press } from "../lib/press.js";
 import { buzz } from "../lib/sound.js";
-import { Elapsed, Eta, html, LineState, page, T } from "../lib/ui.js";
+import { Elapsed, Eta, html, LineState, page, T, TickingT } from "../lib/ui.js";
 import { kinds, nameOf, roles, w } from "../lib/words.js";
 
 const SHOW_CLOSED_MS = 10 * 60_000;
@@ -59,7 +60,7 @@ function Page() {
     <main>
       <div aria-live="assertive" class="rows">
         ${press.state && html`<${Sending} state=${press.state} />`}
-        ${!press.state && view && (open ? html`<${Coming} view=${view} />` : html`<${Over} view=${view} />`)}
+        ${!press.state && view && (open ? html`<${Coming} view=${view} quiet=${quiet} />` : html`<${Over} view=${view} />`)}
       </div>
       ${!open && !press.state && html`<${Kinds} />`}
       <${Key} open=${open || press.state} helped=${open && view.coming + view.on_scene > 0} quiet=${quiet} />
@@ -136,7 +137,22 @@ function Sending({ state }) {
 // On scene first, then by arrival, then those who did not say when.
 const nearness = (one) => (one.answer === "on_scene" ? "" : one.eta_at ?? "~");
 
-function Coming({ view }) {
+// What happens next, [Chinese, English] at `time`.
+function nextWords({ waits_for: wait, ...escalation }, time) {
+  const left = timeLeft(wait.until, time);
+  if (!left || wait.because === "operator" || wait.because === "pointless") return w.stillCalling;
+  if (wait.what === "arrival") return w.enoughComing;
+  if (wait.because === "pause_over") return w.operatorSeesToIt;
+  return isLastStep(escalation) ? w.calledAgainIn(left) : w.moreCalledIn(left);
+}
+
+function Next({ view }) {
+  const wait = view.escalation?.waits_for;
+  if (!wait || wait.what === "closing") return null;
+  return html`<p class="line next" data-waits=${wait.what}><${TickingT} of=${(time) => nextWords(view.escalation, time)} /></p>`;
+}
+
+function Coming({ view, quiet }) {
   const helpers = view.responders.filter((one) => one.answer === "going" || one.answer === "on_scene")
     .sort((a, b) => (nearness(a) < nearness(b) ? -1 : 1));
   const reached = view.responders.filter((one) => one.state === "delivered" || one.state === "seen").length;
@@ -152,6 +168,7 @@ function Coming({ view }) {
         ${reached > 0 && html`<p class="line"><${T} of=${w.reachedCount(reached)} /></p>`}
         <p class="line"><${T} of=${w.waitingAnswer} /></p>`}
       ${helpers.length > 0 && html`<ul class="people">${helpers.map((one) => html`<${Helper} key=${one.id} one=${one} />`)}</ul>`}
+      ${!quiet && html`<${Next} view=${view} />`}
       <p class="dim"><${T} of=${w.sinceAlarm} /> <${Elapsed} since=${view.pressed_at} />
         ${view.presses > 1 && html`<span> · <${T} of=${w.pressedTimes(view.presses)} /></span>`}</p>
     </section>`;

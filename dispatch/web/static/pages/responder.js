@@ -1,6 +1,6 @@
 // The responder's page: stands by, rings until it is answered, and shows who else goes.
 
-import { AlarmCard, answerText, reasonOf } from "../lib/alarm.js";
+import { AlarmCard, answerText, isStoodDown, reasonOf, StoodDown } from "../lib/alarm.js";
 import { AnswerKeys, AnswerState } from "../lib/answers.js";
 import { identity, insist, whoAmI } from "../lib/api.js";
 import { now } from "../lib/clock.js";
@@ -23,7 +23,9 @@ let me = null;
 let chosen = null;
 
 const mine = (view) => view.responders.find((one) => one.id === identity.subject);
-const unanswered = (view) => isOpen(view) && !mine(view)?.answer;
+// An operator can call somebody again who has answered: that call waits for an answer of its own.
+const answered = (one) => one?.answer && !(Date.parse(one.called_at) > Date.parse(one.answered_at));
+const unanswered = (view) => isOpen(view) && !answered(mine(view)) && !isStoodDown(mine(view));
 const ringing = (view) => unanswered(view) && !muted.has(view.id);
 
 const justOver = (view) => view.closing && !dismissed.has(view.id) && now() - Date.parse(view.closing.at) < SHOW_CLOSED_MS;
@@ -53,12 +55,20 @@ function onRing(message) {
   ringOrHush();
 }
 
-function onCase(view) {
+function onCase(view, before) {
   if (mine(view)) {
+    if (before && mine(before) && mine(view).called_at !== mine(before).called_at) calledAgain(view);
     rung.set(view.id, view.notification);
     confirmLate(view);
   }
   ringOrHush();
+}
+
+// What was done about an earlier call must not keep a new one quiet.
+function calledAgain({ id }) {
+  muted.delete(id);
+  seen.delete(id);
+  if (["recorded", "failed"].includes(sending.get(id)?.stage)) sending.delete(id);
 }
 
 // Somebody touches the page while it rings: a person has seen the call.
@@ -90,7 +100,7 @@ async function answer(view, given) {
 
 function order(views) {
   // A drill never stands before an alarm in earnest.
-  const rank = (view) => (!isOpen(view) ? 3 : view.drill ? 2 : unanswered(view) ? 0 : 1);
+  const rank = (view) => (!isOpen(view) ? 4 : view.drill ? 3 : unanswered(view) ? 0 : isStoodDown(mine(view)) ? 2 : 1);
   return views.sort((a, b) => rank(a) - rank(b) || (a.raised_at < b.raised_at ? 1 : -1));
 }
 
@@ -119,12 +129,14 @@ function Page() {
     <p class="visually-hidden" role="alert">${view && unanswered(view) ? `${w.needsHelp.join(" ")} ${view.household.address}` : ""}</p>`;
 }
 
+const standing = (view) => (unanswered(view) ? "!" : isStoodDown(mine(view)) ? w.notToCome[0] : answerText(mine(view))[0]);
+
 const Cases = ({ open, view }) => html`
   <nav class="cases">${open.map((one) => html`
     <button type="button" key=${one.id} class="button" aria-pressed=${String(one.id === view.id)}
       onClick=${() => { chosen = one.id; draw(); }}>
       <span>${one.drill && `【${w.drill[0]}】`}${one.silent && `【${w.silent[0]}】`}${nameOf(kinds, one.kind)[0]} · ${one.household.address || one.household.name}</span>
-      <span>${unanswered(one) ? "!" : answerText(mine(one))[0]} <${Elapsed} since=${one.pressed_at} /></span>
+      <span>${standing(one)} <${Elapsed} since=${one.pressed_at} /></span>
     </button>`)}</nav>`;
 
 function Called({ view }) {
@@ -144,6 +156,7 @@ function Called({ view }) {
 // One place of one height for whatever is to be said, so that no key moves under a finger.
 function Slot({ view, state }) {
   if (state && !ringing(view)) return html`<${AnswerState} sending=${state} />`;
+  if (isStoodDown(mine(view))) return html`<${StoodDown} />`;
   if (!unanswered(view)) return null;
   if (!phone.sounds) return html`<${phone.SoundKey} urgent />`;
   const mute = () => { muted.add(view.id); ringOrHush(); draw(); };
@@ -152,12 +165,12 @@ function Slot({ view, state }) {
 
 function Others({ view }) {
   const others = view.responders.filter((one) => one.id !== identity.subject);
-  const answered = others.filter((one) => one.answer);
+  const heardOf = others.filter((one) => one.answer);
   return html`
     <section class="others" aria-live="polite">
       <h2><${T} of=${w.othersGoing} /></h2>
-      ${!answered.length && html`<p class="dim"><${T} of=${w.nobodyYet} /></p>`}
-      <ul>${answered.map((one) => html`
+      ${!heardOf.length && html`<p class="dim"><${T} of=${w.nobodyYet} /></p>`}
+      <ul>${heardOf.map((one) => html`
         <li key=${one.id} data-responder=${one.id}><span>${one.name}</span>
           <b class=${one.answer === "cannot" ? "no" : ""}><${T} of=${answerText(one)} /></b></li>`)}</ul>
       <p class="dim"><${T} of=${w.calledAlso(others.length)} /></p>

@@ -1,0 +1,120 @@
+"""Escalation: what an open case waits for, and whether enough help is coming. Pure.
+
+A case that is open always waits for something, and for how long it waits is known from its events alone. So a
+timer that is late, lost or fired twice does no harm: who looks at the case sees what is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from dispatch.cases.case import Case, expected_at
+from dispatch.events import Because, PolicyStep, Quorum, Role
+from dispatch.identifiers import PersonId
+
+NEIGHBOURS: frozenset[Role] = frozenset({"group_leader", "member"})
+"""In these roles somebody is a neighbour; in any other an officer."""
+
+FIRST_QUORUM = Quorum(anyone=2)
+FIRST_STEPS = (
+    PolicyStep(call=("group", "officers"), within_seconds=45),
+    PolicyStep(call=("again", "neighbour_leaders"), within_seconds=45),
+    PolicyStep(call=("again", "neighbour_officers", "station"), within_seconds=60),
+    PolicyStep(call=("again", "command_centre"), within_seconds=60),
+)
+"""The policy of a case that none was stamped on (an area without one of its own)."""
+
+UNSAID_ARRIVAL = timedelta(minutes=10)
+"""Who is going and does not say when is expected by then."""
+LONGEST_PATIENCE = timedelta(minutes=15)
+"""A case that nobody comes to and nobody closes is not forgotten; but nor does it ring every minute for ever."""
+LATENESS = timedelta(minutes=3)
+"""How much later than expected the first may arrive before the call widens."""
+
+
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """What an open case waits for. At `until` the next step is due, `because` of what did not come; None: never."""
+
+    what: Literal["answers", "arrival", "operator", "closing"]
+    because: Because
+    until: datetime | None
+
+
+def waits_for(case: Case) -> Wait | None:  # noqa: PLR0911  (one return for each kind of wait)
+    """What `case` waits for; None only for one that has not begun or is over."""
+    if not case.is_open:
+        return None
+    if case.asked is not None:
+        return Wait(what="operator", because="operator", until=case.asked.at)
+    if case.status == "on_scene":
+        return Wait(what="closing", because="late", until=None)
+    patience = case.stepped_at + _patience(case)
+    if enough(case):
+        return Wait(what="arrival", because="late", until=max(patience, _arrival(case) + LATENESS))
+    if case.paused_until is not None:
+        return Wait(what="operator", because="pause_over", until=case.paused_until)
+    if _pointless(case):
+        return Wait(what="answers", because="pointless", until=case.stepped_at)
+    return Wait(what="answers", because="no_answer", until=patience)
+
+
+def enough(case: Case) -> bool:
+    """Whether as many are going or on scene as the policy asks for."""
+    coming = {person for person, reply in case.replies.items() if reply.answer != "cannot"}
+    return _reaches(case, coming)
+
+
+def steps_of(case: Case) -> tuple[PolicyStep, ...]:
+    """The steps of the case's policy, the first call among them; the last is repeated while it is needed."""
+    return case.policy.steps if case.policy is not None and case.policy.steps else FIRST_STEPS
+
+
+def step_at(case: Case, position: int) -> PolicyStep:
+    """The step that stands at `position` (0 is the first call)."""
+    steps = steps_of(case)
+    return steps[min(position, len(steps) - 1)]
+
+
+def unneeded(case: Case) -> tuple[PersonId, ...]:
+    """Those who were called, have not answered and were not stood down."""
+    return tuple(sorted(case.called() - case.replies.keys() - case.stood_down))
+
+
+def _patience(case: Case) -> timedelta:
+    """How long to wait after the step that was taken last; twice as long after each repetition of the last step."""
+    repeated = max(0, case.position + 1 - len(steps_of(case)))
+    seconds = step_at(case, case.position).within_seconds
+    return max(timedelta(seconds=seconds), min(timedelta(seconds=seconds * 2 ** min(repeated, 10)), LONGEST_PATIENCE))
+
+
+def _pointless(case: Case) -> bool:
+    """Whether those who were called cannot be enough any more, whatever they answer, and there is somebody else."""
+    if case.position + 1 >= len(steps_of(case)):
+        return False
+    could = {call.responder for call in case.calls.values() if call.may_ring()} | case.replies.keys()
+    refused = {person for person, reply in case.replies.items() if reply.answer == "cannot"}
+    return not _reaches(case, could - refused)
+
+
+def _reaches(case: Case, people: Iterable[PersonId]) -> bool:
+    quorum = case.policy.quorum if case.policy is not None else FIRST_QUORUM
+    neighbourly = [_is_neighbour(case, person) for person in people]
+    neighbours = sum(neighbourly)
+    officers = len(neighbourly) - neighbours
+    return neighbours >= quorum.neighbours and officers >= quorum.officers and len(neighbourly) >= max(quorum.anyone, 1)
+
+
+def _is_neighbour(case: Case, person: PersonId) -> bool:
+    reasons = [reason for call in case.calls.values() if call.responder == person for reason in call.reasons]
+    return all(reason.role in NEIGHBOURS for reason in reasons)
+
+
+def _arrival(case: Case) -> datetime:
+    """When the first of those who are going is expected."""
+    return min(
+        expected_at(reply) or reply.at + UNSAID_ARRIVAL for reply in case.replies.values() if reply.answer == "going"
+    )

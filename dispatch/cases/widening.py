@@ -1,0 +1,64 @@
+"""Deciding how a call widens and narrows: the next step, the stand-down, the pause, one more person. Pure."""
+
+from __future__ import annotations
+
+from dispatch.cases.case import Case, evolve
+from dispatch.cases.commands import CallOne, Pause, StandDown, TakeStep, Widen
+from dispatch.cases.escalation import enough, unneeded, waits_for
+from dispatch.errors import Conflict
+from dispatch.events import Escalated, EscalationPaused, Event, RespondersCalled, RespondersStoodDown, WideningAsked
+
+TIMER = "system"
+"""By whom a step is taken that nobody asked for."""
+
+
+def widen(case: Case, command: Widen) -> list[Event]:
+    """The wish for the next step. Whom that calls the roster says, so it is taken by who can read it."""
+    return [] if case.asked is not None else [WideningAsked(at=command.at, by=command.by)]
+
+
+def take_step(case: Case, command: TakeStep) -> list[Event]:
+    """The step, unless it was taken already or is not due (its timer came early, twice, or after the end).
+
+    Who has answered meanwhile is not called.
+    """
+    wait = waits_for(case)
+    if wait is None or wait.until is None or command.at < wait.until or command.position != case.position + 1:
+        return []
+    by = case.asked.by if case.asked is not None else TIMER
+    events: list[Event] = [Escalated(at=command.at, position=command.position, because=wait.because, by=by)]
+    calls = tuple(call for call in command.plan.calls if call.responder not in case.replies)
+    if calls or command.plan.gaps:
+        step = case.last_step + 1
+        events.append(RespondersCalled(at=command.at, step=step, calls=calls, gaps=command.plan.gaps))
+    return events
+
+
+def call_one(case: Case, command: CallOne) -> list[Event]:
+    """One more person is called, again if they were before."""
+    return [RespondersCalled(at=command.at, step=case.last_step + 1, calls=(command.call,))]
+
+
+def pause(case: Case, command: Pause) -> list[Event]:
+    """The escalation waits. Raises `Conflict` when the pause would be over before it begins."""
+    if command.until <= command.at:
+        raise Conflict(f"a pause until {command.until.isoformat()} is over already", field="until")
+    if case.paused_until == command.until:
+        return []
+    return [EscalationPaused(at=command.at, by=command.by, until=command.until)]
+
+
+def stand_down(case: Case, command: StandDown) -> list[Event]:
+    """Those named, or all, who were called and have not answered, are told that they need not come."""
+    left = unneeded(case)
+    chosen = tuple(person for person in left if not command.responders or person in command.responders)
+    return [RespondersStoodDown(at=command.at, responders=chosen, by=command.by)] if chosen else []
+
+
+def with_stand_down(case: Case, answered: Event) -> list[Event]:
+    """`answered`, and the stand-down of those not needed when that answer made it enough."""
+    after = evolve(case, answered)
+    left = unneeded(after)
+    if enough(case) or not enough(after) or not left:
+        return [answered]
+    return [answered, RespondersStoodDown(at=answered.at, responders=left, by=TIMER)]

@@ -1,0 +1,84 @@
+"""Escalation: after every commit, and when a timer says so, the case is asked what it waits for.
+
+What is due is decided by the case alone (`dispatch.cases.escalation`), so it does not matter who asks, or how often.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from nats.aio.msg import Msg
+
+from dispatch.cases import Case, CaseDesk, Plan, TakeStep, Wait, step_at, waits_for
+from dispatch.clock import Clock, now
+from dispatch.events import AlarmRaised, CallsRecorded, CaseNoted, PressedAgain, Timers, commit_of
+from dispatch.fanout.metrics import STEPS
+from dispatch.fanout.plan import step_plan
+from dispatch.identifiers import CaseId, CommitId
+from dispatch.roster import Roster, aid_list
+
+log = structlog.get_logger()
+
+QUIET = (CaseNoted, PressedAgain)
+"""After these alone a case waits for what it waited for."""
+FIRST_RINGS_SECONDS = 0.25
+"""The first rings of a case go before its timer is set."""
+
+
+class Escalation:
+    """Takes the steps that are due, and sets the timer for the next."""
+
+    def __init__(self, desk: CaseDesk, *, roster: Roster, timers: Timers, clock: Clock = now) -> None:
+        self._desk, self._roster, self._timers, self._clock = desk, roster, timers, clock
+
+    async def seen(self, message: Msg) -> None:
+        """A commit of the log. Raises `Unreadable` when it is none, `Unavailable` for "later"."""
+        commit = commit_of(message)
+        if all(isinstance(event, QUIET) for event in commit.events):
+            return
+        if isinstance(commit.events[0], AlarmRaised):
+            await asyncio.sleep(FIRST_RINGS_SECONDS)
+        case = await self._desk.known(commit.case, commit.seq)
+        await self._consider(case, recorded=all(isinstance(event, CallsRecorded) for event in commit.events))
+
+    async def due(self, message: Msg) -> None:
+        """A timer of a case. Raises `Unavailable` for "later"."""
+        await self._consider(await self._desk.load(CaseId(message.subject.rpartition(".")[2])))
+
+    async def _consider(self, case: Case, *, recorded: bool = False) -> None:
+        wait = waits_for(case)
+        if wait is None or wait.until is None:
+            return
+        if wait.until > self._clock():
+            if not recorded:  # what came of calls can end a wait, but does not make it longer
+                await self._timers.set(case.id, wait.until)
+            return
+        await self._take(case, wait)
+
+    async def _take(self, case: Case, wait: Wait) -> None:
+        position = case.position + 1
+        command = TakeStep(
+            id=CommitId(f"step-{position}"),
+            at=self._clock(),
+            position=position,
+            plan=await self._plan(case, position, wait),
+            because=wait.because,
+        )
+        handled = await self._desk.handle(case.id, command)
+        if handled.events:
+            STEPS.labels(wait.because).inc()
+            log.warning(
+                "escalation.step", case=case.id, position=position, because=wait.because, called=len(command.plan.calls)
+            )
+
+    async def _plan(self, case: Case, position: int, wait: Wait) -> Plan:
+        targets = step_at(case, position).call
+        if (
+            wait.because == "pointless"
+        ):  # those called cannot be enough; ringing them once more this second helps nobody
+            targets = tuple(target for target in targets if target != "again")
+        alarm = case.alarm
+        aid, gaps = await aid_list(self._roster, targets, alarm.group, alarm.areas, self._clock())
+        people = await self._roster.people(case.called())
+        return step_plan(case, targets, aid, gaps, people)

@@ -1,0 +1,85 @@
+"""Word to those who were called that they need not come: enough help is there, or the case is over.
+
+Open pages see that on the case itself. Here it goes to the phones that rang, in the place of their ring.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+from nats.aio.msg import Msg
+
+from dispatch.cases import Call, Case, CaseDesk
+from dispatch.events import CaseCancelled, CaseResolved, Channel, Commit, RespondersStoodDown, commit_of
+from dispatch.fanout.calls import Links, Rings
+from dispatch.fanout.directory import Directory
+from dispatch.fanout.metrics import NOTICES
+from dispatch.fanout.ring import Word, take_back
+from dispatch.fanout.sending import Sending
+from dispatch.identifiers import PersonId
+
+log = structlog.get_logger()
+
+IN_FLIGHT_SECONDS = 0.5
+
+
+class Notices:
+    """Handles one message of the stream `CASES`. Delivered again, it tells again: the phone shows it once."""
+
+    def __init__(self, desk: CaseDesk, *, directory: Directory, links: Links, sending: Sending) -> None:
+        self._desk, self._directory, self._links, self._sending = desk, directory, links, sending
+
+    async def handle(self, message: Msg) -> None:
+        """Tell whom the commit concerns. Raises `Unreadable` when it is none, `Unavailable` for "later"."""
+        commit = commit_of(message)
+        if not any(isinstance(event, RespondersStoodDown | CaseResolved | CaseCancelled) for event in commit.events):
+            return
+        case = await self._desk.known(commit.case, commit.seq)
+        word, people = whom_to_tell(case, commit)
+        told: set[tuple[PersonId, Channel]] = set()
+        while True:
+            calls = [call for call in newest_calls(case) if call.responder in people]
+            rung = {(call.responder, channel): call for call in calls for channel in rang(call)}
+            await self._tell(case, word, {key: call for key, call in rung.items() if key not in told})
+            told |= rung.keys()
+            if not any(call.owed() for call in calls):
+                return
+            await asyncio.sleep(IN_FLIGHT_SECONDS)  # a ring that is under way is taken back once it has arrived
+            case = await self._desk.load(case.id)
+
+    async def _tell(self, case: Case, word: Word, calls: Mapping[tuple[PersonId, Channel], Call]) -> None:
+        if not calls:
+            return
+        page = await self._directory.page(case, {person for person, _ in calls})
+        rings = Rings(case, page.scene, self._links)
+
+        async def tell(call: Call, channel: Channel) -> None:
+            ring = take_back(rings.of(call), word)
+            sent = await self._sending.send(ring, channel, page.people.get(call.responder))
+            NOTICES.labels(channel, sent.outcome).inc()
+
+        await asyncio.gather(*(tell(call, channel) for (_, channel), call in calls.items()))
+        log.info("notices.sent", case=case.id, word=word, sent=len(calls))
+
+
+def whom_to_tell(case: Case, commit: Commit) -> tuple[Word, set[PersonId]]:
+    """What to say and to whom: those stood down; at the end everybody who was called, but for those stood down."""
+    if any(isinstance(event, CaseResolved | CaseCancelled) for event in commit.events):
+        return "over", case.called() - case.stood_down
+    stood_down = (event.responders for event in commit.events if isinstance(event, RespondersStoodDown))
+    return "stood_down", {person for people in stood_down for person in people}
+
+
+def newest_calls(case: Case) -> list[Call]:
+    """The newest call of each responder."""
+    newest: dict[PersonId, Call] = {}
+    for step, person in sorted(case.calls):
+        newest[person] = case.calls[step, person]
+    return list(newest.values())
+
+
+def rang(call: Call) -> list[Channel]:
+    """The channels, but for open pages, over which this call rang or may have."""
+    return [channel for channel, known in call.outcomes.items() if channel != "live" and known.outcome != "failed"]

@@ -1,0 +1,75 @@
+"""What an operator does about the escalation of a case: widen it, hold it, stand people down, call one more."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from dispatch.cases import CallOne, Pause, StandDown, Widen
+from dispatch.clock import now
+from dispatch.errors import NotFound, Refused
+from dispatch.events import PlannedCall, Reason
+from dispatch.identifiers import PersonId
+from dispatch.roster import every_channel_of
+from dispatch.web.api.common import carried_out, visible_case
+from dispatch.web.endpoint import Request
+from dispatch.web.reading import Id, Sent
+from dispatch.web.views import CaseView
+
+
+class NothingSent(Sent):
+    pass
+
+
+class PauseSent(Sent):
+    minutes: Annotated[int, Field(ge=1, le=30)] = 5
+
+
+class StandDownSent(Sent):
+    responders: Annotated[
+        tuple[Id, ...], Field(max_length=200, description="whom to tell; nobody named: all who have not answered")
+    ] = ()
+
+
+class CallOneSent(Sent):
+    responder: Id
+
+
+async def widen(request: Request[NothingSent, None]) -> CaseView:
+    """Have the next step of the policy taken at once."""
+    case = await visible_case(request)
+    return await carried_out(request, case, Widen(id=request.once("widen", case.id), at=now(), by=request.author))
+
+
+async def pause(request: Request[PauseSent, None]) -> CaseView:
+    """Hold the escalation back for some minutes; then the next step is taken."""
+    case, at = await visible_case(request), now()
+    until = at + timedelta(minutes=request.body.minutes)
+    return await carried_out(
+        request, case, Pause(id=request.once("pause", case.id), at=at, by=request.author, until=until)
+    )
+
+
+async def stand_down(request: Request[StandDownSent, None]) -> CaseView:
+    """Tell those who were called and have not answered that they need not come."""
+    case = await visible_case(request)
+    responders = tuple(PersonId(person) for person in request.body.responders)
+    if strangers := [person for person in responders if person not in case.called()]:
+        raise Refused(f"responders: {strangers[0]!r} was not called for case {case.id}", field="responders")
+    command = StandDown(id=request.once("stand-down", case.id), at=now(), by=request.author, responders=responders)
+    return await carried_out(request, case, command)
+
+
+async def call_one(request: Request[CallOneSent, None]) -> CaseView:
+    """Call one more person over every channel they have; also one who was called before."""
+    case, wanted = await visible_case(request), PersonId(request.body.responder)
+    person = (await request.parts.deps.roster.people([wanted])).get(wanted)
+    if person is None:
+        raise NotFound(f"responder: there is no person {wanted!r} in the roster", field="responder")
+    reason = Reason("asked", request.author)
+    call = PlannedCall(responder=wanted, reasons=(reason,), channels=every_channel_of(person))
+    return await carried_out(
+        request, case, CallOne(id=request.once("call", case.id), at=now(), by=request.author, call=call)
+    )

@@ -1,0 +1,224 @@
+"""How a call widens, as everybody sees it: the operator steers it, and who is not needed is let go."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+from playwright.async_api import Page
+
+from dispatch.events import Quorum
+from dispatch.identifiers import CaseId
+from tests.browser.people import DESK, PHONE, SIDEWAYS, People, raised_next_door, sees
+from tests.browser.policies import LEADER_NEXT_DOOR, PATIENT, agreed
+from tests.browser.test_layout import fits
+from tests.live import LiveSystem
+from tests.system import until
+
+pytestmark = pytest.mark.browser
+
+WAIT = ".escalation .wait .zh"
+RINGS = "main.ringing .alarm"
+THANKED = "[data-stood-down]:has-text('已有足够人手，感谢您，不用前往')"
+SOON = 2
+
+
+async def answer(live: LiveSystem, case: CaseId, who: str, what: str) -> None:
+    link = await live.one_tap(case, live.subject(who))
+    async with live.system.http.post(link, json={"answer": what}) as answered:
+        assert answered.status in {200, 201}
+
+
+async def at_the_desk(people: People, case: CaseId) -> Page:
+    desk = await people.open("operator")
+    await desk.locator(f".list-pane [data-case='{case}']").click()
+    await sees(desk, f".case-pane [data-case='{case}']")
+    return desk
+
+
+async def confirmed(desk: Page, deed: str) -> None:
+    await desk.locator(f"[data-deed='{deed}']").click()
+    await desk.locator("dialog [data-confirm]").click()
+    await sees(desk, "dialog", state="hidden")
+
+
+async def test_the_desk_counts_down_to_the_next_step(people: People, quiet_village: LiveSystem) -> None:
+    async with agreed(quiet_village, Quorum(anyone=2), 90, PATIENT):
+        case = await quiet_village.press()
+        desk = await at_the_desk(people, case)
+        await sees(desk, f"{WAIT}:has-text('第2/2步')")
+        said = await desk.locator(WAIT).inner_text()
+        assert re.search(r"等待应答，\d+秒后自动升级（第2/2步）", said)
+
+        async def ticked() -> bool:
+            return await desk.locator(WAIT).inner_text() != said
+
+        await until(ticked, "the countdown to go on")
+
+        await answer(quiet_village, case, "neighbour", "going")
+        await answer(quiet_village, case, "police", "going")
+        await sees(desk, f"{WAIT}:has-text('已有足够人手，等待到场')")
+        await answer(quiet_village, case, "police", "on_scene")
+        await sees(desk, f"{WAIT}:has-text('有人到场，等待结案')")
+
+
+async def test_a_step_taken_by_itself_says_why(people: People, quiet_village: LiveSystem) -> None:
+    async with agreed(quiet_village, Quorum(anyone=2), SOON, PATIENT):
+        case = await quiet_village.press()
+        desk = await at_the_desk(people, case)
+        await sees(desk, f"[data-responder='{LEADER_NEXT_DOOR}']")
+        await sees(desk, ".timeline li:has-text('升级至第2步'):has-text('应答不够')")
+        await sees(desk, ".timeline li:has-text('预案'):has-text('story')")
+        await sees(desk, f"{WAIT}:has-text('重复最后一步')")
+
+
+async def test_the_operator_widens_only_after_a_question(people: People, quiet_village: LiveSystem) -> None:
+    async with agreed(quiet_village, Quorum(anyone=2), PATIENT, PATIENT):
+        case = await quiet_village.press()
+        desk = await at_the_desk(people, case)
+        await desk.locator("[data-deed=widen]").click()
+        await desk.locator("dialog .choices .button:not([data-confirm])").click()
+        await sees(desk, "dialog", state="hidden")
+        await confirmed(desk, "widen")
+        await sees(desk, f"[data-responder='{LEADER_NEXT_DOOR}']")
+        await sees(desk, ".escalation[data-position='1']")
+        await sees(desk, ".timeline li:has-text('升级至第2步'):has-text('值班员要求')")
+        assert (await quiet_village.case(case)).position == 1, "the question that was not answered changed nothing"
+
+
+async def test_the_operator_pauses(people: People, quiet_village: LiveSystem) -> None:
+    async with agreed(quiet_village, Quorum(anyone=2), PATIENT, PATIENT):
+        case = await quiet_village.press()
+        desk, resident = await at_the_desk(people, case), await people.open("resident")
+        await confirmed(desk, "pause")
+        await sees(desk, f"{WAIT}:has-text('已暂停至')")
+        await sees(desk, ".timeline li:has-text('暂停升级至')")
+        await sees(resident, ".next:has-text('值班员正在处理')")
+        assert re.search(r"[45]分\d+秒后升级", await desk.locator(WAIT).inner_text())
+
+
+async def test_who_is_stood_down_stops_ringing_until_called_again(people: People, quiet_village: LiveSystem) -> None:
+    async with agreed(quiet_village, Quorum(anyone=2), PATIENT):
+        case = await quiet_village.press()
+        me = quiet_village.subject("neighbour")
+        desk, neighbour = await at_the_desk(people, case), await people.open("neighbour")
+        await sees(neighbour, RINGS)
+        await confirmed(desk, "stand-down")
+        row = f".responders [data-responder='{me}']"
+        await sees(desk, f"{row}[data-stood-down=true] .given:has-text('已解除')")
+        await sees(desk, ".timeline li:has-text('解除 Stood down')")
+        await sees(neighbour, THANKED)
+        await sees(neighbour, RINGS, state="hidden")
+        assert await desk.locator("[data-deed='stand-down']").is_disabled()
+        link = await people.blank(PHONE)
+        await link.goto(await quiet_village.one_tap(case, me))
+        await sees(link, THANKED)
+
+        await desk.locator("[data-deed=calls]").click()
+        await desk.locator("[name=responder]").fill(me)
+        await desk.locator("dialog [data-confirm]").click()
+        await sees(neighbour, RINGS)
+        await sees(desk, f"{row}[data-stood-down=false]:has-text('值班员指定')")
+
+
+async def test_enough_answers_let_the_others_go_and_they_can_still_come(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    async with agreed(quiet_village, Quorum(anyone=1), PATIENT):
+        case = await quiet_village.press()
+        neighbour = await people.open("neighbour")
+        await sees(neighbour, RINGS)
+        await answer(quiet_village, case, "police", "going")
+        await sees(neighbour, THANKED)
+        await sees(neighbour, RINGS, state="hidden")
+
+        await neighbour.locator("[data-eta='5']").click()
+        await sees(neighbour, "[data-stage=recorded]")
+        await sees(neighbour, "[data-eta='5'][aria-pressed=true]")
+        await neighbour.reload()
+        await sees(neighbour, "[data-eta='5'][aria-pressed=true]")
+        assert await neighbour.locator(THANKED).count() == 0
+
+
+async def test_another_alarm_stands_before_the_one_that_needs_nobody_more(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    async with agreed(quiet_village, Quorum(anyone=1), PATIENT):
+        case = await quiet_village.press(kind="fire")
+        neighbour = await people.open("neighbour")
+        await answer(quiet_village, case, "police", "going")
+        await sees(neighbour, THANKED)
+        async with raised_next_door(quiet_village, kind="medical"):
+            await sees(neighbour, f"{RINGS}:has-text('急病')")
+            await sees(neighbour, ".cases .button:nth-child(2):has-text('不用前往')")
+
+
+async def test_who_cannot_come_is_rung_again_when_called_by_name(people: People, quiet_village: LiveSystem) -> None:
+    async with agreed(quiet_village, Quorum(anyone=2), PATIENT):
+        case = await quiet_village.press()
+        desk, neighbour = await at_the_desk(people, case), await people.open("neighbour")
+        await sees(neighbour, RINGS)
+        await neighbour.locator("[data-answer=cannot]").click()
+        await sees(neighbour, "[data-stage=recorded]")
+        await sees(neighbour, RINGS, state="hidden")
+
+        await desk.locator("[data-deed=calls]").click()
+        await desk.locator("[name=responder]").fill(quiet_village.subject("neighbour"))
+        await desk.locator("dialog [data-confirm]").click()
+        await sees(neighbour, RINGS)
+        await neighbour.locator("[data-answer=going]").click()
+        await sees(neighbour, RINGS, state="hidden")
+        await sees(desk, f"[data-responder='{quiet_village.subject('neighbour')}'][data-answer=going]")
+
+
+async def test_a_person_who_is_not_known_is_not_called(people: People, quiet_village: LiveSystem) -> None:
+    people.excuse("404")
+    case = await quiet_village.press()
+    desk = await at_the_desk(people, case)
+    await desk.locator("[data-deed=calls]").click()
+    await desk.locator("[name=responder]").fill("nobody")
+    await desk.locator("dialog [data-confirm]").click()
+    await sees(desk, "dialog [role=alert]:has-text('没有找到')")
+
+
+async def test_the_resident_reads_what_happens_next_and_not_in_silence(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    async with agreed(quiet_village, Quorum(anyone=1), 90, PATIENT):
+        case = await quiet_village.press()
+        resident = await people.open("resident")
+        await sees(resident, ".next:has-text('秒后将呼叫更多人')")
+        await answer(quiet_village, case, "police", "going")
+        await sees(resident, ".next:has-text('已有足够的人赶来')")
+        await quiet_village.close(case)
+
+        await quiet_village.press(silent=True)
+        await sees(resident, "body.quiet [data-status=raised]")
+        assert await resident.locator(".next").count() == 0
+
+
+async def test_the_escalation_fits_every_screen(people: People, quiet_village: LiveSystem) -> None:
+    async with agreed(quiet_village, Quorum(anyone=3), PATIENT, PATIENT):
+        case = await quiet_village.press(kind="fire")
+        await answer(quiet_village, case, "leader", "going")
+        pages = resident, neighbour, phone = [
+            await people.open(who, PHONE) for who in ("resident", "neighbour", "operator")
+        ]
+        desk = await people.open("operator", DESK)
+        for page in (phone, desk):
+            await page.locator(f".list-pane [data-case='{case}']").click()
+        await confirmed(desk, "stand-down")
+        await asyncio.gather(
+            sees(resident, ".next"),
+            sees(neighbour, THANKED),
+            sees(phone, "[data-stood-down=true]"),
+            sees(phone, ".deeds"),
+        )
+        for page in pages:
+            await fits(page)
+        assert not await desk.evaluate(SIDEWAYS)
+        for page in (phone, desk):
+            await page.locator("[data-deed=calls]").click()
+            await sees(page, "dialog")
+        await fits(phone)

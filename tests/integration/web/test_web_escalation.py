@@ -1,0 +1,99 @@
+"""What an operator does about the escalation of a case, over HTTP."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from dispatch.cases import Case, GiveAnswer, Resolve
+from dispatch.events import Reason
+from dispatch.identifiers import PersonId
+from tests.integration.web_world import World
+
+Client = TestClient[Any, Any]
+
+
+@pytest.fixture
+async def case(village: World) -> Case:
+    return await village.open_case()
+
+
+async def ask(client: Client, village: World, case: Case, what: str, body: dict[str, Any]) -> tuple[int, Any]:
+    """POST as an operator of the village's area; status and document."""
+    headers = await village.bearer("operator", "wang", "v-1")
+    async with client.post(f"/v1/cases/{case.id}/{what}", json=body, headers=headers) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_what_a_case_waits_for_is_shown(client: Client, village: World, case: Case) -> None:
+    headers = await village.bearer("device", "h-1")
+    async with client.get(f"/v1/cases/{case.id}", headers=headers) as answer:
+        shown = (await answer.json())["escalation"]
+    assert (shown["position"], shown["enough"], shown["waits_for"]["what"]) == (0, False, "answers")
+    assert datetime.fromisoformat(shown["waits_for"]["until"]) > case.alarm.at
+    await village.do(case.id, GiveAnswer, responder=PersonId("p-1"), answer="on_scene", via="page")
+    async with client.get(f"/v1/cases/{case.id}", headers=headers) as answer:
+        assert (await answer.json())["escalation"]["waits_for"]["what"] == "closing"
+
+
+async def test_the_wish_to_widen_is_due_at_once(client: Client, village: World, case: Case) -> None:
+    status, shown = await ask(client, village, case, "widen", {})
+    assert (status, shown["escalation"]["waits_for"]["because"]) == (200, "operator")
+    asked = (await village.desk.load(case.id)).asked
+    assert asked is not None
+    assert asked.by == "operator:wang"
+
+
+async def test_the_escalation_is_held_for_some_minutes(client: Client, village: World, case: Case) -> None:
+    status, shown = await ask(client, village, case, "pause", {"minutes": 10})
+    assert status == 200
+    until = datetime.fromisoformat(shown["escalation"]["paused_until"])
+    assert until - case.alarm.at > timedelta(minutes=10)
+    assert shown["escalation"]["waits_for"]["what"] == "operator"
+
+
+@pytest.mark.parametrize("minutes", [0, 31, "x", -5])
+async def test_a_pause_has_its_limits(client: Client, village: World, case: Case, minutes: object) -> None:
+    status, problem = await ask(client, village, case, "pause", {"minutes": minutes})
+    assert status == 400
+    assert "minutes" in problem["detail"]
+
+
+async def test_those_who_have_not_answered_are_stood_down(client: Client, village: World, case: Case) -> None:
+    await village.do(case.id, GiveAnswer, responder=PersonId("p-1"), answer="going", via="page")
+    status, shown = await ask(client, village, case, "stand-down", {})
+    assert status == 200
+    assert {one["id"]: one["stood_down"] for one in shown["responders"]} == {"p-1": False, "p-2": True}
+
+
+async def test_nobody_is_stood_down_who_was_not_called(client: Client, village: World, case: Case) -> None:
+    status, problem = await ask(client, village, case, "stand-down", {"responders": ["p-3"]})
+    assert (status, problem["field"]) == (422, "responders")
+    assert "p-3" in problem["detail"]
+
+
+async def test_one_more_is_called_by_name(client: Client, village: World, case: Case) -> None:
+    status, shown = await ask(client, village, case, "calls", {"responder": "p-3"})
+    assert status == 200
+    assert [one["roles"][0]["role"] for one in shown["responders"] if one["id"] == "p-3"] == ["asked"]
+    called = (await village.desk.load(case.id)).calls[1, PersonId("p-3")]
+    assert (called.reasons, called.channels) == ((Reason("asked", "operator:wang"),), ("live",))
+    status, problem = await ask(client, village, case, "calls", {"responder": "nobody"})
+    assert (status, problem["field"]) == (404, "responder")
+
+
+@pytest.mark.parametrize(
+    ("what", "body"), [("widen", {}), ("pause", {}), ("stand-down", {}), ("calls", {"responder": "p-3"})]
+)
+async def test_not_on_a_case_that_is_over_and_not_by_others(
+    client: Client, village: World, case: Case, what: str, body: dict[str, Any]
+) -> None:
+    for role, subject in (("device", "h-1"), ("responder", "p-1")):
+        headers = await village.bearer(role, subject)
+        async with client.post(f"/v1/cases/{case.id}/{what}", json=body, headers=headers) as answer:
+            assert answer.status == 403
+    await village.do(case.id, Resolve, by="op", resolution="helped")
+    assert (await ask(client, village, case, what, body))[0] == 409
