@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
@@ -17,6 +16,7 @@ from dispatch.events import (
     Press,
     Quorum,
     Resolution,
+    Via,
 )
 from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, PersonId
 
@@ -64,7 +64,7 @@ class GiveAnswer(_Command, frozen=True, kw_only=True):
 
     responder: PersonId
     answer: Answer
-    via: Literal["page", "link", "operator"]
+    via: Via
     eta_minutes: int | None = None
 
 

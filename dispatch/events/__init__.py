@@ -57,6 +57,7 @@ from dispatch.events.types import (
     Role,
     Source,
     Target,
+    Via,
     WideningAsked,
 )
 
@@ -66,7 +67,8 @@ __all__ = [
     "Channel", "Commit", "DeadLetter", "Escalated", "EscalationPaused", "Event", "Gap", "Head", "Incident",
     "IncidentBook", "Kind", "Moment", "Outcome", "PlannedCall", "PolicyStamped", "PolicyStep", "Press",
     "PressedAgain", "Quorum", "Reason", "Resolution", "ResponderReplied", "RespondersCalled", "RespondersStoodDown",
-    "Role", "Source", "Stale", "Target", "Timers", "WideningAsked", "answer_subject", "believed", "bury", "commit_of",
-    "connect", "consume", "decode_letter", "decode_press", "direct_get", "drill_of", "encode_press", "ensure_streams",
-    "follow", "is_cloud_event", "kind_of", "last_of_each", "moment_of", "press_subject", "silent_of", "work_consumer",
+    "Role", "Source", "Stale", "Target", "Timers", "Via", "WideningAsked", "answer_subject", "believed", "bury",
+    "commit_of", "connect", "consume", "decode_letter", "decode_press", "direct_get", "drill_of", "encode_press",
+    "ensure_streams", "follow", "is_cloud_event", "kind_of", "last_of_each", "moment_of", "press_subject",
+    "silent_of", "work_consumer",
 ]  # fmt: skip

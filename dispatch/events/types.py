@@ -22,7 +22,7 @@ Kind = Literal["help", "intrusion", "medical", "fire"]
 
 Source = Literal["http", "mqtt", "cli", "desk"]
 """By what way a press came in; `desk`: an operator raised the alarm for somebody who telephoned."""
-Channel = Literal["live", "webpush", "webhook"]
+Channel = Literal["live", "webpush", "webhook", "sms", "apprise"]
 Outcome = Literal["unknown", "failed", "sent", "delivered", "seen"]
 """What came of one call over one channel, from worst to best.
 
@@ -31,6 +31,9 @@ it. `unknown`: a crash came between the sending and the record, so it is made ag
 """
 
 Answer = Literal["going", "cannot", "on_scene"]
+Via = Literal["page", "link", "operator", "sms"]
+"""By what way an answer came in."""
+
 Resolution = Literal["helped", "false_alarm", "handed_over", "other"]
 Role = Literal[
     "group_leader",
@@ -157,7 +160,7 @@ class ResponderReplied(_Event, frozen=True, kw_only=True, tag="responder_replied
     reply: str
     responder: PersonId
     answer: Answer
-    via: Literal["page", "link", "operator"]
+    via: Via
     eta_minutes: int | None = None
 
 

@@ -27,7 +27,9 @@ class Sending:
 
     async def send(self, ring: Ring, channel: Channel, person: Person | None) -> Sent:
         """What came of it: the best over the person's contact points. Those that are gone are retired."""
-        sender = self._senders[channel]
+        sender = self._senders.get(channel)
+        if sender is None:
+            return Sent("failed", "this channel is not set up here")
         if channel == "live":
             return await sender.send(ring, None)
         points = points_for(person, channel)

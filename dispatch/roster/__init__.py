@@ -6,6 +6,7 @@ from dispatch.roster.channels import channel_of, channels_of, every_channel_of, 
 from dispatch.roster.documents import (
     KINDS,
     MAX_BOUND_NUMBERS,
+    ApprisePoint,
     Area,
     ContactPoint,
     Document,
@@ -16,6 +17,7 @@ from dispatch.roster.documents import (
     Household,
     Person,
     Post,
+    SmsPoint,
     WebhookPoint,
     WebPushPoint,
     document_kind,
@@ -24,8 +26,8 @@ from dispatch.roster.entries import MAX_DOCUMENT_BYTES, Entry
 from dispatch.roster.store import Roster, RosterConflict
 
 __all__ = [
-    "AID", "KINDS", "MAX_BOUND_NUMBERS", "MAX_DOCUMENT_BYTES", "OFFICERS", "Area", "CallList", "Called",
-    "ContactPoint", "Document", "DocumentKind", "Duty", "Entry", "EscalationPolicy", "Group", "Household", "Person",
-    "Post", "Roster", "RosterConflict", "WebPushPoint", "WebhookPoint", "aid_list", "call_list", "channel_of",
-    "channels_of", "document_kind", "every_channel_of", "points_for",
+    "AID", "KINDS", "MAX_BOUND_NUMBERS", "MAX_DOCUMENT_BYTES", "OFFICERS", "ApprisePoint", "Area", "CallList",
+    "Called", "ContactPoint", "Document", "DocumentKind", "Duty", "Entry", "EscalationPolicy", "Group", "Household",
+    "Person", "Post", "Roster", "RosterConflict", "SmsPoint", "WebPushPoint", "WebhookPoint", "aid_list", "call_list",
+    "channel_of", "channels_of", "document_kind", "every_channel_of", "points_for",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from dispatch.events import Channel
-from dispatch.roster.documents import ContactPoint, Person, WebhookPoint, WebPushPoint
+from dispatch.roster.documents import ApprisePoint, ContactPoint, Person, SmsPoint, WebhookPoint, WebPushPoint
 
 
 def every_channel_of(person: Person | None) -> tuple[Channel, ...]:
@@ -26,6 +26,10 @@ def channel_of(point: ContactPoint) -> Channel:
             return "webpush"
         case WebhookPoint():
             return "webhook"
+        case SmsPoint():
+            return "sms"
+        case ApprisePoint():
+            return "apprise"
         case _:
             assert_never(point)
 

@@ -90,7 +90,21 @@ class WebhookPoint(_Document, frozen=True, kw_only=True, tag_field="kind", tag="
     retired: str | None = None
 
 
-ContactPoint = WebPushPoint | WebhookPoint
+class SmsPoint(_Document, frozen=True, kw_only=True, tag_field="kind", tag="sms"):
+    """A number that takes text messages, as E.164 writes it (`+86…`)."""
+
+    number: str
+    retired: str | None = None
+
+
+class ApprisePoint(_Document, frozen=True, kw_only=True, tag_field="kind", tag="apprise"):
+    """An Apprise URL (ntfy, Bark, WeCom, DingTalk, Feishu, e-mail, …). It holds secrets and is shown nowhere."""
+
+    url: str
+    retired: str | None = None
+
+
+ContactPoint = WebPushPoint | WebhookPoint | SmsPoint | ApprisePoint
 
 
 class Person(_Document, frozen=True, kw_only=True):

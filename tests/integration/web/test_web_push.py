@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -34,7 +34,10 @@ def subscription(endpoint: str = "https://push.example.com/abc", **keys: str) ->
 
 async def points(village: World) -> list[str]:
     person = (await village.roster.people([PersonId("p-1")]))[PersonId("p-1")]
-    return [one.endpoint if isinstance(one, WebPushPoint) else one.url for one in person.contact_points]
+    return [
+        one.endpoint if isinstance(one, WebPushPoint) else cast("WebhookPoint", one).url
+        for one in person.contact_points
+    ]
 
 
 async def test_the_newest_comes_first_and_five_are_kept(client: Client, village: World, phone: dict[str, str]) -> None:

@@ -241,6 +241,8 @@ export const channels = {
   live: ["页面", "Page"],
   webpush: ["推送", "Push"],
   webhook: ["接口", "Webhook"],
+  sms: ["短信", "Text message"],
+  apprise: ["消息应用", "Messenger"],
 };
 
 export const statuses = {
