@@ -25,6 +25,8 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError
 
+from dispatch.events.stopping import end_if_stopping
+
 log = structlog.get_logger()
 
 HEARTBEAT_SECONDS = 0.5
@@ -135,6 +137,7 @@ async def consume(nc: Client, stream: str, config: ConsumerConfig, *, batch: int
     await nc.jetstream().add_consumer(stream, config)
     async with Pull(nc, stream, name, batch=batch) as pull, _kept_alive(nc, stream, config, pull):
         while True:
+            end_if_stopping()
             yield await pull.next()
 
 
@@ -166,6 +169,7 @@ async def follow(nc: Client, stream: str, subject: str, *, after: int = 0, batch
     """
     position = after
     while True:
+        end_if_stopping()
         try:
             consumer = await _position_consumer(nc, stream, subject, position + 1)
         except (NatsError, APIError) as error:
@@ -173,6 +177,7 @@ async def follow(nc: Client, stream: str, subject: str, *, after: int = 0, batch
             await asyncio.sleep(HEARTBEAT_SECONDS)
             continue
         async with Pull(nc, stream, consumer, batch=batch) as pull:
+            end_if_stopping()
             expected = 1
             while (message := await _next_or_lost(pull)) is not None:
                 sequence = message.metadata.sequence

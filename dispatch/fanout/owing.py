@@ -14,7 +14,7 @@ from nats.js.errors import APIError, NotFoundError
 from dispatch.cases import Case, fold, waits_for
 from dispatch.errors import Unavailable, Unreadable
 from dispatch.events import CASES, AlarmRaised, CaseLog, Commit, commit_of, direct_get
-from dispatch.fanout.stopping import stopping
+from dispatch.events.stopping import stopping
 from dispatch.identifiers import CaseId
 
 log = structlog.get_logger()

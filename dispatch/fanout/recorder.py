@@ -14,7 +14,7 @@ from dispatch.cases import Case, CaseDesk, RecordCalls
 from dispatch.clock import Clock, now
 from dispatch.errors import Unavailable
 from dispatch.events import CallOutcome
-from dispatch.fanout.stopping import stopping
+from dispatch.events.stopping import stopping
 from dispatch.identifiers import CaseId, CommitId
 
 log = structlog.get_logger()

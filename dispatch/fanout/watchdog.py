@@ -18,9 +18,9 @@ from dispatch.cases import Case, waits_for
 from dispatch.clock import Clock, now
 from dispatch.errors import DispatchError
 from dispatch.events import CASES, INTAKE, CaseLog, Incident, Timers, direct_get
+from dispatch.events.stopping import stopping
 from dispatch.fanout.incidents import Incidents
 from dispatch.fanout.owing import LOOK_BACK, Owing
-from dispatch.fanout.stopping import stopping
 from dispatch.roles import ROLES, Role, looked_subject, ping_subject
 from dispatch.settings import Settings
 

@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 
 from dispatch.embedded import EmbeddedNats
-from dispatch.events import connect, consume, work_consumer
+from dispatch.events import connect, consume, follow, work_consumer
 
 pytestmark = pytest.mark.embedded
 
@@ -108,3 +110,29 @@ async def test_what_a_worker_leaves_unfinished_another_gets(nc: Client) -> None:
     worker = Worker(nc, ack_wait=0.5)
     await until(lambda: len(set(worker.done)) == 10)
     await worker.stop()
+
+
+@pytest.mark.parametrize("how", ["consume", "follow"])
+async def test_a_stop_in_the_moment_of_an_answer_is_heeded(
+    how: str, nc: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`asyncio.wait_for` of Python 3.11 forgets a cancellation that comes together with the answer."""
+    asked, add = asyncio.Event(), JetStreamContext.add_consumer
+
+    async def answered_and_cancelled_at_once(*args: Any, **config: Any) -> Any:
+        info = await add(*args, **config)
+        asked.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return info
+
+    monkeypatch.setattr(JetStreamContext, "add_consumer", answered_and_cancelled_at_once)
+    config = work_consumer("workers", "work.*", ack_wait=timedelta(seconds=30), max_ack_pending=1000)
+    reading = consume(nc, "WORK", config) if how == "consume" else follow(nc, "WORK", "work.*")
+    task = asyncio.ensure_future(anext(reading))
+    await asked.wait()
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=5)
+    task.cancel()
+    assert done == {task}
+    assert task.cancelled()

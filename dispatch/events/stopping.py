@@ -13,3 +13,9 @@ def stopping() -> bool:
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def end_if_stopping() -> None:
+    """Raises `CancelledError` when this task was asked to stop and that was forgotten."""
+    if stopping():
+        raise asyncio.CancelledError
