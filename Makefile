@@ -12,7 +12,7 @@ SOURCES := dispatch tests bench
 WORKERS ?= $(if $(filter external,$(DISPATCH_TEST_SERVERS)),0,2)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format bench lock clean system-packages
+.PHONY: help up test check format bench faults lock clean system-packages
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ format: $(TEST_READY) ## put the code in order
 
 bench: $(TEST_READY) ## measure ours against the bare limit (ARGS=--json for a machine)
 	@$(BIN)/python -m bench $(ARGS)
+
+faults: $(TEST_READY) ## kill -9 everything under load and count who was called (KILLS=200 for the long run, SEED=n)
+	@$(BIN)/python -m tests.faults.rampage --kills $(or $(KILLS),16) --seed $(or $(SEED),1)
 
 lock: $(TEST_READY) ## pin and hash what pyproject.toml asks for, anew
 	@sh tools/lock.sh $(BIN)/uv

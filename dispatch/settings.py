@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     contact: str | None = None
     """By what push services can reach whoever runs this: a `mailto:` or `https:` address (RFC 8292, 2.1)."""
 
+    watch_urls: str = ""
+    """Where the watchdog tells of incidents: Apprise URLs, separated by spaces (they hold secrets)."""
+
     @field_validator("contact")
     @classmethod
     def _reaches_somebody(cls, value: str | None) -> str | None:

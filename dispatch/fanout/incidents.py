@@ -8,7 +8,7 @@ from nats.aio.client import Client
 
 from dispatch.events import Incident, IncidentBook
 
-KINDS = ("owed", "waiting", "silent")
+KINDS = ("owed", "late", "waiting", "silent", "channel")
 
 
 class Incidents:

@@ -27,8 +27,9 @@ RETRY_SECONDS = 0.5
 class Owing:
     """Follows the log of a site and keeps the cases that are open, or of which some call has no outcome yet."""
 
-    def __init__(self, nc: Client, cases: CaseLog) -> None:
-        self._nc, self._js, self._log = nc, nc.jetstream(), cases
+    def __init__(self, nc: Client, cases: CaseLog, *, also: Callable[[Commit], None] = lambda _: None) -> None:
+        """`also` is shown every commit."""
+        self._nc, self._js, self._log, self._also = nc, nc.jetstream(), cases, also
         self._cases: dict[CaseId, Case] = {}
         self.caught_up = asyncio.Event()
         """Set once the log was read to what was its end at the start; before that nothing is known."""
@@ -40,7 +41,9 @@ class Owing:
             self.caught_up.set()
         async for message in self._log.follow(after=start):
             try:
-                await self._see(commit_of(message))
+                commit = commit_of(message)
+                self._also(commit)
+                await self._see(commit)
             except Unreadable as error:
                 log.error("watchdog.unreadable", subject=message.subject, reason=error.detail)
             except Exception:  # whatever is wrong with one commit, it must not end the watch

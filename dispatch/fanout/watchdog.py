@@ -19,6 +19,8 @@ from dispatch.clock import Clock, now
 from dispatch.errors import DispatchError
 from dispatch.events import CASES, INTAKE, CaseLog, Incident, Timers, direct_get
 from dispatch.events.stopping import stopping
+from dispatch.fanout.alerts import Alerts
+from dispatch.fanout.channel_health import ChannelHealth
 from dispatch.fanout.incidents import Incidents
 from dispatch.fanout.owing import LOOK_BACK, Owing
 from dispatch.roles import ROLES, Role, looked_subject, ping_subject
@@ -31,6 +33,7 @@ OWED = timedelta(seconds=5)
 WAITING = timedelta(seconds=5)
 LATE = timedelta(seconds=3)
 SILENT = timedelta(seconds=3)
+BLIND = timedelta(seconds=10)
 OTHERS = tuple(role for role in ROLES if role != "watch")
 
 
@@ -40,9 +43,11 @@ class Watchdog:
     def __init__(self, nc: Client, cases: CaseLog, settings: Settings, clock: Clock = now) -> None:
         self._nc, self._js, self._clock = nc, nc.jetstream(timeout=LOOK_SECONDS), clock
         self._site = settings.site
-        self._owing = Owing(nc, cases)
+        self._channels = ChannelHealth()
+        self._owing = Owing(nc, cases, also=self._channels.see)
         self._timers = Timers(nc, self._site)
         self._incidents = Incidents(nc, self._site)
+        self._alerts = Alerts(settings.watch_urls.split(), self._site)
         self._answered: dict[str, datetime] = {}
 
     async def run(self) -> None:
@@ -54,15 +59,22 @@ class Watchdog:
             for role in OTHERS:
                 group.create_task(self._ping(role))
             group.create_task(self._look())
+            group.create_task(self._alerts.run())
 
     async def _look(self) -> None:
-        await self._owing.caught_up.wait()
+        seen, found = self._clock(), list[Incident]()
         while not stopping():
             try:
-                await self._incidents.are(await self._found())
-                await self._nc.publish(looked_subject(self._site))
+                if self._owing.caught_up.is_set():
+                    found = await self._found()
+                    self._alerts.are(found)
+                    await self._incidents.are(found)
+                    await self._nc.publish(looked_subject(self._site))
+                    seen = self._clock()
             except (NatsError, APIError, TimeoutError, DispatchError) as error:
                 log.error("watchdog.blind", error=repr(error))
+            if seen < self._clock() - BLIND:
+                self._alerts.are([*found, _blind(seen)])
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _found(self) -> list[Incident]:
@@ -72,6 +84,7 @@ class Watchdog:
             *await self._waiting(INTAKE, "fanout", f"intake.press.{self._site}.*", "有按键未处理 / presses wait"),
             *await self._waiting(CASES, "calls", f"cases.{self._site}.*.*", "有呼叫未开始 / calls wait"),
             *self._silent(),
+            *self._channels.incidents(self._clock()),
         ]
 
     async def _late(self, case: Case) -> Incident:
@@ -125,6 +138,11 @@ class Watchdog:
             except (NatsError, TimeoutError) as error:
                 log.debug("watchdog.no_answer", asked=role, error=repr(error))
             await asyncio.sleep(LOOK_SECONDS)
+
+
+def _blind(since: datetime) -> Incident:
+    detail = "值守进程读不到日志 / the watchdog cannot read the log: is the message server there?"
+    return Incident(kind="blind", what="watch", since=since, detail=detail)
 
 
 def _owed(case: Case) -> Incident:

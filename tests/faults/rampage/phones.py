@@ -1,0 +1,63 @@
+"""The phones of everybody in the county: one HTTP server that remembers each ring that it took."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from aiohttp import web
+
+from dispatch.identifiers import CaseId, PersonId
+
+HANG_SECONDS = 30
+Mood = Literal["ok", "error", "throttle", "hang"]
+
+
+class CountyPhones:
+    """Counts each ring that was answered with 200: by responder and case. `answer` gets each link once."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.rung: Counter[tuple[PersonId, CaseId]] = Counter()
+        self.links: deque[str] = deque(maxlen=1000)
+        self.moods: dict[PersonId, Mood] = {}
+        self.ringing = asyncio.Condition()
+
+    async def take(self, request: web.Request) -> web.StreamResponse:
+        person = PersonId(request.match_info["person"])
+        said = json.loads(await request.read())["data"]
+        match self.moods.get(person, "ok"):
+            case "error":
+                return web.Response(status=500)
+            case "throttle":
+                return web.Response(status=429, headers={"Retry-After": "1"})
+            case "hang":
+                await asyncio.sleep(HANG_SECONDS)
+                return web.Response(status=500)
+            case _:
+                if said["word"] == "called":
+                    self.rung[person, CaseId(said["case"])] += 1
+                    self.links.append(said["link"])
+                    async with self.ringing:
+                        self.ringing.notify_all()
+                return web.Response(status=204)
+
+
+@asynccontextmanager
+async def county_phones() -> AsyncIterator[CountyPhones]:
+    """The phones, at `<url>/<person>`."""
+    phones = CountyPhones()
+    application = web.Application()
+    application.router.add_post("/{person}", phones.take)
+    runner = web.AppRunner(application, shutdown_timeout=0.1, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
+        phones.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield phones
+    finally:
+        await runner.cleanup()
