@@ -10,15 +10,19 @@ import platform
 from rich.console import Console
 from rich.table import Table
 
-from bench import accepted, last_call
+from bench import accepted, last_call, storm
 from bench.figures import Comparison
 from bench.scene import scene
 
 
-async def measure(presses: int, alarms: int) -> list[Comparison]:
-    """Both comparisons, on one system. The last-call one goes first: its households must have no open case."""
+async def measure(presses: int, alarms: int, stormy: int) -> list[Comparison]:
+    """All comparisons, on one system. The last-call one goes before those that leave cases open; the storm last."""
     async with scene(alarms) as stage:
-        return [await last_call.compare(stage), await accepted.compare(stage, presses)]
+        return [
+            await last_call.compare(stage),
+            await accepted.compare(stage, presses),
+            *([await storm.compare(stage, stormy)] if stormy else []),
+        ]
 
 
 def show(comparisons: list[Comparison]) -> None:
@@ -58,10 +62,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print figures for a machine")
     parser.add_argument("--presses", type=int, default=1000, help="presses to time (default 1000)")
     parser.add_argument("--alarms", type=int, default=300, help="alarms of 13 calls to time (default 300)")
+    parser.add_argument("--storm", type=int, default=1000, help="alarms at once in the storm (default 1000; 0: none)")
     asked = parser.parse_args()
     if asked.alarms <= last_call.WARM_UP or asked.presses < 1:
         parser.error(f"use at least {last_call.WARM_UP + 1} alarms (the first {last_call.WARM_UP} warm up) and 1 press")
-    comparisons = asyncio.run(measure(asked.presses, asked.alarms))
+    comparisons = asyncio.run(measure(asked.presses, asked.alarms, asked.storm))
     if asked.json:
         machine = {"python": platform.python_version(), "machine": platform.machine()}
         print(json.dumps({"machine": machine, "benchmarks": [c.document() for c in comparisons]}, indent=2))

@@ -11,16 +11,15 @@ import aiohttp
 from rich.progress import track
 
 from bench.figures import Comparison, Goal, Measured
-from bench.scene import RESPONDERS, Scene, console
+from bench.scene import POSTS, RESPONDERS, VILLAGE, Scene, console, member, post_holder
 from dispatch.cases import CaseDesk
 from dispatch.events import CaseLog
-from dispatch.identifiers import CaseId, HouseholdId, PersonId, PressId, case_id_for, notification_id
+from dispatch.identifiers import CaseId, HouseholdId, PressId, case_id_for, notification_id
 from tests.system import until
 
 PER_SECOND = 20
 WARM_UP = 20
 GOAL = Goal(p50=8, p99=30, bare_p50=2.0, bare_p99=2.8)
-POSTS = ("post-police_assistant", "post-auxiliary_officer", "post-community_police_officer")
 
 
 async def compare(scene: Scene) -> Comparison:
@@ -85,9 +84,12 @@ async def _ours(scene: Scene) -> tuple[list[float], list[CaseId]]:
 async def _last_arrivals(scene: Scene, cases: dict[HouseholdId, CaseId]) -> dict[CaseId, int]:
     """For each case, when the last of its calls arrived. Fails when one is missing or arrives twice."""
     expected = {
-        notification_id(case, PersonId(name)): case
+        notification_id(case, person): case
         for household, case in cases.items()
-        for name in [*(f"{household}-m{n}" for n in range(RESPONDERS - len(POSTS))), *POSTS]
+        for person in [
+            *(member(household, n) for n in range(RESPONDERS - len(POSTS))),
+            *(post_holder(VILLAGE, role) for role in POSTS),
+        ]
     }
     times: dict[CaseId, list[int]] = defaultdict(list)
     seen: set[str] = set()

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ import aiohttp
 import msgspec
 from rich.console import Console
 
+from dispatch.events import Role
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, PostId
 from dispatch.roster import Area, Duty, Group, Household, Person, Post, WebhookPoint
 from tests.system import System, free_port, until
@@ -23,17 +24,24 @@ RESPONDERS = 13
 """Ten bound numbers, the police assistant, the auxiliary officer and the community police officer."""
 
 SECRET = "whsec_" + "YmVuY2htYXJrIHNlY3JldCBvZiAyNCBieXRlcw=="
-POSTS = ("police_assistant", "auxiliary_officer", "community_police_officer")
+POSTS: tuple[Role, ...] = ("police_assistant", "auxiliary_officer", "community_police_officer")
+PROVIDERS = 4
+VILLAGE = AreaId("v-bench")
 console = Console(stderr=True)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A running system and the address of the process that takes its calls."""
+    """A running system and the addresses of the process that takes its calls, each a provider."""
 
     system: System
-    receiver: str
+    providers: list[str]
     households: list[HouseholdId]
+
+    @property
+    def receiver(self) -> str:
+        """The one that is used where one is enough."""
+        return self.providers[0]
 
     async def arrivals(self) -> dict[str, list[tuple[str, int]]]:
         """What has arrived since the last time: by path, webhook ids and monotonic nanoseconds."""
@@ -42,22 +50,22 @@ class Scene:
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[str]:
-    """A receiver process; yields its URL."""
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.receiver", str(port))
-    url = f"http://127.0.0.1:{port}"
+async def receiving() -> AsyncIterator[list[str]]:
+    """A receiver process; yields its URLs, one for each provider."""
+    ports = [free_port() for _ in range(PROVIDERS)]
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.receiver", *map(str, ports))
+    urls = [f"http://127.0.0.1:{port}" for port in ports]
 
     async def answers() -> bool:
         try:
-            async with aiohttp.ClientSession() as http, http.get(f"{url}/arrivals") as answer:
+            async with aiohttp.ClientSession() as http, http.get(f"{urls[-1]}/arrivals") as answer:
                 return answer.status == 200
         except aiohttp.ClientError:
             return False
 
     try:
         await until(answers, "the receiver to answer")
-        yield url
+        yield urls
     finally:
         process.terminate()
         await process.wait()
@@ -69,29 +77,43 @@ async def scene(households: int) -> AsyncIterator[Scene]:
     with tempfile.TemporaryDirectory(prefix="dispatch-bench-", ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o755)  # noqa: PTH101, S103 - once, before anything runs; the database's own user must get through
         console.print("[dim]starting a fresh system …")
-        async with receiving() as receiver, System(Path(folder, "data"), demo=False) as system:
+        async with receiving() as providers, System(Path(folder, "data"), demo=False) as system:
             console.print(f"[dim]writing a roster of {households} households …")
-            ids = await write_roster(system, receiver, households)
-            yield Scene(system, receiver, ids)
+            ids = await write_roster(system, providers[:1], households)
+            yield Scene(system, providers, ids)
 
 
-async def write_roster(system: System, receiver: str, households: int) -> list[HouseholdId]:
-    """One village; each household has a group of ten of its own, and three posts serve all."""
-    village = AreaId("v-bench")
+async def write_roster(
+    system: System, providers: Sequence[str], households: int, *, village: AreaId = VILLAGE, prefix: str = "h"
+) -> list[HouseholdId]:
+    """One village; each household has a group of ten of its own, and three posts serve all.
+
+    The responders of a household are reached over one of `providers` after the other, the holders of posts last.
+    """
     put = system.roster.put
     await put(Area(id=village, name="基准村", kind="village"), by="bench")
-    for role in POSTS:
-        await put(_person(f"post-{role}", receiver), by="bench")
-        duty = (Duty(person=PersonId(f"post-{role}")),)
-        await put(Post(id=PostId(role), area=village, role=role, name=role, duty=duty), by="bench")  # type: ignore[arg-type]
-    ids = [HouseholdId(f"h{number:05d}") for number in range(households)]
+    for n, role in enumerate(POSTS, start=RESPONDERS - len(POSTS)):
+        holder = post_holder(village, role)
+        await put(_person(holder, providers[n % len(providers)]), by="bench")
+        post = PostId(f"{village}-{role}")
+        await put(Post(id=post, area=village, role=role, name=role, duty=(Duty(person=holder),)), by="bench")
+    ids = [HouseholdId(f"{prefix}{number:05d}") for number in range(households)]
     for household in ids:
-        await asyncio.gather(*(put(document, by="bench") for document in _household(household, village, receiver)))
+        await asyncio.gather(*(put(document, by="bench") for document in _household(household, village, providers)))
     return ids
 
 
-def _household(household: HouseholdId, village: AreaId, receiver: str) -> list[Household | Group | Person]:
-    members = [_person(f"{household}-m{n}", receiver) for n in range(RESPONDERS - len(POSTS))]
+def member(household: HouseholdId, number: int) -> PersonId:
+    """The member of a household's group with this number, from 0."""
+    return PersonId(f"{household}-m{number}")
+
+
+def post_holder(village: AreaId, role: Role) -> PersonId:
+    return PersonId(f"post-{village}-{role}")
+
+
+def _household(household: HouseholdId, village: AreaId, providers: Sequence[str]) -> list[Household | Group | Person]:
+    members = [_person(member(household, n), providers[n % len(providers)]) for n in range(RESPONDERS - len(POSTS))]
     group = GroupId(f"g-{household}")
     ids = tuple(person.id for person in members)
     return [
@@ -101,6 +123,5 @@ def _household(household: HouseholdId, village: AreaId, receiver: str) -> list[H
     ]
 
 
-def _person(name: str, receiver: str) -> Person:
-    point = WebhookPoint(url=f"{receiver}/{name}", secret=SECRET)
-    return Person(id=PersonId(name), name=name, contact_points=(point,))
+def _person(name: PersonId, provider: str) -> Person:
+    return Person(id=name, name=name, contact_points=(WebhookPoint(url=f"{provider}/{name}", secret=SECRET),))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import msgspec
 import structlog
@@ -18,14 +18,16 @@ from dispatch.fanout.metrics import ACCEPTED_TO_SENT, CALL_SECONDS, CALLS
 from dispatch.fanout.recorder import Recorder, insist
 from dispatch.fanout.ring import Ring, Scene, make_ring
 from dispatch.fanout.sending import Sending
+from dispatch.fanout.turns import Place, Rank
 from dispatch.identifiers import CaseId, PersonId
-from dispatch.roster import Person
+from dispatch.roster import Person, every_channel_of
 
 log = structlog.get_logger()
 
 UNKNOWN = "worker stopped before the outcome was known"
 CLOSED = "case closed before the call"
 FRESH = timedelta(seconds=0.5)
+_SECONDS = {channel: CALL_SECONDS.labels(channel) for channel in get_args(Channel)}
 
 
 class Links(Protocol):
@@ -137,8 +139,10 @@ class Calls:
     async def _call(self, case: Case, owed: Owed, rings: Rings, person: Person | None) -> CallOutcome:
         try:
             ring = rings.of(owed.call)
-            with CALL_SECONDS.labels(owed.channel).time():
-                sent = await self._sending.send(ring, owed.channel, person)
+            with _SECONDS[owed.channel].time():
+                sent = await self._sending.send(
+                    ring, owed.channel, person, place_of(case, owed.call), another=has_another_way(owed.call, person)
+                )
         except Exception as error:  # one call that cannot be made stops none of the others
             log.exception("call.error", responder=owed.call.responder, channel=owed.channel)
             sent = Sent("failed", f"an error of ours: {type(error).__name__}")
@@ -151,6 +155,26 @@ def owed_of(case: Case, steps: set[int]) -> list[Owed]:
     """The rings that are still to be made for `steps` of the case; those that leave the house first."""
     owed = [Owed(call, channel) for call in case.owed() if call.step in steps for channel in call.owed()]
     return sorted(owed, key=lambda one: one.channel == "live")
+
+
+def place_of(case: Case, call: Call) -> Place:
+    """Whom the rings of `call` let pass, and whom they do not."""
+    if call.step == 0:
+        rank = Rank.FIRST
+    else:
+        before = any((step, call.responder) in case.calls for step in range(call.step))
+        rank = Rank.REPEATED if before else Rank.WIDENED
+    return Place(rank, case.alarm.drill, area_of(case))
+
+
+def area_of(case: Case) -> str:
+    """The smallest area of `case`; its household where the roster knows none."""
+    return case.alarm.areas[0] if case.alarm.areas else case.alarm.household
+
+
+def has_another_way(call: Call, person: Person | None) -> bool:
+    """Whether `person` has a contact point over a channel that `call` does not use, and can be called by it next."""
+    return any(channel not in call.channels for channel in every_channel_of(person))
 
 
 def _report(case: Case, outcome: CallOutcome) -> None:

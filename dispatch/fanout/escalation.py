@@ -15,7 +15,8 @@ from dispatch.clock import Clock, now
 from dispatch.events import AlarmRaised, CallsRecorded, CaseNoted, PressedAgain, Timers, commit_of
 from dispatch.fanout.metrics import STEPS
 from dispatch.fanout.plan import step_plan
-from dispatch.identifiers import CaseId, CommitId
+from dispatch.fanout.turns import Place, Rank, Turns
+from dispatch.identifiers import CaseId, CommitId, household_of
 from dispatch.roster import Roster, aid_list
 
 log = structlog.get_logger()
@@ -29,8 +30,8 @@ FIRST_RINGS_SECONDS = 0.25
 class Escalation:
     """Takes the steps that are due, and sets the timer for the next."""
 
-    def __init__(self, desk: CaseDesk, *, roster: Roster, timers: Timers, clock: Clock = now) -> None:
-        self._desk, self._roster, self._timers, self._clock = desk, roster, timers, clock
+    def __init__(self, desk: CaseDesk, *, roster: Roster, timers: Timers, turns: Turns, clock: Clock = now) -> None:
+        self._desk, self._roster, self._timers, self._turns, self._clock = desk, roster, timers, turns, clock
 
     async def seen(self, message: Msg) -> None:
         """A commit of the log. Raises `Unreadable` when it is none, `Unavailable` for "later"."""
@@ -39,12 +40,15 @@ class Escalation:
             return
         if isinstance(commit.events[0], AlarmRaised):
             await asyncio.sleep(FIRST_RINGS_SECONDS)
-        case = await self._desk.known(commit.case, commit.seq)
-        await self._consider(case, recorded=all(isinstance(event, CallsRecorded) for event in commit.events))
+        async with self._turns.at(_place(commit.case)):
+            case = await self._desk.known(commit.case, commit.seq)
+            await self._consider(case, recorded=all(isinstance(event, CallsRecorded) for event in commit.events))
 
     async def due(self, message: Msg) -> None:
         """A timer of a case. Raises `Unavailable` for "later"."""
-        await self._consider(await self._desk.load(CaseId(message.subject.rpartition(".")[2])))
+        case = CaseId(message.subject.rpartition(".")[2])
+        async with self._turns.at(_place(case)):
+            await self._consider(await self._desk.load(case))
 
     async def _consider(self, case: Case, *, recorded: bool = False) -> None:
         wait = waits_for(case)
@@ -82,3 +86,8 @@ class Escalation:
         aid, gaps = await aid_list(self._roster, targets, alarm.group, alarm.areas, self._clock())
         people = await self._roster.people(case.called())
         return step_plan(case, targets, aid, gaps, people)
+
+
+def _place(case: CaseId) -> Place:
+    """Behind every press: nobody has been called for that one yet."""
+    return Place(Rank.WIDENED, drill=False, area=household_of(case))

@@ -15,4 +15,17 @@ ACCEPTED_TO_SENT = Histogram(
 IN_FLIGHT = Gauge("dispatch_fanout_in_flight", "Messages being worked on", ["consumer"])
 BURIED = Counter("dispatch_fanout_buried_total", "Messages given up, to the DLQ", ["consumer"])
 STEPS = Counter("dispatch_steps_total", "Steps of escalation taken", ["because"])
+WAITING = Gauge("dispatch_lane_waiting", "Calls that wait for a turn with a provider", ["channel", "rank"])
+OLDEST_WAITING = Gauge(
+    "dispatch_lane_oldest_waiting_seconds",
+    "How long the oldest of the calls that wait for a turn has waited",
+    ["channel"],
+)
+DECISIONS_WAITING = Gauge(
+    "dispatch_decisions_waiting", "Presses (first), steps (widened) and notices that wait to be decided", ["rank"]
+)
+NOT_ANSWERING = Gauge(
+    "dispatch_provider_held_back", "1 while a provider's calls are held back", ["channel", "provider"]
+)
+REFUSED = Counter("dispatch_lane_refused_total", "Calls given up because their provider is held back", ["channel"])
 NOTICES = Counter("dispatch_notices_total", "Word sent that somebody need not come", ["channel", "outcome"])

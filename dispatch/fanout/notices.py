@@ -13,12 +13,13 @@ from nats.aio.msg import Msg
 
 from dispatch.cases import Call, Case, CaseDesk
 from dispatch.events import CaseCancelled, CaseResolved, Channel, Commit, RespondersStoodDown, commit_of
-from dispatch.fanout.calls import Links, Rings
+from dispatch.fanout.calls import Links, Rings, area_of
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import NOTICES
 from dispatch.fanout.ring import Word, take_back
 from dispatch.fanout.sending import Sending
-from dispatch.identifiers import PersonId
+from dispatch.fanout.turns import Place, Rank, Turns
+from dispatch.identifiers import PersonId, household_of
 
 log = structlog.get_logger()
 
@@ -28,15 +29,17 @@ IN_FLIGHT_SECONDS = 0.5
 class Notices:
     """Handles one message of the stream `CASES`. Delivered again, it tells again: the phone shows it once."""
 
-    def __init__(self, desk: CaseDesk, *, directory: Directory, links: Links, sending: Sending) -> None:
-        self._desk, self._directory, self._links, self._sending = desk, directory, links, sending
+    def __init__(self, desk: CaseDesk, *, directory: Directory, links: Links, sending: Sending, turns: Turns) -> None:
+        self._desk, self._directory, self._links, self._sending, self._turns = desk, directory, links, sending, turns
 
     async def handle(self, message: Msg) -> None:
         """Tell whom the commit concerns. Raises `Unreadable` when it is none, `Unavailable` for "later"."""
         commit = commit_of(message)
         if not any(isinstance(event, RespondersStoodDown | CaseResolved | CaseCancelled) for event in commit.events):
             return
-        case = await self._desk.known(commit.case, commit.seq)
+        turn = Place(Rank.NOTICE, drill=False, area=household_of(commit.case))
+        async with self._turns.at(turn):
+            case = await self._desk.known(commit.case, commit.seq)
         word, people = whom_to_tell(case, commit)
         told: set[tuple[PersonId, Channel]] = set()
         while True:
@@ -47,17 +50,19 @@ class Notices:
             if not any(call.owed() for call in calls):
                 return
             await asyncio.sleep(IN_FLIGHT_SECONDS)  # a ring that is under way is taken back once it has arrived
-            case = await self._desk.load(case.id)
+            async with self._turns.at(turn):
+                case = await self._desk.load(case.id)
 
     async def _tell(self, case: Case, word: Word, calls: Mapping[tuple[PersonId, Channel], Call]) -> None:
         if not calls:
             return
         page = await self._directory.page(case, {person for person, _ in calls})
         rings = Rings(case, page.scene, self._links)
+        place = Place(Rank.NOTICE, case.alarm.drill, area_of(case))
 
         async def tell(call: Call, channel: Channel) -> None:
             ring = take_back(rings.of(call), word)
-            sent = await self._sending.send(ring, channel, page.people.get(call.responder))
+            sent = await self._sending.send(ring, channel, page.people.get(call.responder), place)
             NOTICES.labels(channel, sent.outcome).inc()
 
         await asyncio.gather(*(tell(call, channel) for (_, channel), call in calls.items()))

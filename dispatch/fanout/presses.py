@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 
 import structlog
@@ -16,20 +15,17 @@ from dispatch.fanout.directory import Directory
 from dispatch.fanout.floods import Floods
 from dispatch.fanout.metrics import PRESSES
 from dispatch.fanout.plan import plan_of
+from dispatch.fanout.turns import Place, Rank, Turns
 from dispatch.identifiers import CommitId
 
 log = structlog.get_logger()
-
-AT_ONCE = 64
-"""Presses being decided at the same time; more would only wait for the log together."""
 
 
 class Presses:
     """Handles one message of the stream `INTAKE`."""
 
-    def __init__(self, desk: CaseDesk, directory: Directory, clock: Clock = now) -> None:
-        self._desk, self._directory, self._clock = desk, directory, clock
-        self._turns = asyncio.Semaphore(AT_ONCE)
+    def __init__(self, desk: CaseDesk, directory: Directory, turns: Turns, clock: Clock = now) -> None:
+        self._desk, self._directory, self._turns, self._clock = desk, directory, turns, clock
         self._floods = Floods()
 
     async def handle(self, message: Msg) -> None:
@@ -41,7 +37,7 @@ class Presses:
                 if self._floods.is_flooded(press, arrived):
                     PRESSES.labels("flood").inc()
                     return
-                async with self._turns:
+                async with self._turns.at(Place(Rank.FIRST, press.drill, press.household)):
                     looked = self._clock()
                     handled = await self._take(press, arrived)
                 if handled.case.is_open:

@@ -20,7 +20,10 @@ from dispatch.identifiers import CaseId, CommitId
 log = structlog.get_logger()
 
 BATCH_SECONDS = 0.15
-"""How long a finished call waits for others before its outcome is recorded."""
+"""How long a finished call waits for others before its outcome is recorded, while few cases are in hand."""
+CASES_A_SECOND = 500
+"""In a storm it waits longer, so that so many cases a second are recorded at most: first rings need the time."""
+LONGEST_BATCH_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 2.0
 
 Result = TypeVar("Result")
@@ -42,6 +45,9 @@ async def insist(do: Callable[[], Awaitable[Result]]) -> Result:
 class Recorder:
     """Records what came of the calls of one case."""
 
+    in_hand = 0
+    """How many cases are being recorded as their calls finish, in this process."""
+
     def __init__(self, desk: CaseDesk, case: CaseId, clock: Clock = now) -> None:
         self._desk, self._case, self._clock = desk, case, clock
 
@@ -53,11 +59,19 @@ class Recorder:
     async def record_as_they_come(self, calls: Iterable[Awaitable[CallOutcome]]) -> None:
         """Make all `calls` at once and record each; one that takes long delays the record of no other."""
         pending = {asyncio.ensure_future(call) for call in calls}
+        Recorder.in_hand += 1
         try:
             while pending:
-                done, pending = await asyncio.wait(pending, timeout=BATCH_SECONDS)
-                if done:
-                    await self.record([task.result() for task in done])
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                if pending:
+                    more, pending = await asyncio.wait(pending, timeout=_batch_seconds())
+                    done |= more
+                await self.record([task.result() for task in done])
         finally:
+            Recorder.in_hand -= 1
             for task in pending:
                 task.cancel()
+
+
+def _batch_seconds() -> float:
+    return min(max(BATCH_SECONDS, Recorder.in_hand / CASES_A_SECOND), LONGEST_BATCH_SECONDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 from msgspec.structs import replace
@@ -11,8 +11,10 @@ from msgspec.structs import replace
 from dispatch.cases import OUTCOME_RANK
 from dispatch.errors import DispatchError
 from dispatch.events import Channel
-from dispatch.fanout.channels import Sender, Sent
+from dispatch.fanout.channels import HasProviders, Sender, Sent
+from dispatch.fanout.lanes import LIMITS, Lane, Limits
 from dispatch.fanout.ring import Ring
+from dispatch.fanout.turns import Place
 from dispatch.identifiers import PersonId
 from dispatch.roster import ContactPoint, Person, Roster, points_for
 
@@ -20,13 +22,22 @@ log = structlog.get_logger()
 
 
 class Sending:
-    """The channels, by name."""
+    """The channels, by name, each with a lane of its own; but for open pages, which are asked over our own server."""
 
-    def __init__(self, roster: Roster, senders: Mapping[Channel, Sender]) -> None:
+    def __init__(
+        self, roster: Roster, senders: Mapping[Channel, Sender], limits: Mapping[Channel, Limits] = LIMITS
+    ) -> None:
         self._roster, self._senders = roster, senders
+        self._lanes = {channel: Lane(channel, limits.get(channel, Limits())) for channel in senders}
+        self._provider = {channel: _provider_of(channel, sender) for channel, sender in senders.items()}
 
-    async def send(self, ring: Ring, channel: Channel, person: Person | None) -> Sent:
-        """What came of it: the best over the person's contact points. Those that are gone are retired."""
+    async def send(
+        self, ring: Ring, channel: Channel, person: Person | None, place: Place, *, another: bool = False
+    ) -> Sent:
+        """What came of it: the best over the person's contact points. Those that are gone are retired.
+
+        `place` is that of the ring in the queues; `another`: the person can be reached another way.
+        """
         sender = self._senders.get(channel)
         if sender is None:
             return Sent("failed", "this channel is not set up here")
@@ -36,13 +47,20 @@ class Sending:
         if not points:
             return Sent("failed", "no contact point for this channel any more")
         if len(points) == 1:  # at once, not in a task that waits behind every open page
-            results = [await sender.send(ring, points[0])]
+            results = [await self._to(point, ring, channel, place, another=another) for point in points]
         else:
-            results = await asyncio.gather(*(sender.send(ring, point) for point in points))
+            results = await asyncio.gather(
+                *(self._to(point, ring, channel, place, another=another) for point in points)
+            )
         for point, sent in zip(points, results, strict=True):
             if sent.gone:
                 await self._retire(ring.responder, point, sent.reason or "gone")
         return max(results, key=lambda sent: OUTCOME_RANK[sent.outcome])
+
+    async def _to(self, point: ContactPoint, ring: Ring, channel: Channel, place: Place, *, another: bool) -> Sent:
+        sender = self._senders[channel]
+        provider = self._provider[channel](point)
+        return await self._lanes[channel].send(provider, place, lambda: sender.send(ring, point), another=another)
 
     async def _retire(self, person: PersonId, point: ContactPoint, reason: str) -> None:
         def change(person: Person) -> Person:
@@ -53,3 +71,7 @@ class Sending:
             await self._roster.update_person(person, change, by="fanout")
         except DispatchError as error:  # it will be found gone again next time
             log.warning("point.not_retired", responder=person, reason=error.detail)
+
+
+def _provider_of(channel: Channel, sender: Sender) -> Callable[[ContactPoint], str]:
+    return sender.provider if isinstance(sender, HasProviders) else lambda _point: channel

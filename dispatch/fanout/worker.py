@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -17,9 +19,11 @@ from dispatch.fanout.calls import Calls, Links
 from dispatch.fanout.channels import LiveSender, Poster, Sender, WebhookSender, WebPushSender
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.escalation import Escalation
+from dispatch.fanout.metrics import DECISIONS_WAITING
 from dispatch.fanout.notices import Notices
 from dispatch.fanout.presses import Presses
 from dispatch.fanout.sending import Sending
+from dispatch.fanout.turns import Rank, Turns
 from dispatch.fanout.work import Job, Work
 from dispatch.identifiers import Site
 from dispatch.roster import Roster
@@ -27,11 +31,14 @@ from dispatch.settings import Settings
 
 log = structlog.get_logger()
 
+DECIDED_AT_ONCE = 64
+"""Presses, steps and notices that are read and decided at the same time; more would only wait for the log together."""
 PRESSES_IN_HAND = 1024
 CALLS_IN_HAND = 4096
 """Cases with calls under way; a storm in which each has one endpoint that hangs must fit."""
 STEPS_IN_HAND = 2048
 MANY_FILES = 65_536
+OBJECTS_A_COLLECTION = 100_000
 
 
 class Keys(Protocol):
@@ -64,13 +71,17 @@ class Fanout:
     async def run(self) -> None:
         """Work until cancelled; then take nothing new, finish what is in hand within three seconds, and return."""
         _open_many_files()
+        _collect_rarely()
         async with AsyncExitStack() as stack:
             directory = Directory(self._roster)
-            presses = Presses(self._desk, directory)
+            turns = Turns(DECIDED_AT_ONCE)
+            for rank in Rank:
+                DECISIONS_WAITING.labels(rank.name.lower()).set_function(partial(turns.waiting, rank))
+            presses = Presses(self._desk, directory, turns)
             sending = Sending(self._roster, await self._senders(stack))
             calls = Calls(self._desk, directory=directory, links=self._links, sending=sending)
-            notices = Notices(self._desk, directory=directory, links=self._links, sending=sending)
-            escalation = Escalation(self._desk, roster=self._roster, timers=Timers(self._nc, self._site))
+            notices = Notices(self._desk, directory=directory, links=self._links, sending=sending, turns=turns)
+            escalation = Escalation(self._desk, roster=self._roster, timers=Timers(self._nc, self._site), turns=turns)
             jobs = (
                 Job(
                     stream=INTAKE,
@@ -137,3 +148,9 @@ def _open_many_files() -> None:
     wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _collect_rarely() -> None:
+    """Look for unreachable cycles seldom: each look walks all that is in hand, and a storm has much in hand."""
+    gc.freeze()
+    gc.set_threshold(OBJECTS_A_COLLECTION, *gc.get_threshold()[1:])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.utils import format_datetime
 from time import monotonic
@@ -12,16 +14,24 @@ import pytest
 from aiohttp import web
 
 from dispatch.clock import now
-from dispatch.fanout.channels import Poster, Sent, http
+from dispatch.fanout import breaker
+from dispatch.fanout.channels import Poster, Sent
 from dispatch.fanout.channels.guard import is_public
+from dispatch.fanout.channels.http import origin_of
 from dispatch.fanout.channels.retry_after import seconds_of
+from dispatch.fanout.lanes import Lane, Limits
+from dispatch.fanout.turns import Place, Rank
 from tests.receivers import Reserved, raw_server, receiving, status
 from tests.village import until
 
+FIRST = Place(Rank.FIRST, drill=False, area="a")
+
 
 async def post(url: str, *, guarded: bool = False, try_seconds: float = 0.5, budget_seconds: float = 2.0) -> Sent:
-    async with Poster(guarded=guarded, try_seconds=try_seconds, budget_seconds=budget_seconds) as poster:
-        return await poster.post(url, lambda: (b"{}", {}), lambda _status: None)
+    """One call as its lane makes it."""
+    lane = Lane("webhook", Limits(seconds=try_seconds, budget=budget_seconds))
+    async with Poster(guarded=guarded) as poster:
+        return await lane.send(origin_of(url), FIRST, lambda: poster.post(url, b"{}", {}))
 
 
 @pytest.mark.parametrize("code", [200, 201, 202, 204])
@@ -230,22 +240,73 @@ def test_which_addresses_are_public(address: str, *, public: bool) -> None:
     assert is_public(address) is public
 
 
-async def test_a_dead_origin_takes_no_turn_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "AT_ONCE", 4)
-    monkeypatch.setattr(http, "AT_ONCE_PER_ORIGIN", 2)
-    async with receiving() as dead, receiving() as alive, Poster(guarded=False, try_seconds=20) as poster:
+@asynccontextmanager
+async def lane_to_receivers(limits: Limits | None = None) -> AsyncIterator[Callable[..., Awaitable[Sent]]]:
+    """A way to post over one lane: `to(url, another=…)`."""
+    lane = Lane("webhook", limits or Limits())
+    async with Poster(guarded=False) as poster:
+
+        async def to(url: str, *, another: bool = False) -> Sent:
+            return await lane.send(origin_of(url), FIRST, lambda: poster.post(url, b"", {}), another=another)
+
+        yield to
+
+
+async def test_a_provider_that_hangs_delays_no_other() -> None:
+    limits = Limits(at_once=8, seconds=20)
+    async with receiving() as dead, receiving() as alive, lane_to_receivers(limits) as to:
         dead.answer = dead.hang
-        calls = [asyncio.create_task(poster.post(dead.url, lambda: (b"", {}), lambda _: None)) for _ in range(6)]
+        calls = [asyncio.ensure_future(to(dead.url)) for _ in range(20)]
 
         async def taken() -> bool:
-            return len(dead.requests) == 2
+            return len(dead.requests) == 4
 
-        await until(taken, "the dead origin to hold its turns")
+        await until(taken, "the dead provider to hold its turns")
         async with asyncio.timeout(10):
-            assert await poster.post(alive.url, lambda: (b"", {}), lambda _: None) == Sent("sent")
+            assert [await to(alive.url) for _ in range(20)] == [Sent("sent")] * 20
         assert not any(call.done() for call in calls)
         dead.released.set()
         assert set(await asyncio.gather(*calls)) == {Sent("sent")}
+
+
+async def test_a_429_pauses_that_provider_alone_and_all_its_calls() -> None:
+    async with (
+        receiving(status(429, 200, headers={"Retry-After": "2"})) as busy,
+        receiving() as alive,
+        lane_to_receivers() as to,
+    ):
+        first = asyncio.ensure_future(to(busy.url))
+
+        async def told() -> bool:
+            return len(busy.requests) == 1
+
+        await until(told, "the first call to be told to wait")
+        others = [asyncio.ensure_future(to(busy.url)) for _ in range(5)]
+        assert await to(alive.url) == Sent("sent")
+        alive_at = alive.requests[0].at
+        assert set(await asyncio.gather(first, *others)) == {Sent("sent")}
+    assert len(busy.requests) == 7
+    assert min(request.at for request in busy.requests[1:]) - busy.requests[0].at >= 1.9
+    assert alive_at < busy.requests[1].at, "another provider was not waited for"
+
+
+async def test_a_breaker_opens_half_opens_and_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breaker, "SPAN_SECONDS", 0.0)
+    async with receiving(status(500)) as receiver, lane_to_receivers(Limits(budget=0.1)) as to:
+        for _ in range(breaker.FAILURES):
+            assert (await to(receiver.url)).reason == "HTTP 500"
+        tried = len(receiver.requests)
+        refused = await to(receiver.url, another=True)
+        assert refused.reason == "the provider is not called for a while: HTTP 500"
+        assert len(receiver.requests) == tried, "open: it is told at once, and nobody is called"
+        receiver.answer = status(200)
+
+        async def through() -> bool:
+            return (await to(receiver.url, another=True)).outcome == "sent"
+
+        await until(through, "a call to look whether the provider is back")
+        assert len(receiver.requests) == tried + 1, "half open: one call looked"
+        assert [await to(receiver.url, another=True) for _ in range(3)] == [Sent("sent")] * 3
 
 
 def test_retry_after_in_seconds_dates_and_nonsense() -> None:

@@ -13,6 +13,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from dispatch.clock import now
 from dispatch.fanout.channels import Poster, Sent, WebhookSender
 from dispatch.fanout.channels.webhook import secret_key, signed_headers
+from dispatch.fanout.lanes import Lane, Limits
+from dispatch.fanout.turns import Place, Rank
 from dispatch.roster import WebhookPoint
 from tests.receivers import receiving, status
 from tests.rings import ring
@@ -45,7 +47,9 @@ async def test_a_retry_is_signed_anew_under_the_same_id() -> None:
     times = iter(datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=n) for n in range(9))
     async with receiving(status(500, 200)) as receiver, Poster(guarded=False) as poster:
         sender = WebhookSender(poster, clock=lambda: next(times))
-        assert await sender.send(ring(), WebhookPoint(url=receiver.url, secret=SECRET)) == Sent("sent")
+        point = WebhookPoint(url=receiver.url, secret=SECRET)
+        lane, place = Lane("webhook", Limits()), Place(Rank.FIRST, drill=False, area="a")
+        assert await lane.send(sender.provider(point), place, lambda: sender.send(ring(), point)) == Sent("sent")
     first, second = receiver.requests
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert int(second.headers["webhook-timestamp"]) == int(first.headers["webhook-timestamp"]) + 1

@@ -2,8 +2,8 @@
 
 from dispatch.fanout.channels.http import Poster
 from dispatch.fanout.channels.live import LiveSender
-from dispatch.fanout.channels.sender import Sender, Sent
+from dispatch.fanout.channels.sender import HasProviders, Sender, Sent
 from dispatch.fanout.channels.webhook import WebhookSender
 from dispatch.fanout.channels.webpush import WebPushSender
 
-__all__ = ["LiveSender", "Poster", "Sender", "Sent", "WebPushSender", "WebhookSender"]
+__all__ = ["HasProviders", "LiveSender", "Poster", "Sender", "Sent", "WebPushSender", "WebhookSender"]

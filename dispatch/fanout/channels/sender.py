@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -10,20 +10,33 @@ from dispatch.fanout.ring import Ring
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What came of one ring. `gone`: this contact point will never work again and is to be retired."""
+    """What came of one ring. `gone`: this contact point will never work again and is to be retired.
+
+    `later`, of a failure: it may succeed when tried again. The seconds are what the provider asked for, which then
+    holds for all its calls; 0 when it asked for nothing and just gave no answer of use.
+    """
 
     outcome: Literal["failed", "sent", "delivered"]
     reason: str | None = None
     gone: bool = False
+    later: float | None = None
 
 
 class Sender(Protocol):
-    """A channel. `send` takes some seconds at most and raises nothing but `CancelledError`.
+    """A channel. `send` tries once, takes some seconds at most and raises nothing but `CancelledError`.
 
-    `point` is a contact point of the channel's own kind, or None for a channel that has none.
+    `point` is a contact point of the channel's own kind, or None for a channel that has none. Trying again, waiting for
+    a turn and leaving a broken provider alone is the lane's business (`dispatch.fanout.lanes`).
     """
 
     async def send(self, ring: Ring, point: Any) -> Sent: ...
+
+
+@runtime_checkable
+class HasProviders(Protocol):
+    """A sender with more than one provider says whose a contact point is; the name stands in metrics and logs."""
+
+    def provider(self, point: Any) -> str: ...
 
 
 def failed(reason: str, *, gone: bool = False) -> Sent:

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from dispatch.clock import Clock, now
-from dispatch.fanout.channels.http import Poster
+from dispatch.fanout.channels.http import Poster, origin_of
 from dispatch.fanout.channels.sender import Sent, failed
 from dispatch.fanout.ring import Ring, Word
 from dispatch.roster import WebhookPoint
@@ -45,10 +45,11 @@ class WebhookSender:
         body = msgspec.json.encode(_Payload(TYPES[ring.word], ring.raised_at, ring))
         message = ring.notification if ring.word == "called" else f"{ring.notification}-{ring.word}"
 
-        def request() -> tuple[bytes, Mapping[str, str]]:
-            return body, signed_headers(key, message, int(self._clock().timestamp()), body)
+        headers = signed_headers(key, message, int(self._clock().timestamp()), body)
+        return await self._poster.post(point.url, body, headers)
 
-        return await self._poster.post(point.url, request, lambda _status: None)
+    def provider(self, point: WebhookPoint) -> str:
+        return origin_of(point.url)
 
 
 def secret_key(secret: str) -> bytes:

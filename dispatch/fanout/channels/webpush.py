@@ -14,7 +14,7 @@ from pydantic import AnyHttpUrl
 from webpush import WebPush  # type: ignore[import-untyped]
 from webpush.types import WebPushKeys, WebPushSubscription  # type: ignore[import-untyped]
 
-from dispatch.fanout.channels.http import Poster
+from dispatch.fanout.channels.http import Poster, origin_of
 from dispatch.fanout.channels.sender import Sent, failed
 from dispatch.fanout.channels.vapid import KeptVapid
 from dispatch.fanout.ring import Ring
@@ -49,7 +49,10 @@ class WebPushSender:
             body, headers = self._encrypted(ring, point)
         except ValueError as error:
             return failed(f"the push subscription cannot be used: {type(error).__name__}")
-        return await self._poster.post(point.endpoint, lambda: (body, headers), _judge)
+        return await self._poster.post(point.endpoint, body, headers, _judge)
+
+    def provider(self, point: WebPushPoint) -> str:
+        return origin_of(point.endpoint)
 
     def _encrypted(self, ring: Ring, point: WebPushPoint) -> tuple[bytes, Mapping[str, str]]:
         keys = WebPushKeys(auth=point.auth, p256dh=point.p256dh)

@@ -1,0 +1,69 @@
+"""Presses are decided before the steps and the notices of a storm, whoever came first."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+from dispatch.cases import Case
+from dispatch.errors import Unavailable
+from dispatch.events import CaseResolved, Press, encode_press
+from dispatch.events.codec import commit_headers, encode_events
+from dispatch.fanout.escalation import Escalation
+from dispatch.fanout.notices import Notices
+from dispatch.fanout.presses import Presses
+from dispatch.fanout.turns import Place, Rank, Turns
+from dispatch.identifiers import CaseId, CommitId, HouseholdId, PressId, Site
+
+AT = datetime(2026, 11, 21, tzinfo=UTC)
+CASE = CaseId("h-1-7K3M9QXZ")
+
+
+class Desk:
+    """Says in which order it was asked, and knows nothing."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def press(self, *_: object) -> None:
+        self.asked.append("press")
+        raise Unavailable("not here")
+
+    async def load(self, _case: CaseId) -> Case:
+        self.asked.append("step")
+        return Case()
+
+    async def known(self, _case: CaseId, _at_least: int) -> Case:
+        self.asked.append("notice")
+        raise Unavailable("not here")
+
+
+def message(subject: str, body: bytes = b"{}", headers: dict[str, str] | None = None) -> Any:
+    metadata = SimpleNamespace(timestamp=AT, sequence=SimpleNamespace(stream=7), num_delivered=1)
+    return SimpleNamespace(subject=subject, data=body, headers=headers, metadata=metadata)
+
+
+async def test_presses_are_decided_before_steps_and_steps_before_notices() -> None:
+    turns, desk = Turns(1), Desk()
+    parts = cast("Any", None)
+    presses = Presses(cast("Any", desk), parts, turns)
+    escalation = Escalation(cast("Any", desk), roster=parts, timers=parts, turns=turns)
+    notices = Notices(cast("Any", desk), directory=parts, links=parts, sending=parts, turns=turns)
+    closed = encode_events([CaseResolved(at=AT, by="operator:wang", resolution="helped", text="")])
+    headers = commit_headers(Site("s"), CASE, CommitId("c-1"), AT)
+    press = Press(press=PressId("press-1"), household=HouseholdId("h-1"), device="d", source="http", pressed_at=AT)
+    subject, press_headers, body = encode_press(press, Site("s"))
+    async with turns.at(Place(Rank.FIRST, drill=False, area="h-0")):
+        tasks = []
+        for work in (
+            notices.handle(message(f"cases.s.h-1.{CASE}", closed, headers)),
+            escalation.due(message(f"due.s.{CASE}")),
+            presses.handle(message(subject, body, press_headers)),
+        ):
+            tasks.append(asyncio.create_task(work))
+            await asyncio.sleep(0)
+        assert desk.asked == []
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert desk.asked == ["press", "step", "notice"]
