@@ -167,13 +167,14 @@ class _Runs(Protocol):
 
 
 def _button_parts(base: Backbone, settings: Settings) -> list[_Runs]:
-    from dispatch.intake import ButtonAnswers, ButtonGate
+    from dispatch.intake import ButtonAnswers, ButtonFeedback, ButtonGate
 
     answers = ButtonAnswers(base.nc, settings.site, base.roster.household)
+    feedback = ButtonFeedback(base.nc, base.log)
     if settings.auth_callout_seed is None:
-        return [answers]
+        return [answers, feedback]
     seed = settings.auth_callout_seed.get_secret_value()
-    return [answers, ButtonGate(base.nc, settings.site, seed, base.tokens.check)]
+    return [answers, feedback, ButtonGate(base.nc, settings.site, seed, base.tokens.check)]
 
 
 async def seed_demo(settings: Settings) -> None:

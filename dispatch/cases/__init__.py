@@ -7,12 +7,14 @@ from dispatch.cases.commands import (
     Cancel,
     Command,
     GiveAnswer,
+    LeaveOut,
     Pause,
     Plan,
     Policy,
     RaiseAlarm,
     RecordCalls,
     Resolve,
+    SignalDuress,
     StandDown,
     TakeStep,
     Widen,
@@ -24,7 +26,7 @@ from dispatch.cases.widening import TIMER
 
 __all__ = [
     "FIRST_QUORUM", "FIRST_STEPS", "OUTCOME_RANK", "TIMER", "AddNote", "Call", "CallOne", "Cancel", "Case",
-    "CaseDesk", "Closing", "Command", "Firsts", "GiveAnswer", "Handled", "Note", "Pause", "Plan", "Policy",
-    "RaiseAlarm", "RecordCalls", "Reply", "Resolve", "StandDown", "Status", "TakeStep", "Wait", "Widen", "decide",
-    "enough", "evolve", "fold", "is_overtaken", "step_at", "steps_of", "waits_for",
+    "CaseDesk", "Closing", "Command", "Firsts", "GiveAnswer", "Handled", "LeaveOut", "Note", "Pause", "Plan",
+    "Policy", "RaiseAlarm", "RecordCalls", "Reply", "Resolve", "SignalDuress", "StandDown", "Status", "TakeStep",
+    "Wait", "Widen", "decide", "enough", "evolve", "fold", "is_overtaken", "step_at", "steps_of", "waits_for",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ from dispatch.events import (
     CaseResolved,
     Channel,
     Commit,
+    DuressSignalled,
     Escalated,
     EscalationPaused,
     Event,
@@ -30,6 +31,7 @@ from dispatch.events import (
     PressedAgain,
     Reason,
     Resolution,
+    ResponderLeftOut,
     ResponderReplied,
     RespondersCalled,
     RespondersStoodDown,
@@ -145,6 +147,14 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     asked: WideningAsked | None = None
     """An operator's wish that the call widen, until it does."""
     stood_down: frozenset[PersonId] = frozenset()
+    left_out: frozenset[PersonId] = frozenset()
+    """Those who were called and have no part in it any more: what they did stands on the log and counts for nothing."""
+    duress: DuressSignalled | None = None
+    """That the one who pressed is under duress."""
+    duress_heeded: bool = False
+    """Whether the call has widened for it."""
+    pretended: Case | None = None
+    """Under duress: the cancelled case that the one who pressed is shown, for good."""
     firsts: Firsts = Firsts()
     seq: int = 0
     """The log's sequence of the newest commit folded in; 0 before the first."""
@@ -201,13 +211,22 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         """When the first of those who are coming said they will be there, or None when nobody said."""
         return min(filter(None, (reply.eta_at for reply in self.replies.values())), default=None)
 
+    @property
+    def as_pressed(self) -> Case:
+        """The case as those who pressed may know it: under duress it was cancelled, and nothing came after."""
+        return self.pretended or self
+
+    def taking_part(self) -> list[Call]:
+        """The calls, but for those of people who were left out afterwards."""
+        return [call for call in self.calls.values() if call.responder not in self.left_out]
+
     def called(self) -> set[PersonId]:
-        """Everybody who was called, in any step."""
-        return {call.responder for call in self.calls.values()}
+        """Everybody who was called, in any step, and was not left out."""
+        return {call.responder for call in self.taking_part()}
 
     def owed(self) -> list[Call]:
         """Calls that still have a channel without an outcome."""
-        return [call for call in self.calls.values() if call.owed()]
+        return [call for call in self.taking_part() if call.owed()]
 
 
 def evolve(case: Case, event: Event) -> Case:  # noqa: PLR0911  (one return for each event)
@@ -234,14 +253,13 @@ def evolve(case: Case, event: Event) -> Case:  # noqa: PLR0911  (one return for 
             return _record(case, event)
         case ResponderReplied():
             return _reply(case, event)
+        case ResponderLeftOut():
+            return _leave_out(case, event.responder)
         case CaseNoted():
             note = Note(id=event.note, author=event.author, text=event.text, at=event.at)
             return replace(case, notes=(*case.notes, note))
-        case CaseResolved():
-            closing = Closing(by=event.by, at=event.at, resolution=event.resolution, text=event.text)
-            return replace(case, closing=closing)
-        case CaseCancelled():
-            return replace(case, closing=Closing(by=event.by, at=event.at, resolution=None, text=event.reason))
+        case CaseResolved() | CaseCancelled() | DuressSignalled():
+            return _end(case, event)
         case _:
             assert_never(event)
 
@@ -255,6 +273,8 @@ def fold(commits: Iterable[Commit], case: Case | None = None) -> Case:
         for event in commit.events:
             case = evolve(case, event)
         case = replace(case, seq=commit.seq, commits=case.commits | {commit.id})
+        if case.pretended is not None and any(isinstance(event, DuressSignalled) for event in commit.events):
+            case = replace(case, pretended=replace(case.pretended, seq=commit.seq))
     return case
 
 
@@ -267,13 +287,43 @@ def _widen(
         case WideningAsked():
             return replace(case, asked=event)
         case Escalated():
-            return replace(case, position=event.position, called_at=event.at, paused_until=None, asked=None)
+            return replace(
+                case,
+                position=event.position,
+                called_at=event.at,
+                paused_until=None,
+                asked=None,
+                duress_heeded=case.duress_heeded or event.because == "duress",
+            )
         case RespondersStoodDown():
             return replace(case, stood_down=case.stood_down | set(event.responders))
         case EscalationPaused():
             return replace(case, paused_until=event.until)
         case _:
             assert_never(event)
+
+
+def _end(case: Case, event: CaseResolved | CaseCancelled | DuressSignalled) -> Case:
+    match event:
+        case CaseResolved():
+            closing = Closing(by=event.by, at=event.at, resolution=event.resolution, text=event.text)
+            return replace(case, closing=closing)
+        case CaseCancelled():
+            return replace(case, closing=Closing(by=event.by, at=event.at, resolution=None, text=event.reason))
+        case DuressSignalled():
+            shown = replace(case, closing=Closing(by=event.by, at=event.at, resolution=None, text=event.reason))
+            return replace(case, duress=event, silenced=True, pretended=shown)
+        case _:
+            assert_never(event)
+
+
+def _leave_out(case: Case, person: PersonId) -> Case:
+    return replace(
+        case,
+        replies={who: reply for who, reply in case.replies.items() if who != person},
+        stood_down=case.stood_down - {person},
+        left_out=case.left_out | {person},
+    )
 
 
 def _heard(event: AlarmRaised | PressedAgain) -> Heard:
@@ -289,6 +339,7 @@ def _call(case: Case, event: RespondersCalled) -> Case:
         gaps=(*case.gaps, *event.gaps),
         called_at=event.at,
         stood_down=case.stood_down - called_again,
+        left_out=case.left_out - called_again,
     )
 
 

@@ -125,5 +125,19 @@ class CallOne(_Command, frozen=True, kw_only=True):
     by: str
 
 
+class SignalDuress(_Command, frozen=True, kw_only=True):
+    """Seem to call the alarm off: the household cancels with the PIN that says it is made to."""
+
+    by: str
+    reason: str = ""
+
+
+class LeaveOut(_Command, frozen=True, kw_only=True):
+    """Let those of `people` who were called have no part in the case any more."""
+
+    people: tuple[PersonId, ...]
+    by: str
+
+
 Widening = Widen | TakeStep | StandDown | Pause | CallOne
-Command = RaiseAlarm | RecordCalls | GiveAnswer | AddNote | Resolve | Cancel | Widening
+Command = RaiseAlarm | RecordCalls | GiveAnswer | AddNote | Resolve | Cancel | SignalDuress | LeaveOut | Widening

@@ -12,10 +12,12 @@ from dispatch.cases.commands import (
     Cancel,
     Command,
     GiveAnswer,
+    LeaveOut,
     Pause,
     RaiseAlarm,
     RecordCalls,
     Resolve,
+    SignalDuress,
     StandDown,
     TakeStep,
     Widen,
@@ -29,10 +31,12 @@ from dispatch.events import (
     CaseCancelled,
     CaseNoted,
     CaseResolved,
+    DuressSignalled,
     Event,
     PolicyStamped,
     Press,
     PressedAgain,
+    ResponderLeftOut,
     ResponderReplied,
     RespondersCalled,
 )
@@ -62,9 +66,7 @@ def decide(case: Case, command: Command) -> list[Event]:
         return _record(case, command)
     if isinstance(command, TakeStep):
         return take_step(case, command)
-    if isinstance(command, AddNote):
-        return [CaseNoted(at=command.at, note=command.id, author=command.author, text=command.text)]
-    return _while_open(case, command)
+    return _at_any_time(case, command) if isinstance(command, AddNote | LeaveOut) else _while_open(case, command)
 
 
 def is_overtaken(case: Case, press: Press) -> bool:
@@ -95,7 +97,8 @@ def _raise(case: Case, command: RaiseAlarm) -> list[Event]:
     ]
     if command.plan is not None and is_news(case, command):
         plan = command.plan
-        again.append(RespondersCalled(at=command.at, step=case.last_step + 1, calls=plan.calls, gaps=plan.gaps))
+        calls = tuple(call for call in plan.calls if call.responder not in case.left_out)
+        again.append(RespondersCalled(at=command.at, step=case.last_step + 1, calls=calls, gaps=plan.gaps))
     return again
 
 
@@ -182,17 +185,28 @@ def _standing(outcome: CallOutcome) -> tuple[int, int]:
     return OUTCOME_RANK[outcome.outcome], outcome.attempt
 
 
+def _at_any_time(case: Case, command: AddNote | LeaveOut) -> list[Event]:
+    if isinstance(command, AddNote):
+        return [CaseNoted(at=command.at, note=command.id, author=command.author, text=command.text)]
+    left_out = sorted(set(command.people) & case.called())
+    return [ResponderLeftOut(at=command.at, responder=person, by=command.by) for person in left_out]
+
+
 def _while_open(  # noqa: PLR0911  (one return for each command)
-    case: Case, command: GiveAnswer | Resolve | Cancel | Widen | StandDown | Pause | CallOne
+    case: Case, command: GiveAnswer | Resolve | Cancel | SignalDuress | Widen | StandDown | Pause | CallOne
 ) -> list[Event]:
     if isinstance(command, GiveAnswer) and command.responder not in case.called():
         raise Forbidden("only somebody who was called can answer this case", field="responder")
-    _require_open(case)
+    # To those who pressed a case under duress was cancelled, and so they are answered.
+    by_those_who_pressed = isinstance(command, SignalDuress | Cancel) and command.by == f"device:{case.alarm.household}"
+    _require_open(case.as_pressed if by_those_who_pressed else case)
     match command:
         case GiveAnswer():
             return _answer(case, command)
         case Resolve():
             return [CaseResolved(at=command.at, by=command.by, resolution=command.resolution, text=command.text)]
+        case SignalDuress():
+            return [DuressSignalled(at=command.at, by=command.by, reason=command.reason)]
         case Cancel():
             return [CaseCancelled(at=command.at, by=command.by, reason=command.reason)]
         case Widen():

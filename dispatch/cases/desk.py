@@ -6,19 +6,22 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 
 import msgspec
 from msgspec.structs import replace
 
 from dispatch.cases.case import Case, fold
-from dispatch.cases.commands import Cancel, Command, Plan, RaiseAlarm
+from dispatch.cases.commands import Cancel, Command, LeaveOut, Plan, RaiseAlarm
 from dispatch.cases.decisions import REPEAT_WINDOW, decide, is_news, is_overtaken, is_repeat, was_passed_over
 from dispatch.errors import Conflict, Refused, Unavailable
 from dispatch.events import CaseLog, Event, Head, Press, Stale
-from dispatch.identifiers import CaseId, CommitId, PressId, case_id_for, household_of
+from dispatch.identifiers import CaseId, CommitId, HouseholdId, PressId, case_id_for, household_of
 
 REMEMBERED_CASES = 4096
 TRIES = 20
+LINKS_LIVE = timedelta(days=30)
+"""No longer than that a case is of use to somebody who was called for it and is left out now."""
 REAL_ALARM = "演练中发生真实报警 / a real alarm came during the drill"
 
 
@@ -109,6 +112,14 @@ class CaseDesk:
             except Stale:
                 await _pause(attempt)
         raise Unavailable(f"household {household} is changing too fast; send it again")
+
+    async def leave_out(self, household: HouseholdId, command: LeaveOut) -> None:
+        """Let the people of `command` have no part in the household's cases of the last `LINKS_LIVE`, open or over.
+
+        Raises `Unavailable`.
+        """
+        for case_id in await self.log.cases_since(household, command.at - LINKS_LIVE):
+            await self.handle(case_id, command)
 
     async def _heard_before(self, head: Head, command: RaiseAlarm) -> Case | None:
         """The case of the household that has this press already: it was sent again, or the presses are read again."""

@@ -48,6 +48,8 @@ def waits_for(case: Case) -> Wait | None:  # noqa: PLR0911  (one return for each
     """What `case` waits for; None only for one that has not begun or is over."""
     if not case.is_open:
         return None
+    if case.duress is not None and not case.duress_heeded:
+        return Wait(what="answers", because="duress", until=case.duress.at)
     if case.asked is not None:
         return Wait(what="operator", because="operator", until=case.asked.at)
     if case.status == "on_scene":
@@ -95,7 +97,7 @@ def _pointless(case: Case) -> bool:
     """Whether those who were called cannot be enough any more, whatever they answer, and there is somebody else."""
     if case.position + 1 >= len(steps_of(case)):
         return False
-    could = {call.responder for call in case.calls.values() if call.may_ring()} | case.replies.keys()
+    could = {call.responder for call in case.taking_part() if call.may_ring()} | case.replies.keys()
     refused = {person for person, reply in case.replies.items() if reply.answer == "cannot"}
     return not _reaches(case, could - refused)
 

@@ -6,7 +6,16 @@ from dispatch.cases.case import Case, evolve
 from dispatch.cases.commands import CallOne, Pause, StandDown, TakeStep, Widen
 from dispatch.cases.escalation import enough, unneeded, waits_for
 from dispatch.errors import Conflict
-from dispatch.events import Escalated, EscalationPaused, Event, RespondersCalled, RespondersStoodDown, WideningAsked
+from dispatch.events import (
+    Because,
+    Escalated,
+    EscalationPaused,
+    Event,
+    RespondersCalled,
+    RespondersStoodDown,
+    WideningAsked,
+)
+from dispatch.identifiers import PersonId
 
 TIMER = "system"
 """By whom a step is taken that nobody asked for."""
@@ -20,18 +29,24 @@ def widen(case: Case, command: Widen) -> list[Event]:
 def take_step(case: Case, command: TakeStep) -> list[Event]:
     """The step, unless it was taken already or is not due (its timer came early, twice, or after the end).
 
-    Who has answered meanwhile is not called.
+    Who has answered meanwhile is not called; under duress those who are going are, for they must know it.
     """
     wait = waits_for(case)
     if wait is None or wait.until is None or command.at < wait.until or command.position != case.position + 1:
         return []
-    by = case.asked.by if case.asked is not None else TIMER
+    by = case.asked.by if case.asked is not None and wait.because == "operator" else TIMER
     events: list[Event] = [Escalated(at=command.at, position=command.position, because=wait.because, by=by)]
-    calls = tuple(call for call in command.plan.calls if call.responder not in case.replies)
+    calls = tuple(call for call in command.plan.calls if _is_to_be_called(case, call.responder, wait.because))
     if calls or command.plan.gaps:
         step = case.last_step + 1
         events.append(RespondersCalled(at=command.at, step=step, calls=calls, gaps=command.plan.gaps))
     return events
+
+
+def _is_to_be_called(case: Case, person: PersonId, because: Because) -> bool:
+    reply = case.replies.get(person)
+    rings = reply is None or (because == "duress" and reply.answer == "going")
+    return rings and person not in case.left_out
 
 
 def call_one(case: Case, command: CallOne) -> list[Event]:

@@ -57,6 +57,8 @@ EVENTS = {
     "case_noted": "备注 note",
     "case_resolved": "结案 resolved",
     "case_cancelled": "取消 cancelled",
+    "duress_signalled": "胁迫 duress",
+    "responder_left_out": "不得呼叫 left out",
 }
 
 
@@ -107,6 +109,10 @@ def _head(shown: CaseView) -> Table:
     head.add_row("辖区 areas", Text(" < ".join(area["name"] for area in shown["areas"])))
     head.add_row("按键 presses", Text(f"{shown['presses']}, {_time(shown['pressed_at'])}"))
     head.add_row("前往/到场 coming/on scene", Text(f"{shown['coming']}/{shown['on_scene']}"))
+    if shown.get("duress"):
+        head.add_row("胁迫 DURESS", Text("请勿回拨，不要声张 / do not ring back, do not show it", style="bold red"))
+    for left_out in shown.get("left_out", []):
+        head.add_row("不得呼叫 left out", Text(f"{left_out['name']} {left_out.get('reason', '')}", style="yellow"))
     for gap in shown["gaps"]:
         head.add_row("缺口 gap", Text(f"{gap['what']}: {gap['reason']}", style="yellow"))
     for note in shown.get("notes", []):

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from dispatch.cli import confidence
 from dispatch.cli.connected import connected
 from dispatch.cli.tables import folded_columns, whole_column
 from dispatch.errors import Malformed, NotFound
@@ -40,6 +41,10 @@ Examples:
   dispatch roster show household h-0002        one household, and who changed it last
 
   dispatch roster policy maozhou               how a call widens there
+
+  dispatch roster pin h-0002                   the PIN with which a household cancels, and its duress PIN
+
+  dispatch roster leave-out h-0002 p-0003 --reason …   somebody who is never to be called for it
 """
 _SHOWN_PROBLEMS = 50
 _JSON = Annotated[bool, typer.Option("--json", help="Print for a machine.")]
@@ -52,6 +57,7 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("list")(list_command)
     group.command("policy")(policy)
+    confidence.register(group)
     app.add_typer(group, name="roster", help=EXAMPLES)
 
 
@@ -219,6 +225,7 @@ def _shown(document: Document) -> dict[str, object]:
     if isinstance(points, list | tuple):
         hidden = {"secret", "p256dh", "auth"}
         plain["contact_points"] = [{k: v for k, v in point.items() if k not in hidden} for point in points]
+    plain |= {name: "set" for name in ("pin", "duress_pin") if name in plain}
     return plain
 
 

@@ -24,7 +24,7 @@ from dispatch.events.press import (
     press_subject,
     silent_of,
 )
-from dispatch.events.streams import CASES, DLQ, INCIDENTS, INTAKE, KEYS, ROSTER, TIMERS, TOKENS, ensure_streams
+from dispatch.events.streams import AUDIT, CASES, DLQ, INCIDENTS, INTAKE, KEYS, ROSTER, TIMERS, TOKENS, ensure_streams
 from dispatch.events.subscription import consume, follow, work_consumer
 from dispatch.events.timers import Timers
 from dispatch.events.types import (
@@ -37,6 +37,7 @@ from dispatch.events.types import (
     CaseNoted,
     CaseResolved,
     Channel,
+    DuressSignalled,
     Escalated,
     EscalationPaused,
     Event,
@@ -51,6 +52,7 @@ from dispatch.events.types import (
     Quorum,
     Reason,
     Resolution,
+    ResponderLeftOut,
     ResponderReplied,
     RespondersCalled,
     RespondersStoodDown,
@@ -62,13 +64,13 @@ from dispatch.events.types import (
 )
 
 __all__ = [
-    "CASES", "DLQ", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "ROSTER", "TIMERS", "TOKENS", "AlarmRaised",
-    "Answer", "Because", "CallOutcome", "CallsRecorded", "CaseCancelled", "CaseLog", "CaseNoted", "CaseResolved",
-    "Channel", "Commit", "DeadLetter", "Escalated", "EscalationPaused", "Event", "Gap", "Head", "Incident",
-    "IncidentBook", "Kind", "Moment", "Outcome", "PlannedCall", "PolicyStamped", "PolicyStep", "Press",
-    "PressedAgain", "Quorum", "Reason", "Resolution", "ResponderReplied", "RespondersCalled", "RespondersStoodDown",
-    "Role", "Source", "Stale", "Target", "Timers", "Via", "WideningAsked", "answer_subject", "believed", "bury",
-    "commit_of", "connect", "consume", "decode_letter", "decode_press", "direct_get", "drill_of", "encode_press",
-    "ensure_streams", "follow", "is_cloud_event", "kind_of", "last_of_each", "moment_of", "press_subject",
-    "silent_of", "work_consumer",
+    "AUDIT", "CASES", "DLQ", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "ROSTER", "TIMERS", "TOKENS",
+    "AlarmRaised", "Answer", "Because", "CallOutcome", "CallsRecorded", "CaseCancelled", "CaseLog", "CaseNoted",
+    "CaseResolved", "Channel", "Commit", "DeadLetter", "DuressSignalled", "Escalated", "EscalationPaused", "Event",
+    "Gap", "Head", "Incident", "IncidentBook", "Kind", "Moment", "Outcome", "PlannedCall", "PolicyStamped",
+    "PolicyStep", "Press", "PressedAgain", "Quorum", "Reason", "Resolution", "ResponderLeftOut", "ResponderReplied",
+    "RespondersCalled", "RespondersStoodDown", "Role", "Source", "Stale", "Target", "Timers", "Via", "WideningAsked",
+    "answer_subject", "believed", "bury", "commit_of", "connect", "consume", "decode_letter", "decode_press",
+    "direct_get", "drill_of", "encode_press", "ensure_streams", "follow", "is_cloud_event", "kind_of", "last_of_each",
+    "moment_of", "press_subject", "silent_of", "work_consumer",
 ]  # fmt: skip

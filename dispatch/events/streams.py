@@ -8,7 +8,7 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, KeyValueConfig, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import BadRequestError, NotFoundError
 
-INTAKE, CASES, TIMERS, DLQ = "INTAKE", "CASES", "TIMERS", "DLQ"
+INTAKE, CASES, TIMERS, DLQ, AUDIT = "INTAKE", "CASES", "TIMERS", "DLQ", "AUDIT"
 ROSTER, TOKENS, KEYS, INCIDENTS = "ROSTER", "TOKENS", "KEYS", "INCIDENTS"
 
 _DEDUPLICATION = timedelta(minutes=10).total_seconds()
@@ -42,6 +42,17 @@ def stream_configs(replicas: int = 1) -> list[StreamConfig]:
             deny_delete=True,
             deny_purge=True,
             duplicate_window=_DEDUPLICATION,
+            allow_direct=True,
+        ),
+        StreamConfig(
+            name=AUDIT,
+            description="Who was left out of the calls for a household, by whom, when and why: kept for good",
+            subjects=["audit.*.*"],
+            storage=StorageType.FILE,
+            num_replicas=replicas,
+            discard=DiscardPolicy.NEW,
+            deny_delete=True,
+            deny_purge=True,
             allow_direct=True,
         ),
         StreamConfig(

@@ -187,6 +187,20 @@ class CaseCancelled(_Event, frozen=True, kw_only=True, tag="case_cancelled.v1"):
     reason: str = ""
 
 
+class DuressSignalled(_Event, frozen=True, kw_only=True, tag="duress_signalled.v1"):
+    """The one who pressed was made to cancel, and said so: to them the case is cancelled, to all others it goes on."""
+
+    by: str
+    reason: str = ""
+
+
+class ResponderLeftOut(_Event, frozen=True, kw_only=True, tag="responder_left_out.v1"):
+    """Somebody who was called is to have no part in this case any more, and is not to know it."""
+
+    responder: PersonId
+    by: str
+
+
 class PolicyStamped(_Event, frozen=True, kw_only=True, tag="policy_stamped.v1"):
     """The escalation policy that this case keeps to, as it was when the case was opened."""
 
@@ -237,4 +251,6 @@ Event = (
     | CaseNoted
     | CaseResolved
     | CaseCancelled
+    | DuressSignalled
+    | ResponderLeftOut
 )

@@ -10,14 +10,14 @@ import asyncio
 import structlog
 from nats.aio.msg import Msg
 
-from dispatch.cases import Case, CaseDesk, Plan, TakeStep, Wait, step_at, waits_for
+from dispatch.cases import TIMER, Case, CaseDesk, LeaveOut, Plan, TakeStep, Wait, step_at, waits_for
 from dispatch.clock import Clock, now
 from dispatch.events import AlarmRaised, CallsRecorded, CaseNoted, PressedAgain, Timers, commit_of
 from dispatch.fanout.metrics import STEPS
 from dispatch.fanout.plan import step_plan
 from dispatch.fanout.turns import Place, Rank, Turns
-from dispatch.identifiers import CaseId, CommitId, household_of
-from dispatch.roster import Roster, aid_list
+from dispatch.identifiers import CaseId, CommitId, PersonId, household_of, short_hash
+from dispatch.roster import Roster, aid_list, left_out_of
 
 log = structlog.get_logger()
 
@@ -40,6 +40,7 @@ class Escalation:
             return
         if isinstance(commit.events[0], AlarmRaised):
             await asyncio.sleep(FIRST_RINGS_SECONDS)
+            await self._leave_out(await self._desk.known(commit.case, commit.seq))
         async with self._turns.at(_place(commit.case)):
             case = await self._desk.known(commit.case, commit.seq)
             await self._consider(case, recorded=all(isinstance(event, CallsRecorded) for event in commit.events))
@@ -76,14 +77,30 @@ class Escalation:
                 "escalation.step", case=case.id, position=position, because=wait.because, called=len(command.plan.calls)
             )
 
+    async def _leave_out(self, case: Case) -> frozenset[PersonId]:
+        """Everybody whom the roster leaves out for this household.
+
+        Who was called even so, because they were left out while their call was planned, has no part in it from here
+        on; but for those whom an operator asked for by name.
+        """
+        left_out = left_out_of(await self._roster.household(case.alarm.household))
+        asked = {c.responder for c in case.taking_part() if any(reason.role == "asked" for reason in c.reasons)}
+        if astray := tuple(sorted(left_out & case.called() - asked)):
+            id_ = CommitId(f"left-out-{short_hash(*astray, length=12)}")
+            await self._desk.handle(case.id, LeaveOut(id=id_, at=self._clock(), people=astray, by=TIMER))
+        return left_out
+
     async def _plan(self, case: Case, position: int, wait: Wait) -> Plan:
+        left_out = await self._leave_out(case)
         targets = step_at(case, position).call
+        if wait.because == "duress":  # everybody must know of it
+            targets = (*targets, "again")
         if (
             wait.because == "pointless"
         ):  # those called cannot be enough; ringing them once more this second helps nobody
             targets = tuple(target for target in targets if target != "again")
         alarm = case.alarm
-        aid, gaps = await aid_list(self._roster, targets, alarm.group, alarm.areas, self._clock())
+        aid, gaps = await aid_list(self._roster, targets, alarm.group, alarm.areas, self._clock(), left_out=left_out)
         people = await self._roster.people(case.called())
         return step_plan(case, targets, aid, gaps, people)
 

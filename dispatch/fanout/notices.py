@@ -74,7 +74,7 @@ def whom_to_tell(case: Case, commit: Commit) -> tuple[Word, set[PersonId]]:
     if any(isinstance(event, CaseResolved | CaseCancelled) for event in commit.events):
         return "over", case.called() - case.stood_down
     stood_down = (event.responders for event in commit.events if isinstance(event, RespondersStoodDown))
-    return "stood_down", {person for people in stood_down for person in people}
+    return "stood_down", {person for people in stood_down for person in people} - case.left_out
 
 
 def newest_calls(case: Case) -> list[Call]:

@@ -51,7 +51,7 @@ def step_plan(
         for called in aid
     }
     again = case.called() if "again" in targets else case.stood_down
-    for person in sorted(again):
+    for person in sorted(again - case.left_out):
         calls[person] = PlannedCall(
             responder=person, reasons=_reasons(case, person), channels=every_channel_of(people.get(person))
         )

@@ -31,6 +31,7 @@ ROLES: Mapping[Role, tuple[str, str]] = {
     "asked": ("指挥中心点名", "asked for by the command centre"),
 }
 DRILL = "【演练 DRILL】"
+DURESS = "【胁迫 DURESS】"
 
 Word = Literal["called", "stood_down", "over"]
 """What a ring says: come; enough help is there; the case is over. The last two replace the first on the phone."""
@@ -78,6 +79,7 @@ class Ring(msgspec.Struct, frozen=True, kw_only=True):
     link: str
     raised_at: datetime
     word: Word = "called"
+    duress: bool = False
 
 
 def scene_of(case: Case, household: Household | None, areas: Mapping[AreaId, Area]) -> Scene:
@@ -104,12 +106,13 @@ def make_ring(case: Case, call: Call, scene: Scene, link: str) -> Ring:
         kind=case.kind,
         drill=alarm.drill,
         silent=case.silent,
-        title=f"{DRILL if alarm.drill else ''}{KINDS[case.kind][0]} · {scene.place}",
+        title=f"{DRILL if alarm.drill else ''}{DURESS if case.duress else ''}{KINDS[case.kind][0]} · {scene.place}",
         body=_body(case, call.reasons[0].role, scene),
         household=RingHousehold(name=scene.name, address=scene.address),
         reason=call.reasons[0].role,
         link=link,
         raised_at=alarm.at,
+        duress=case.duress is not None,
     )
 
 
@@ -131,7 +134,10 @@ def _body(case: Case, role: Role, scene: Scene) -> str:
     zh_role, en_role = ROLES[role]
     zh = f"{zh_kind}：{scene.place}，{scene.address}。您是{zh_role}，请回复能否前往。"
     en = f"{en_kind}: {scene.place}, {scene.address}. Called as {en_role}: please answer whether you can come."
-    if case.silent:
+    if case.duress is not None:
+        zh = f"报警人受胁迫：请勿回拨电话，不要让对方看出您已知情。{zh}"
+        en = f"Duress: do not ring back, do not show that you know. {en}"
+    elif case.silent:
         zh, en = f"静默报警，请勿回拨电话。{zh}", f"Silent alarm: do not ring back. {en}"
     if alarm.drill:
         zh, en = f"这是演练，不是真实警情。{zh}", f"This is a drill, not a real alarm. {en}"

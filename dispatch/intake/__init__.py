@@ -1,12 +1,13 @@
 """Intake: how presses come in, over HTTP and the command line (`IntakeDesk`) and from buttons over MQTT.
 
 A button's press is stored by nats-server itself; `ButtonGate` says who may send one and
-`ButtonAnswers` tells the button what became of it.
+`ButtonAnswers` tells the button what became of it, `ButtonFeedback` who comes.
 """
 
 from dispatch.intake.callout import ButtonGate
 from dispatch.intake.desk import Accepted, IntakeDesk
+from dispatch.intake.feedback import ButtonFeedback
 from dispatch.intake.frequency import Limits
 from dispatch.intake.mqtt import ButtonAnswers
 
-__all__ = ["Accepted", "ButtonAnswers", "ButtonGate", "IntakeDesk", "Limits"]
+__all__ = ["Accepted", "ButtonAnswers", "ButtonFeedback", "ButtonGate", "IntakeDesk", "Limits"]

@@ -103,7 +103,8 @@ class ButtonAnswers:
                     field="household",
                 )
             with self._frequency.counted(press, stored_at):
-                return {"press_id": press.press, "status": "accepted", "accepted_at": stored_at}
+                quiet = {"silent": True} if press.silent else {}  # nothing may light up or beep for it
+                return {"press_id": press.press, "status": "accepted", "accepted_at": stored_at, **quiet}
         except Refused as error:
             return _problem(message, error)
 

@@ -92,13 +92,16 @@ where site = $1
 group by interval
 
 -- name: counted
--- How many cases a summary is about, and how many drills were left out of it.
-select count(*) filter (where not drill) as cases, count(*) filter (where drill) as drills
-from latency
+-- How many cases a summary is about, how many of them were false alarms, and how many drills were left out of it.
+select
+    count(*) filter (where not latency.drill) as cases,
+    count(*) filter (where not latency.drill and board.resolution = 'false_alarm') as false_alarms,
+    count(*) filter (where latency.drill) as drills
+from latency left join board using (site, case_id)
 where site = $1
-    and ($2::text is null or $2 = any(areas))
-    and ($3::timestamptz is null or accepted_at >= $3)
-    and ($4::timestamptz is null or accepted_at < $4)
+    and ($2::text is null or $2 = any(latency.areas))
+    and ($3::timestamptz is null or latency.accepted_at >= $3)
+    and ($4::timestamptz is null or latency.accepted_at < $4)
 
 -- name: responses
 -- The steps of each responder on a case.

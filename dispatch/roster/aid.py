@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from dispatch.events import Gap, Reason, Role, Target
-from dispatch.identifiers import AreaId, GroupId
+from dispatch.identifiers import AreaId, GroupId, PersonId
 from dispatch.roster.call_list import Called, Wanted, found, of_posts
 from dispatch.roster.documents import Area
 from dispatch.roster.store import Roster
@@ -16,9 +16,17 @@ AID: frozenset[Target] = frozenset({"neighbour_leaders", "neighbour_officers", "
 
 
 async def aid_list(
-    roster: Roster, targets: Sequence[Target], group: GroupId | None, areas: Sequence[AreaId], at: datetime
+    roster: Roster,
+    targets: Sequence[Target],
+    group: GroupId | None,
+    areas: Sequence[AreaId],
+    at: datetime,
+    *,
+    left_out: Collection[PersonId] = (),
 ) -> tuple[tuple[Called, ...], tuple[Gap, ...]]:
     """Those of `targets` that come to the aid of `group` in `areas` (nearest first), and who is missing.
+
+    Nothing is said of those who are `left_out`.
 
     Raises `Unavailable` alone.
     """
@@ -31,7 +39,7 @@ async def aid_list(
         "command_centre": lambda: _post(roster, "command_centre", areas, at),
     }
     results = await asyncio.gather(*(finders[target]() for target in targets if target in finders))
-    wanted = [one for people, _ in results for one in people]
+    wanted = [one for people, _ in results for one in people if one[0] not in left_out]
     gaps = [gap for _, missing in results for gap in missing]
     called, missing = found(wanted, await roster.people({person for person, _ in wanted}))
     return called, (*gaps, *missing)

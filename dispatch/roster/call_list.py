@@ -10,7 +10,7 @@ import msgspec
 
 from dispatch.events import Gap, Reason, Role
 from dispatch.identifiers import AreaId, HouseholdId, PersonId
-from dispatch.roster.documents import Area, Group, Household, Person, Post
+from dispatch.roster.documents import Area, Group, Household, Person, Post, left_out_of
 from dispatch.roster.store import Roster
 
 OFFICERS: tuple[Role, ...] = ("police_assistant", "auxiliary_officer", "community_police_officer")
@@ -49,7 +49,10 @@ Wanted = tuple[PersonId, Reason]
 
 
 async def call_list(roster: Roster, household: HouseholdId, at: datetime) -> CallList:
-    """The call list of `household` at `at`, in four round trips. Raises `Unavailable` alone."""
+    """The call list of `household` at `at`, in four round trips. Raises `Unavailable` alone.
+
+    Who is left out is not on it, and not among the gaps either: others read those.
+    """
     home = await roster.household(household)
     if home is None:
         reason = "户籍不在名册中，无人可呼叫 / not in the roster; nobody can be called"
@@ -58,6 +61,7 @@ async def call_list(roster: Roster, household: HouseholdId, at: datetime) -> Cal
     group = groups.get(home.group) if home.group else None
     posts = await roster.posts_of([area.id for area in areas] or [home.area])
     wanted, gaps = whom(home, group, areas, posts, at)
+    wanted = [one for one in wanted if one[0] not in left_out_of(home)]
     people = await roster.people({person for person, _ in wanted})
     called, missing = found(wanted, people)
     return CallList(household=home, group=group, areas=areas, called=called, gaps=(*gaps, *missing))

@@ -60,8 +60,20 @@ class Group(_Document, frozen=True, kw_only=True):
     neighbours: tuple[GroupId, ...] = ()
 
 
+class LeftOut(_Document, frozen=True, kw_only=True):
+    """Somebody who has no part in the calls for a household (a violent relative, say); who said so, when and why."""
+
+    person: PersonId
+    by: str
+    at: Moment
+    reason: str
+
+
 class Household(_Document, frozen=True, kw_only=True):
-    """户: where help must come to. `note` is what responders should know (an old man alone, a dog)."""
+    """户: where help must come to. `note` is what responders should know (an old man alone, a dog).
+
+    `pin` and `duress_pin` are argon2 hashes (see `pins.py`).
+    """
 
     id: HouseholdId
     name: str
@@ -70,6 +82,9 @@ class Household(_Document, frozen=True, kw_only=True):
     group: GroupId | None = None
     phone: str | None = None
     note: str = ""
+    pin: str | None = None
+    duress_pin: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
 
 class WebPushPoint(_Document, frozen=True, kw_only=True, tag_field="kind", tag="webpush"):
@@ -143,6 +158,11 @@ class Post(_Document, frozen=True, kw_only=True):
     def everyone(self) -> tuple[PersonId, ...]:
         """Everyone who ever stands here, each once."""
         return tuple(dict.fromkeys(duty.person for duty in self.duty))
+
+
+def left_out_of(household: Household | None) -> frozenset[PersonId]:
+    """Who has no part in the calls for `household`."""
+    return frozenset(one.person for one in household.left_out) if household is not None else frozenset()
 
 
 Document = Area | Group | Household | Person | Post

@@ -33,6 +33,7 @@ CHANGE_TRIES = 20
 WRONG_LAST_SEQUENCE = {10071, 10164}
 
 Id = TypeVar("Id", bound=str)
+D = TypeVar("D", bound=Document)
 
 
 class RosterConflict(Conflict):
@@ -161,11 +162,23 @@ class Roster:
 
         Raises `NotFound` when there is no such person, else as `put` does.
         """
+        return await self._update("person", id, change, by)
+
+    async def update_household(
+        self,
+        id: HouseholdId,  # noqa: A002
+        change: Callable[[Household], Household],
+        by: str,
+    ) -> Household:
+        """As `update_person`."""
+        return await self._update("household", id, change, by)
+
+    async def _update(self, kind: DocumentKind, id: str, change: Callable[[D], D], by: str) -> D:  # noqa: A002
         for _ in range(CHANGE_TRIES):
-            entry = await self.entry("person", id)
+            entry = await self.entry(kind, id)
             if entry is None:
-                raise NotFound(f"person {id!r} is not in the roster", field="person")
-            old = cast("Person", entry.document)
+                raise NotFound(f"{kind} {id[:80]!r} is not in the roster", field=kind)
+            old = cast("D", entry.document)
             new = change(old)
             if new == old:
                 return old
@@ -174,7 +187,7 @@ class Roster:
             except RosterConflict:
                 continue
             return new
-        raise Unavailable(f"person {id!r} is being changed by many at once; try again")
+        raise Unavailable(f"{kind} {id!r} is being changed by many at once; try again")
 
     async def _documents(self, kind: DocumentKind, ids: Iterable[str]) -> dict[str, Document]:
         return {name: entry.document for name, entry in (await self.entries(kind, ids)).items()}

@@ -73,9 +73,14 @@ class Directory:
                 {AreaId(r.of) for r in reasons if r.role not in in_group} | {a for c in cases for a in c.alarm.areas}
             ),
         )
+        left_out = {one.person for household in households.values() for one in household.left_out}
+        if left_out - people.keys():
+            people |= await self._people.get(left_out)
         return Names(people=people, households=households, groups=groups, areas=areas)
 
 
 def _people_of(case: Case) -> set[PersonId]:
     authors = [note.author for note in case.notes] + ([case.closing.by] if case.closing else [])
-    return case.called() | {PersonId(a.removeprefix("responder:")) for a in authors if a.startswith("responder:")}
+    return {call.responder for call in case.calls.values()} | {
+        PersonId(a.removeprefix("responder:")) for a in authors if a.startswith("responder:")
+    }

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from dispatch.access import Principal
 from dispatch.identifiers import CaseId
 
-News = Literal["dlq", "incidents"]
+News = Literal["dlq", "incidents", "taken_back"]
 
 RINGS_WAITING = 64
 

@@ -20,7 +20,7 @@ from dispatch.cases import Case, fold
 from dispatch.clock import Clock, now
 from dispatch.errors import TooFrequent, Unavailable, Unreadable
 from dispatch.events import AlarmRaised, CaseLog, Commit, commit_of
-from dispatch.identifiers import CaseId
+from dispatch.identifiers import CaseId, PersonId
 from dispatch.web.access import may_see
 from dispatch.web.listener import Listener
 from dispatch.web.metrics import BOARD_CASES, BOARD_POSITION
@@ -119,8 +119,18 @@ class LiveBoard:
 
     def visible(self, principal: Principal, *, after: int = 0) -> list[Case]:
         """The cases that are the principal's business and changed after position `after`, oldest change first."""
-        seen = [case for case in self.cases.values() if case.seq > after and may_see(principal, case)]
+        known = (case.as_pressed if principal.role == "device" else case for case in self.cases.values())
+        seen = [
+            case for case in known if case.seq > after and may_see(principal, case) and not self._is_forgotten(case)
+        ]
         return sorted(seen, key=lambda case: case.seq)
+
+    def takes_back(self, principal: Principal, *, after: int) -> bool:
+        """Whether some case was the principal's business at position `after` and is not any more."""
+        person = PersonId(principal.subject)
+        return principal.role == "responder" and any(
+            case.seq > after and person in case.left_out for case in self.cases.values()
+        )
 
     def remembers(self, position: int) -> bool:
         """Whether nothing that changed after `position` has been forgotten here."""
@@ -201,14 +211,18 @@ class LiveBoard:
         if known is not None and known.seq >= case.seq:
             return
         self.cases[case.id] = case
-        for listener in self._interested(case):
+        for listener in self._interested(case, known):
             listener.tell(case.id)
+        for person in case.left_out - (known.left_out if known is not None else frozenset()):
+            for listener in self._listeners.get(("responder", person), ()):
+                listener.tell_news("taken_back")
 
-    def _interested(self, case: Case) -> Iterator[Listener]:
+    def _interested(self, case: Case, known: Case | None) -> Iterator[Listener]:
         for key, listeners in self._listeners.items():
             if key[0] == "operator":
                 yield from (one for one in listeners if may_see(one.principal, case))
-        yield from self._listeners.get(("device", case.alarm.household), ())
+        if known is None or known.as_pressed.seq != case.as_pressed.seq:  # under duress nothing happens any more
+            yield from self._listeners.get(("device", case.alarm.household), ())
         for person in case.called():
             yield from self._listeners.get(("responder", person), ())
 
@@ -227,10 +241,12 @@ class LiveBoard:
 
     def _prune(self) -> None:
         """Forget what was closed long ago; whoever was away since before its closing needs a new snapshot."""
-        before = self._clock() - CLOSED_FOR
-        for case in [case for case in self.cases.values() if case.closing is not None and case.closing.at < before]:
+        for case in [case for case in self.cases.values() if self._is_forgotten(case)]:
             self._complete_after = max(self._complete_after, case.seq)
             del self.cases[case.id]
+
+    def _is_forgotten(self, case: Case) -> bool:
+        return case.closing is not None and case.closing.at < self._clock() - CLOSED_FOR
 
 
 def _folded(commits: Iterable[Commit], case: Case | None = None) -> Case:

@@ -10,6 +10,7 @@ from aiohttp import web
 from dispatch.web.access import Gate
 from dispatch.web.directory import Directory
 from dispatch.web.live import LiveBoard
+from dispatch.web.pin_tries import PinTries
 from dispatch.web.ports import WebDeps
 from dispatch.web.rings import Rings
 
@@ -25,6 +26,7 @@ class Parts:
     rings: Rings
     searching: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the roster is read through for a search: one at a time."""
+    pin_tries: PinTries = field(default_factory=PinTries)
 
 
 PARTS = web.AppKey("parts", Parts)

@@ -25,7 +25,7 @@ from dispatch.web.tasks import Tasks
 log = structlog.get_logger()
 
 RECEIPT_SECONDS = 2.0
-SHOWN = ("notification", "case", "kind", "drill", "silent", "household", "reason", "link", "title", "body")
+SHOWN = ("notification", "case", "kind", "drill", "silent", "duress", "household", "reason", "link", "title", "body")
 
 
 class Pages(Protocol):

@@ -84,7 +84,7 @@ class Stream:
 
     async def _begin(self, after: int | None) -> None:
         await self._write(b"retry: 1000\n\n" + sse("beat", {"at": now()}))
-        if after is None or not self._board.remembers(after):
+        if after is None or not self._board.remembers(after) or self._board.takes_back(self._principal, after=after):
             await self._snapshot()
             return
         await self._tell_cases(self._board.visible(self._principal, after=after))
@@ -108,6 +108,9 @@ class Stream:
             ring.written = True
         changed, news = listener.changed, listener.news
         listener.changed, listener.news = set(), set()
+        if "taken_back" in news:  # what the page shows is theirs no more
+            await self._snapshot()
+            return
         known = [self._board.cases[id_] for id_ in changed if id_ in self._board.cases]
         await self._tell_cases(sorted(known, key=lambda case: case.seq))
         if "dlq" in news:

@@ -11,8 +11,8 @@ import msgspec
 from typing_extensions import TypedDict
 
 from dispatch.access import Principal
-from dispatch.cases import OUTCOME_RANK, Call, Case, Firsts, Status, enough, steps_of, waits_for
-from dispatch.events import Answer, Because, CallOutcome, Channel, Kind, Reason, Resolution, Role, Source
+from dispatch.cases import OUTCOME_RANK, Call, Case, Firsts, Status, enough, step_at, steps_of, waits_for
+from dispatch.events import Answer, Because, CallOutcome, Channel, Kind, Reason, Resolution, Role, Source, Target
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, notification_id
 from dispatch.roster import Area, Group, Household, Person
 
@@ -108,6 +108,8 @@ class EscalationView(TypedDict):
     enough: bool
     paused_until: datetime | None
     waits_for: WaitView | None
+    next_call: list[Target]
+    """Whom the next step calls, while there is one to come."""
 
 
 class GapView(TypedDict):
@@ -121,6 +123,14 @@ class FirstsView(TypedDict):
     answered: datetime | None
     going: datetime | None
     on_scene: datetime | None
+
+
+class LeftOutView(TypedDict):
+    person: str
+    name: str
+    by: NotRequired[str]
+    at: NotRequired[datetime]
+    reason: NotRequired[str]
 
 
 class NoteView(TypedDict):
@@ -162,6 +172,8 @@ class CaseView(TypedDict):
     escalation: EscalationView
     notes: NotRequired[list[NoteView]]
     closing: ClosingView | None
+    duress: NotRequired[bool]
+    left_out: NotRequired[list[LeftOutView]]
     you: NotRequired[str]
     notification: NotRequired[str]
 
@@ -174,7 +186,12 @@ def viewer_of(principal: Principal) -> Viewer:
 
 
 def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
-    """`case`, which has begun, as `viewer` may see it."""
+    """`case`, which has begun, as `viewer` may see it.
+
+    Under duress the household's device sees it cancelled. Of who was left out an operator alone is told.
+    """
+    if viewer.role == "device":
+        case = case.as_pressed
     alarm = case.alarm
     answers = [reply.answer for reply in case.replies.values()]
     shown: CaseView = {
@@ -193,7 +210,7 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         "household": _household(alarm.household, names, viewer),
         "areas": [{"id": area, "name": names.of(area)} for area in alarm.areas],
         "group": {"id": alarm.group, "name": names.of(alarm.group)} if alarm.group else None,
-        "responders": [_responder(calls, case, names, viewer) for calls in _by_responder(case)],
+        "responders": [_responder(calls, case, names, viewer) for calls in _by_responder(case, viewer)],
         "gaps": [{"what": gap.what, "reason": gap.reason} for gap in case.gaps],
         "coming": answers.count("going"),
         "on_scene": answers.count("on_scene"),
@@ -206,6 +223,9 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         shown["notes"] = [
             {"id": note.id, "author": names.who(note.author), "text": note.text, "at": note.at} for note in case.notes
         ]
+        shown["duress"] = case.duress is not None
+    if viewer.role == "operator":
+        shown["left_out"] = _left_out(case, names)
     if viewer.role == "responder":
         shown["you"] = viewer.subject
         shown["notification"] = notification_id(case.id, PersonId(viewer.subject))
@@ -239,11 +259,25 @@ def _household(id_: HouseholdId, names: Names, viewer: Viewer) -> HouseholdView:
     return shown
 
 
-def _by_responder(case: Case) -> list[list[Call]]:
+def _left_out(case: Case, names: Names) -> list[LeftOutView]:
+    """Who is left out for the household, and who of those called was left out of this case and is let in again."""
+    household = names.households.get(case.alarm.household)
+    known = household.left_out if household else ()
+    shown: list[LeftOutView] = [
+        {"person": one.person, "name": names.person(one.person), "by": one.by, "at": one.at, "reason": one.reason}
+        for one in known
+        if one.person not in case.called()
+    ]
+    told = {one.person for one in known}
+    return [*shown, *({"person": p, "name": names.person(p)} for p in sorted(case.left_out - told))]  # type: ignore[list-item]
+
+
+def _by_responder(case: Case, viewer: Viewer) -> list[list[Call]]:
     """The calls of each responder, oldest step first, in the order in which they were first called."""
     calls: dict[PersonId, list[Call]] = {}
-    for key in sorted(case.calls, key=lambda key: key[0]):
-        calls.setdefault(key[1], []).append(case.calls[key])
+    seen = case.calls.values() if viewer.role == "operator" else case.taking_part()
+    for call in sorted(seen, key=lambda call: call.step):
+        calls.setdefault(call.responder, []).append(call)
     return list(calls.values())
 
 
@@ -319,6 +353,7 @@ def _escalation(case: Case) -> EscalationView:
         "enough": case.is_open and enough(case),
         "paused_until": case.paused_until if case.is_open else None,
         "waits_for": {"what": wait.what, "until": wait.until, "because": wait.because} if wait else None,
+        "next_call": list(step_at(case, case.position + 1).call) if wait and wait.until is not None else [],
     }
 
 

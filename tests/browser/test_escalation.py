@@ -188,7 +188,7 @@ async def test_the_resident_reads_what_happens_next_and_not_in_silence(
     async with agreed(quiet_village, Quorum(anyone=1), 90, PATIENT):
         case = await quiet_village.press()
         resident = await people.open("resident")
-        await sees(resident, ".next:has-text('秒后将呼叫更多人')")
+        await sees(resident, ".next:has-text('秒后将呼叫邻组组长')")
         await answer(quiet_village, case, "police", "going")
         await sees(resident, ".next:has-text('已有足够的人赶来')")
         await quiet_village.close(case)

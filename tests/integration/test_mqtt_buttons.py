@@ -138,6 +138,14 @@ async def test_a_press_is_stored_and_answered(village: Village) -> None:
     assert press.pressed_at.isoformat().replace("+00:00", "Z") == answer["accepted_at"]
 
 
+async def test_the_answer_to_a_silent_press_says_that_nothing_may_light_up(village: Village) -> None:
+    async with village.answering(), village.button() as button:
+        assert not await button.press({"press_id": "quiet", "silent": True})
+        assert (await button.answer())["silent"] is True
+        assert not await button.press({"press_id": "loud"})
+        assert "silent" not in await button.answer()
+
+
 @pytest.mark.parametrize(
     ("payload", "problem", "press_id"),
     [

@@ -23,11 +23,13 @@ def run(nats_url: str) -> Run:
     site = f"t{secrets.token_hex(5)}"
     environment = os.environ | {"DISPATCH_NATS_URL": nats_url, "DISPATCH_SITE": site, "COLUMNS": "80"}
 
-    async def dispatch(*arguments: object) -> tuple[int, str, str]:
+    async def dispatch(*arguments: object, typed: str | None = None) -> tuple[int, str, str]:
         command = (sys.executable, "-m", "dispatch", *map(str, arguments))
         pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=environment)
-        output, errors = await process.communicate()
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
+        )
+        output, errors = await process.communicate(typed.encode() if typed is not None else None)
         return process.returncode or 0, output.decode(), errors.decode()
 
     return dispatch
@@ -134,3 +136,49 @@ async def test_a_policy_that_cannot_be_is_named(run: Run, tmp_path: Path, text: 
     code, output, errors = await run("roster", "policy", "maozhou", "--set", path)
     assert (code, output) == (2, "")
     assert said in errors
+
+
+async def test_pins_are_asked_for_twice_and_shown_nowhere(run: Run, tmp_path: Path) -> None:
+    await run("roster", "import", *FILES)
+    code, output, _ = await run("roster", "pin", "h-0002", typed="4711\n4711\n0815\n0815\n")
+    assert (code, output.endswith("h-0002: PIN set, duress PIN set\n")) == (0, True)
+    _, output, _ = await run("roster", "show", "household", "h-0002", "--json")
+    assert {"pin": "set", "duress_pin": "set"}.items() <= json.loads(output).items()
+    assert "argon2" not in output + (await run("roster", "list", "household", "--json"))[1]
+    for typed, why in (
+        ("4711\n4712\n", "not the same"),
+        ("4711\n4711\n4711\n4711\n", "PIN itself"),
+        ("12\n12\n\n", "4 to 8"),
+    ):
+        code, _, errors = await run("roster", "pin", "h-0002", typed=typed)
+        assert code != 0
+        assert why in errors
+    _, output, _ = await run("roster", "import", *FILES, "--json")
+    assert json.loads(output)["written"]["changed"] == 0, "no file takes a PIN away"
+    changed = tmp_path / "households.csv"
+    changed.write_text("户编号,户主,住址,辖区,联防组\nh-0002,段家,新址 9 号,maozhou,g-01\n")
+    assert (await run("roster", "import", changed, "--partial"))[0] == 0
+    _, output, _ = await run("roster", "show", "household", "h-0002", "--json")
+    assert {"address": "新址 9 号", "pin": "set"}.items() <= json.loads(output).items()
+    assert (await run("roster", "pin", "h-0002", "--clear"))[1] == "h-0002: no PIN\n"
+    assert '"pin"' not in (await run("roster", "show", "household", "h-0002", "--json"))[1]
+
+
+async def test_who_is_left_out_stands_in_a_record_that_is_kept(run: Run) -> None:
+    await run("roster", "import", *FILES)
+    code, _, errors = await run("roster", "leave-out", "h-0002", "p-0003")
+    assert (code, "say why" in errors) == (2, True)
+    assert (await run("roster", "leave-out", "h-0002", "p-0003", "--reason", "打人", "--by", "王芳"))[0] == 0
+    _, output, _ = await run("roster", "show", "household", "h-0002", "--json")
+    assert [one["person"] for one in json.loads(output)["left_out"]] == ["p-0003"]
+    assert json.loads((await run("roster", "import", *FILES, "--json"))[1])["written"]["changed"] == 0
+    assert (await run("roster", "leave-out", "h-0002", "p-0003", "--undo", "--by", "李明"))[0] == 0
+    assert "left_out" not in (await run("roster", "show", "household", "h-0002", "--json"))[1]
+    _, output, _ = await run("roster", "left-out", "h-0002", "--json")
+    trail = [json.loads(line) for line in output.splitlines()]
+    assert [(one["what"], one["by"], one["reason"]) for one in trail] == [
+        ("left_out", "王芳", "打人"), ("let_in", "李明", ""),
+    ]  # fmt: skip
+    assert (await run("roster", "left-out", "h-0001", "--json"))[1] == ""
+    assert "打人" in (await run("roster", "left-out"))[1]
+    assert (await run("roster", "leave-out", "h-0002", "p-none", "--reason", "x"))[0] == 1

@@ -15,12 +15,14 @@ from dispatch.cases import (
     Case,
     Command,
     GiveAnswer,
+    LeaveOut,
     Pause,
     Plan,
     Policy,
     RaiseAlarm,
     RecordCalls,
     Resolve,
+    SignalDuress,
     StandDown,
     TakeStep,
     Widen,
@@ -33,14 +35,17 @@ from dispatch.errors import Conflict, Refused
 from dispatch.events import (
     CallOutcome,
     Commit,
+    DuressSignalled,
     Escalated,
     Event,
     PlannedCall,
     PolicyStamped,
     PolicyStep,
     Press,
+    PressedAgain,
     Quorum,
     Reason,
+    ResponderLeftOut,
     RespondersCalled,
     RespondersStoodDown,
     Role,
@@ -276,6 +281,92 @@ def test_an_operator_stands_down_and_calls_one_more() -> None:
     assert (case.stood_down, case.last_step, until(case)) == (frozenset(), 1, 65)
 
 
+def duress(seconds: float) -> SignalDuress:
+    return SignalDuress(id=CommitId(f"duress-{seconds}"), at=at(seconds), by=f"device:{HOUSEHOLD}")
+
+
+def cancelled_at_home(seconds: float) -> Cancel:
+    return Cancel(id=CommitId(f"cancel-{seconds}"), at=at(seconds), by=f"device:{HOUSEHOLD}")
+
+
+def test_duress_widens_at_once_and_the_case_goes_on_in_silence() -> None:
+    case, events = carry_out(press(), answer(ANNA, "going", 5), duress(10))
+    assert [type(event) for event in events] == [DuressSignalled]
+    wait = waits_for(case)
+    assert wait is not None
+    assert (wait.because, until(case), case.is_open, case.silent) == ("duress", 10, True, True)
+    case, events = carry_out(step(1, 10), case=case)
+    assert [(e.because, e.by) for e in events if isinstance(e, Escalated)] == [("duress", "system")]
+    assert {who for number, who in case.calls if number == 1} == {ANNA, WANG}, "who is going must know of it"
+    wait = waits_for(case)
+    assert wait is not None
+    assert (wait.because, until(case)) == ("no_answer", 70)
+
+
+@pytest.mark.parametrize("what", ["cannot", "on_scene"])
+def test_under_duress_no_phone_rings_at_the_scene_nor_of_those_who_cannot_come(what: str) -> None:
+    case, _ = carry_out(press(), answer(ANNA, what, 5), duress(10), step(1, 10))
+    assert {who for number, who in case.calls if number == 1} == {WANG}
+
+
+def test_duress_widens_also_when_it_is_enough_or_held_back() -> None:
+    enough_come = (press(), answer(ANNA, "on_scene", 5), answer(LI, "going", 6))
+    assert until(carry_out(*enough_come, duress(10))[0]) == 10
+    paused = Pause(id=CommitId("pause"), at=at(7), by="op", until=at(600))
+    assert until(carry_out(press(), paused, duress(10))[0]) == 10
+
+
+def test_to_those_who_pressed_the_case_was_cancelled_then_and_nothing_came_after() -> None:
+    before, _ = carry_out(press(), answer(ANNA, "going", 5))
+    really, _ = carry_out(cancelled_at_home(10), case=before)
+    case, _ = carry_out(duress(10), case=before)
+    later, _ = carry_out(step(1, 10), answer(LI, "going", 20), case=case)
+    for shown in (case.as_pressed, later.as_pressed):
+        assert (shown.status, shown.closing, shown.replies, shown.seq) == (
+            really.status, really.closing, really.replies, really.seq,
+        )  # fmt: skip
+    over = Resolve(id=CommitId("over"), at=at(30), by="op", resolution="helped")
+    for pretended in (later, carry_out(over, case=later)[0]):
+        for again in (cancelled_at_home(40), duress(40)):
+            with pytest.raises(Conflict, match="is over \\(cancelled\\)"):
+                carry_out(again, case=pretended)
+
+
+def test_an_operator_still_cancels_and_a_press_is_recorded_on_the_case() -> None:
+    case, _ = carry_out(press(), duress(10))
+    again = Press(press=PressId("p2"), household=HOUSEHOLD, device="key", source="http", pressed_at=at(30))
+    case, events = carry_out(
+        RaiseAlarm(id=CommitId("p2"), at=at(30), accepted_at=at(30), press=again, plan=FIRST), case=case
+    )
+    assert [type(event) for event in events] == [PressedAgain]
+    assert carry_out(Cancel(id=CommitId("end"), at=at(40), by="operator:wang"), case=case)[0].status == "cancelled"
+
+
+def leave_out(*who: PersonId, seconds: float = 7) -> LeaveOut:
+    return LeaveOut(id=CommitId(f"out-{seconds}"), at=at(seconds), people=who, by="op")
+
+
+def test_who_is_left_out_has_no_part_in_the_case_any_more() -> None:
+    case, _ = carry_out(press(), answer(ANNA, "going", 5), answer(LI, "going", 6))
+    assert enough(case)
+    case, events = carry_out(leave_out(ANNA, WANG), case=case)
+    assert [type(event) for event in events] == [ResponderLeftOut], "Wang was not called"
+    assert (enough(case), case.called(), case.owed()[0].responder) == (False, {BO, LI}, BO)
+    with pytest.raises(Refused):
+        carry_out(answer(ANNA, "going", 8), case=case)
+    case, _ = carry_out(step(1, 45), case=case)
+    assert {who for number, who in case.calls if number == 1} == {WANG}, "not again either"
+    case, _ = carry_out(CallOne(id=CommitId("one"), at=at(50), by="op", call=call(ANNA)), case=case)
+    assert ANNA in case.called(), "an operator can call them by name"
+
+
+def test_a_press_that_calls_again_calls_nobody_who_is_left_out() -> None:
+    case, _ = carry_out(press(), leave_out(ANNA))
+    fire = Press(press=PressId("p2"), household=HOUSEHOLD, device="key", source="http", pressed_at=at(9), kind="fire")
+    case, _ = carry_out(RaiseAlarm(id=CommitId("p2"), at=at(9), accepted_at=at(9), press=fire, plan=FIRST), case=case)
+    assert {who for number, who in case.calls if number == 1} == {BO, LI}
+
+
 moments = st.integers(0, 2000).map(lambda s: at(float(s)))
 ids = st.integers(0, 10**9).map(lambda n: CommitId(f"c{n}"))
 people = st.sampled_from([ANNA, BO, LI, WANG])
@@ -304,7 +395,9 @@ anything: st.SearchStrategy[Command] = st.one_of(
     st.builds(StandDown, id=ids, at=moments, by=st.just("op"), responders=st.lists(people, max_size=2).map(tuple)),
     st.builds(Pause, id=ids, at=moments, by=st.just("op"), until=moments),
     st.builds(CallOne, id=ids, at=moments, by=st.just("op"), call=people.map(call)),
-    st.builds(Cancel, id=ids, at=moments, by=st.just("op")),
+    st.builds(Cancel, id=ids, at=moments, by=st.sampled_from(["op", f"device:{HOUSEHOLD}"])),
+    st.builds(SignalDuress, id=ids, at=moments, by=st.just(f"device:{HOUSEHOLD}")),
+    st.builds(LeaveOut, id=ids, at=moments, by=st.just("op"), people=st.lists(people, max_size=2).map(tuple)),
 )  # fmt: skip
 
 
@@ -324,6 +417,29 @@ def test_an_open_case_always_waits_for_something(asked: list[Command]) -> None:
     assert (wait is not None) == case.is_open
     if wait is not None:
         assert wait.until is not None or case.status == "on_scene"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(anything, max_size=15), st.lists(anything, max_size=15))
+def test_under_duress_those_who_pressed_see_a_cancelled_case_for_good(
+    before: list[Command], then: list[Command]
+) -> None:
+    case = after([press(), *before])
+    with contextlib.suppress(Refused):
+        case, _ = carry_out(duress(1000), case=case)
+    if case.duress is not None:
+        assert (case.as_pressed.status, waits_for(case.as_pressed)) == ("cancelled", None)
+        later = after([press(), *before, duress(1000), *then])
+        assert later.as_pressed == case.as_pressed
+        assert later.silent
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(anything, max_size=25))
+def test_who_is_left_out_counts_for_nothing(asked: list[Command]) -> None:
+    case = after(asked)
+    assert not case.left_out & (case.called() | case.replies.keys() | case.stood_down)
+    assert not case.left_out & {call.responder for call in case.owed()}
 
 
 @settings(max_examples=300, deadline=None)

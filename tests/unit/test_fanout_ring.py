@@ -7,16 +7,18 @@ import json
 import msgspec
 from msgspec.structs import replace
 
-from dispatch.fanout.ring import plain
+from dispatch.cases import evolve
+from dispatch.events import DuressSignalled
+from dispatch.fanout.ring import make_ring, plain, scene_of
 from dispatch.identifiers import AreaId, notification_id
-from tests.rings import AT, HOME, ring
+from tests.rings import AT, HOME, case, ring
 
 
 def test_it_has_the_fields_of_the_contract_and_no_others() -> None:
     document = json.loads(msgspec.json.encode(ring()))
     assert list(document) == [
         "notification", "case", "step", "responder", "kind", "drill", "silent", "title", "body", "household",
-        "reason", "link", "raised_at", "word",
+        "reason", "link", "raised_at", "word", "duress",
     ]  # fmt: skip
     assert document["household"] == {"name": "李家", "address": "茅州村 12 号"}
     assert document["notification"] == notification_id(ring().case, ring().responder)
@@ -45,6 +47,15 @@ def test_a_silent_alarm_asks_not_to_ring_back() -> None:
     assert "请勿回拨" in ring(silent=True).body
     assert "do not ring back" in ring(silent=True).body
     assert "回拨" not in ring().body
+
+
+def test_under_duress_nobody_is_to_show_that_they_know() -> None:
+    signalled = evolve(case(), DuressSignalled(at=AT, by="device:h-1"))
+    text = make_ring(signalled, next(iter(signalled.calls.values())), scene_of(signalled, HOME, {}), "link")
+    assert text.title.startswith("【胁迫 DURESS】")
+    assert "请勿回拨" in text.body
+    assert "do not show that you know" in text.body
+    assert (text.duress, text.silent) == (True, True)
 
 
 def test_a_household_that_nobody_knows_is_still_called_for() -> None:

@@ -16,8 +16,10 @@ from dispatch.events import (
     CaseCancelled,
     CaseNoted,
     CaseResolved,
+    DuressSignalled,
     PlannedCall,
     Reason,
+    ResponderLeftOut,
     ResponderReplied,
     RespondersCalled,
 )
@@ -182,3 +184,25 @@ def test_authors_are_named_and_a_cancelled_case_has_no_resolution() -> None:
 
 def test_times_are_written_in_utc_with_a_z() -> None:
     assert b'"raised_at":"2026-11-21T08:00:00Z"' in msgspec.json.encode(view(case(), NAMES, OPERATOR))
+
+
+def test_under_duress_the_device_sees_the_cancelled_case_and_nobody_else_does() -> None:
+    signalled = DuressSignalled(at=at(2), by="device:h-1", reason="a slip")
+    really = case(called(0, "p-1", "p-2"), CaseCancelled(at=at(2), by="device:h-1", reason="a slip"))
+    story = case(called(0, "p-1", "p-2"), signalled, replied("p-1", "going", 3))
+    assert view(story, NAMES, DEVICE) == view(really, NAMES, DEVICE)
+    for viewer in (OPERATOR, RESPONDER):
+        shown = view(story, NAMES, viewer)
+        assert (shown["status"], shown["duress"], shown["silent"], shown["coming"]) == ("under_way", True, True, 1)
+
+
+def test_of_who_is_left_out_nobody_is_told_but_operators() -> None:
+    left_out = ResponderLeftOut(at=at(2), responder=PersonId("p-2"), by="op")
+    story = case(called(0, "p-1", "p-2"), replied("p-2", "going", 1), left_out)
+    for viewer in (RESPONDER, DEVICE):
+        shown = view(story, NAMES, viewer)
+        assert ([one["id"] for one in shown["responders"]], shown["coming"]) == (["p-1"], 0)
+        assert "p-2" not in str(shown)
+    shown = view(story, NAMES, OPERATOR)
+    assert [one["id"] for one in shown["responders"]] == ["p-1", "p-2"]
+    assert shown["left_out"] == [{"person": "p-2", "name": "人p-2"}]

@@ -103,7 +103,7 @@ def reached(case: Case) -> set[PersonId]:
     """Responders who are known to have the call: their phone said so, or they answered."""
     confirmed = {
         call.responder
-        for call in case.calls.values()
+        for call in case.taking_part()
         if any(outcome.outcome in {"delivered", "seen"} for outcome in call.outcomes.values())
     }
     return confirmed | case.replies.keys()

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 import msgspec
 
 from dispatch.errors import Conflict
-from dispatch.roster.documents import Area, Document, DocumentKind, Duty, Group, Person, Post, WebhookPoint
-from dispatch.roster.entries import Entry, key_of, kind_of_document
+from dispatch.roster.documents import Area, Document, DocumentKind, Duty, Group, Household, Person, Post, WebhookPoint
+from dispatch.roster.entries import Entry, key_of
 from dispatch.roster.imports.checking import Progress
 from dispatch.roster.imports.records import Record, Shift
 from dispatch.roster.store import GETS_AT_ONCE, Roster, RosterConflict
@@ -75,8 +75,17 @@ def _step(document: Document | Shift, duty: list[Duty] | None) -> Step:
             return Step("post", document.id, lambda old: _keep_duty(document, duty, old))
         case Shift():
             raise TypeError("a shift is part of its post's document")
+        case Household():
+            return Step("household", document.id, lambda old: _keep_confidence(document, old))
         case _:
-            return Step(kind_of_document(document), document.id, lambda _: document)
+            assert_never(document)
+
+
+def _keep_confidence(new: Household, old: Document | None) -> Household:
+    """`new` with the PINs and those who are left out, which no sheet has."""
+    if not isinstance(old, Household):
+        return new
+    return msgspec.structs.replace(new, pin=old.pin, duress_pin=old.duress_pin, left_out=old.left_out)
 
 
 def _keep_policies(new: Area, old: Document | None) -> Area:

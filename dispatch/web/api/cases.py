@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from dispatch.cases import AddNote, Cancel, Case, Resolve
+from dispatch.cases import AddNote, Case, Resolve
 from dispatch.clock import now
-from dispatch.errors import Forbidden, Refused
+from dispatch.errors import Refused
 from dispatch.events import Kind, Resolution
 from dispatch.identifiers import AreaId
 from dispatch.web.api.common import carried_out, from_postgres, permitted_area, shown, visible_case
@@ -47,10 +47,6 @@ class ResolveSent(Sent):
     text: Text = ""
 
 
-class CancelSent(Sent):
-    reason: Text = ""
-
-
 class CasePage(TypedDict):
     cases: Sequence[dict[str, Any]]
     next: str | None
@@ -82,13 +78,21 @@ async def show_case(request: Request[None, None]) -> CaseView:
 async def timeline(request: Request[None, FreshAsked]) -> Timeline:
     case, models = await visible_case(request), request.parts.deps.read_models
     await _caught_up(request)
-    return {"entries": _plain(await from_postgres(models.timeline(case.id)))}
+    entries = await from_postgres(models.timeline(case.id))
+    return {"entries": _plain([entry for entry in entries if entry["type"] not in _unseen(request)])}
 
 
 async def calls(request: Request[None, FreshAsked]) -> Calls:
     case, models = await visible_case(request), request.parts.deps.read_models
     await _caught_up(request)
-    return {"calls": _plain(await from_postgres(models.calls(case.id)))}
+    rows = await from_postgres(models.calls(case.id))
+    hidden = set() if request.principal.role == "operator" else case.left_out
+    return {"calls": _plain([row for row in rows if row["responder"] not in hidden])}
+
+
+def _unseen(request: Request[None, FreshAsked]) -> set[str]:
+    """What of a timeline is for operators alone."""
+    return set() if request.principal.role == "operator" else {"responder_left_out"}
 
 
 async def add_note(request: Request[NoteSent, None]) -> CaseView:
@@ -107,14 +111,6 @@ async def resolve(request: Request[ResolveSent, None]) -> CaseView:
         resolution=sent.resolution,
         text=sent.text,
     )
-    return await carried_out(request, case, command)
-
-
-async def cancel(request: Request[CancelSent, None]) -> CaseView:
-    case = await visible_case(request)
-    if request.principal.role == "device" and case.silent:
-        raise Forbidden("a silent alarm is called off by the command centre alone: telephone 110", field="case")
-    command = Cancel(id=request.once("cancel", case.id), at=now(), by=request.author, reason=request.body.reason)
     return await carried_out(request, case, command)
 
 

@@ -12,7 +12,7 @@ from dispatch.clock import now
 from dispatch.errors import NotFound, Refused
 from dispatch.events import PlannedCall, Reason
 from dispatch.identifiers import PersonId
-from dispatch.roster import every_channel_of
+from dispatch.roster import every_channel_of, left_out_of
 from dispatch.web.api.common import carried_out, visible_case
 from dispatch.web.endpoint import Request
 from dispatch.web.reading import Id, Sent
@@ -35,6 +35,15 @@ class StandDownSent(Sent):
 
 class CallOneSent(Sent):
     responder: Id
+    even_left_out: Annotated[
+        bool, Field(strict=True, description="call them although they are left out for this household")
+    ] = False
+
+
+class LeftOutPerson(Refused):
+    """They were left out of the calls for this household, on purpose."""
+
+    type, title, status = "left-out", "Left out / 不得呼叫", 409
 
 
 async def widen(request: Request[NothingSent, None]) -> CaseView:
@@ -68,6 +77,13 @@ async def call_one(request: Request[CallOneSent, None]) -> CaseView:
     person = (await request.parts.deps.roster.people([wanted])).get(wanted)
     if person is None:
         raise NotFound(f"responder: there is no person {wanted!r} in the roster", field="responder")
+    household = await request.parts.deps.roster.household(case.alarm.household)
+    if wanted in left_out_of(household) and not request.body.even_left_out:
+        raise LeftOutPerson(
+            f"responder: {wanted!r} is left out of the calls for this household (不得呼叫); "
+            "send `even_left_out` to call them all the same",
+            field="responder",
+        )
     reason = Reason("asked", request.author)
     call = PlannedCall(responder=wanted, reasons=(reason,), channels=every_channel_of(person))
     return await carried_out(

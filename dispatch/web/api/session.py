@@ -9,7 +9,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from dispatch.access import Principal, TokenRole
-from dispatch.identifiers import AreaId, HouseholdId, PersonId
+from dispatch.identifiers import HouseholdId, PersonId
 from dispatch.web.access import cookie_name
 from dispatch.web.endpoint import Request, json_response
 from dispatch.web.parts import Parts
@@ -39,6 +39,8 @@ class Me(TypedDict):
     in_roster: NotRequired[bool]
     """Of a device and a responder: whether there is anybody of that name to call, or to call for."""
     household: NotRequired[str]
+    pin: NotRequired[bool]
+    """Of a device: whether its household's PIN is asked for when it cancels."""
     vapid_public_key: NotRequired[str]
 
 
@@ -84,9 +86,11 @@ async def me(request: Request[None, None]) -> Me:
     }
     if principal.role == "device":
         answer["household"] = principal.subject
-        name, answer["area"] = await _household(parts, HouseholdId(principal.subject))
-        answer["name"] = name or answer["name"]
-        answer["in_roster"] = name is not None
+        household = await parts.deps.roster.household(HouseholdId(principal.subject))
+        answer["area"] = household.area if household else None
+        answer["name"] = (household.name if household else "") or answer["name"]
+        answer["in_roster"] = household is not None
+        answer["pin"] = household is not None and household.pin is not None
     elif principal.role == "responder":
         answer["vapid_public_key"] = parts.deps.keys.vapid_public
         person = (await parts.deps.roster.people([PersonId(principal.subject)])).get(PersonId(principal.subject))
@@ -99,11 +103,6 @@ def page_of(principal: Principal) -> str:
     """The path of the principal's own page."""
     page = PAGES.get(principal.role)
     return f"/{page}/{principal.subject}" if page else "/"
-
-
-async def _household(parts: Parts, id_: HouseholdId) -> tuple[str | None, AreaId | None]:
-    household = await parts.deps.roster.household(id_)
-    return (household.name, household.area) if household else (None, None)
 
 
 def _secure(parts: Parts) -> bool:

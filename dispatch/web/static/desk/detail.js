@@ -16,7 +16,8 @@ export function Detail({ view, history, recording, actions }) {
   return html`
     <article class="detail" data-case=${view.id} data-status=${view.status}>
       ${view.drill && html`<div class="banner drill"><${T} of=${w.drillLong} /></div>`}
-      ${view.silent && html`<div class="banner warn"><${T} of=${w.doNotRing} /></div>`}
+      ${view.duress ? html`<div class="banner bad" role="alert" data-duress><b><${T} of=${w.duressLong} /></b> <${T} of=${w.duressDesk} /></div>`
+        : view.silent && html`<div class="banner warn"><${T} of=${w.doNotRing} /></div>`}
       <${Head} view=${view} open=${open} onBack=${actions.back} />
       ${open && html`<${Escalation} view=${view} onAsk=${actions.ask} />`}
       ${open && html`<${Close} view=${view} onClose=${actions.close} />`}

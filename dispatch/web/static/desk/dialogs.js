@@ -45,7 +45,9 @@ export function DeedDialog({ asked, people, ...rest }) {
       ${deed === "calls" && html`
         <label class="field"><span><${T} of=${w.whomToCall} /></span>
           <input type="text" name="responder" list="known-people" required maxlength="64" autofocus autocomplete="off" /></label>
-        <datalist id="known-people">${people.map(([id, name]) => html`<option key=${id} value=${id}>${name}</option>`)}</datalist>`}
+        <datalist id="known-people">${people.map(([id, name]) => html`<option key=${id} value=${id}>${name}</option>`)}</datalist>
+        ${rest.problem?.document?.type?.endsWith(":left-out") && html`
+          <label class="check"><input type="checkbox" name="even_left_out" /> <${T} of=${w.callLeftOut} /></label>`}`}
       <p><${T} of=${sure} /></p>
     <//>`;
 }

@@ -33,6 +33,7 @@ function placeOf({ areas, household: { address } }) {
 
 export const Marks = ({ view }) => html`
   ${view.drill && html` <span class="tag drill"><${T} of=${w.drill} /></span>`}
+  ${view.duress && html` <span class="tag fire" data-duress><${T} of=${w.duress} /></span>`}
   ${view.silent && html` <span class="tag silent"><${T} of=${w.silent} /></span>`}
   ${view.presses > 1 && html` <span class="tag">×${view.presses}</span>`}`;
 

@@ -1,7 +1,8 @@
 // Who was called, what came of each call, and what they answered.
 
 import { answerText } from "../lib/alarm.js";
-import { At, Eta, html, T } from "../lib/ui.js";
+import { get } from "../lib/api.js";
+import { At, Component, Eta, html, T } from "../lib/ui.js";
 import { channels, nameOf, reasonWords, roles, states, w } from "../lib/words.js";
 
 const RANK = { on_scene: 0, going: 1, null: 2, cannot: 3 };
@@ -27,7 +28,25 @@ export function Responders({ view, open, recording, onRecord, onAnswer }) {
       ${view.gaps.length > 0 && html`
         <h3><${T} of=${w.gaps} /></h3>
         <ul class="gaps">${view.gaps.map((gap) => html`<li key=${gap.what}><b>${gap.what}</b> ${gap.reason}</li>`)}</ul>`}
+      <${LeftOut} view=${view} />
     </section>`;
+}
+
+class LeftOut extends Component {
+  load() {
+    get(`/v1/households/${this.props.view.household.id}/left-out`).then((known) => this.setState({ trail: known.trail }), () => {});
+  }
+
+  render({ view: { left_out: people = [] } }, { trail }) {
+    if (!people.length) return null;
+    return html`
+      <h3><${T} of=${w.leftOut} /> <small class="dim"><${T} of=${w.leftOutHint} /></small></h3>
+      <ul class="gaps" data-left-out>${people.map((one) => html`
+        <li key=${one.person}><b>${one.name}</b> ${one.reason} <span class="dim">${one.by} ${one.at && html`<${At} at=${one.at} />`}</span></li>`)}</ul>
+      ${trail ? html`<ul class="gaps" data-trail>${trail.map((one) => html`
+        <li key=${one.at}><${At} at=${one.at} /> <b>${one.name}</b> <${T} of=${one.what === "let_in" ? w.letIn : w.leftOut} /> ${one.reason} <span class="dim">${one.by}</span></li>`)}</ul>`
+        : html`<button type="button" class="small thin" onClick=${() => this.load()}><${T} of=${w.leftOutTrail} /></button>`}`;
+  }
 }
 
 const Person = ({ one }) => html`

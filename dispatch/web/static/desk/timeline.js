@@ -84,6 +84,8 @@ function said({ type, data = {} }, names) {
     escalation_paused: () => `暂停升级至 Paused until ${shortLocal(data.until)}${asked(data.by)}`,
     case_noted: () => `${by(data.author)}：${data.text}`,
     case_resolved: () => `结案 Resolved · ${nameOf(resolutions, data.resolution).join(" ")} · ${by(data.by)} ${data.text}`,
+    duress_signalled: () => `胁迫密码 Duress PIN · ${by(data.by)}`,
+    responder_left_out: () => `不得呼叫 Left out：${who(data.responder)}${asked(data.by)}`,
     case_cancelled: () => `撤销 Cancelled · ${by(data.by)} ${data.reason}`,
   };
   return sentences[type]?.() ?? type;

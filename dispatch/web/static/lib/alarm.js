@@ -6,7 +6,8 @@ import { answers, kinds, nameOf, roles, w } from "./words.js";
 export function AlarmCard({ view }) {
   return html`
     ${view.drill && html`<div class="banner drill"><${T} of=${w.drillLong} /></div>`}
-    ${view.silent && html`<div class="banner warn" data-silent><${T} of=${w.doNotRing} /></div>`}
+    ${view.duress ? html`<div class="banner bad" role="alert" data-duress><${T} of=${w.duressLong} /></div>`
+      : view.silent && html`<div class="banner warn" data-silent><${T} of=${w.doNotRing} /></div>`}
     <section class="alarm">
       <p class="alarm-kind"><${T} of=${nameOf(kinds, view.kind)} /></p>
       <p class="alarm-address">${view.household.address || view.household.name}</p>

@@ -50,7 +50,7 @@ export const w = {
   calledCount: (count) => [`已呼叫${count}人`, `${count} people were called`],
   reachedCount: (count) => [`其中${count}人已送达`, count === 1 ? "1 of them was reached" : `${count} of them were reached`],
   waitingAnswer: ["正在等人应答，请保持警惕", "Waiting for the first answer; stay alert"],
-  moreCalledIn: (left) => [`如应答不够，${left[0]}后将呼叫更多人`, `If too few answer, more are called in ${left[1]}`],
+  moreCalledIn: (left, [zh, en]) => [`如应答不够，${left[0]}后将呼叫${zh}`, `If too few answer, ${en} are called in ${left[1]}`],
   calledAgainIn: (left) => [`如应答不够，${left[0]}后将再次呼叫`, `If too few answer, they are called again in ${left[1]}`],
   stillCalling: ["正在继续呼叫…", "Still calling…"],
   enoughComing: ["已有足够的人赶来", "Enough people are coming"],
@@ -65,9 +65,13 @@ export const w = {
   cancelSure: ["确定已经没有危险，不需要人来了吗？", "Are you sure that the danger is over and nobody needs to come?"],
   cancelYes: ["是，取消报警", "Yes, cancel the alarm"],
   cancelNo: ["不，继续求助", "No, I still need help"],
+  cancelPin: ["请输入密码", "Enter your PIN"],
+  cancelWrongPin: ["密码不对，警报继续", "Wrong PIN; the alarm goes on"],
+  cancelTooOften: (seconds) => [`试得太多，请等${seconds}秒；警报继续`, `Too many tries; wait ${seconds} s. The alarm goes on`],
   cancelSilent: ["静默报警只能由指挥中心解除，请拨打110", "A silent alarm is called off by the command centre alone: call 110"],
   cancelFailed: ["取消没有成功", "The alarm was not cancelled"],
   overResolved: ["本次警情已结束", "This alarm is over"],
+  overHandedOver: ["已移交110处理", "The 110 emergency service has taken over"],
   overCancelled: ["本次报警已取消", "This alarm was cancelled"],
   quietSent: ["已收到", "Received"],
   ready: ["可以使用", "Ready"],
@@ -102,6 +106,9 @@ export const w = {
   answerFailed: ["您的应答没有送出", "Your answer was not recorded"],
   answerRecorded: ["应答已记录", "Your answer was recorded"],
   doNotRing: ["静默报警：不要回拨，不要鸣笛敲门", "Silent alarm: do not call back, no siren, no knocking"],
+  duress: ["胁迫", "DURESS"],
+  duressLong: ["报警人受胁迫！不要回拨，不要让对方看出您已知情", "Duress! Do not ring back, do not show that you know"],
+  duressDesk: ["住户用胁迫密码“取消”了报警：住户端显示已取消，呼叫仍在继续", "The household “cancelled” with its duress PIN: it is shown cancelled there, and the call goes on"],
   callBack: ["打电话给住户", "Call the household"],
   othersGoing: ["其他人", "The others"],
   nobodyYet: ["还没有人应答", "Nobody has answered yet"],
@@ -145,6 +152,11 @@ export const w = {
   stateColumn: ["呼叫结果", "Call"],
   recordFor: ["代记", "Record"],
   gaps: ["未能呼叫", "Could not be called"],
+  leftOut: ["不得呼叫", "Left out"],
+  leftOutHint: ["仅值班员可见", "seen by operators alone"],
+  leftOutTrail: ["全部记录", "The whole record"],
+  letIn: ["撤回", "taken back"],
+  callLeftOut: ["此人不得为本户呼叫，仍要呼叫", "Call them although they are left out for this household"],
   timeline: ["经过", "Timeline"],
   historyAway: ["历史库暂不可用，报警与呼叫不受影响", "History is away; alarms and calls are not affected"],
   notes: ["记录", "Notes"],
@@ -221,6 +233,22 @@ export const becauses = {
   operator: ["值班员要求", "the operator asked for it"],
   duress: ["报警人受胁迫", "the one who pressed is under duress"],
 };
+
+// Whom a step calls, as the one who pressed is told.
+export const targets = {
+  group: ["联防组", "your group"],
+  officers: ["民警", "the police"],
+  neighbour_leaders: ["邻组组长", "leaders next door"],
+  neighbour_officers: ["邻村辅警", "officers of the next villages"],
+  station: ["派出所", "the station"],
+  command_centre: ["指挥中心", "the command centre"],
+};
+
+// [Chinese, English] of the people whom a step calls newly; null when it calls the same again.
+export function targetWords(names) {
+  const known = names.filter((name) => name in targets).map((name) => targets[name]);
+  return known.length ? [known.map(([zh]) => zh).join("、"), known.map(([, en]) => en).join(", ")] : null;
+}
 
 export const answers = {
   going: ["前往", "Going"],

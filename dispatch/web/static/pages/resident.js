@@ -3,19 +3,19 @@
 import { call, identity, whoAmI } from "../lib/api.js";
 import { now } from "../lib/clock.js";
 import { Dialog } from "../lib/dialog.js";
-import { isLastStep, timeLeft } from "../lib/escalation.js";
+import { timeLeft } from "../lib/escalation.js";
 import { Hold } from "../lib/hold.js";
 import { isOpen, Live } from "../lib/live.js";
 import { Press } from "../lib/press.js";
 import { buzz } from "../lib/sound.js";
 import { Elapsed, Eta, html, LineState, page, T, TickingT } from "../lib/ui.js";
-import { kinds, nameOf, roles, w } from "../lib/words.js";
+import { kinds, nameOf, roles, targetWords, w } from "../lib/words.js";
 
 const SHOW_CLOSED_MS = 10 * 60_000;
 
 const FIRST_CHOICE = { kind: "help", silent: false };
 const choice = { ...FIRST_CHOICE };
-const say = { note: null, confirming: false, notCancelled: null, dismissed: null };
+const say = { note: null, confirming: false, notCancelled: null, pinNeeded: false, dismissed: null };
 let me = null;
 
 function onCase(view, before, started) {
@@ -143,7 +143,8 @@ function nextWords({ waits_for: wait, ...escalation }, time) {
   if (!left || wait.because === "operator" || wait.because === "pointless") return w.stillCalling;
   if (wait.what === "arrival") return w.enoughComing;
   if (wait.because === "pause_over") return w.operatorSeesToIt;
-  return isLastStep(escalation) ? w.calledAgainIn(left) : w.moreCalledIn(left);
+  const whom = targetWords(escalation.next_call);
+  return whom ? w.moreCalledIn(left, whom) : w.calledAgainIn(left);
 }
 
 function Next({ view }) {
@@ -181,34 +182,56 @@ const Helper = ({ one }) => html`
       : one.eta_at ? html`<${Eta} at=${one.eta_at} />` : html`<${T} of=${w.underWay} />`}</span>
   </li>`;
 
+function overWords({ status, closing }) {
+  if (status === "cancelled") return w.overCancelled;
+  return closing.resolution === "handed_over" ? w.overHandedOver : w.overResolved;
+}
+
 const Over = ({ view }) => html`
   <section class="card over" data-status=${view.status}>
-    <p class="line"><${T} of=${view.status === "cancelled" ? w.overCancelled : w.overResolved} /></p>
+    <p class="line"><${T} of=${overWords(view)} /></p>
     <button type="button" class="button" onClick=${() => { say.dismissed = view.id; draw(); }}><${T} of=${w.close} /></button>
   </section>`;
 
+function notCancelledWords(problem) {
+  const type = problem.document.type ?? "";
+  if (type.endsWith(":pin-needed")) return w.cancelPin;
+  if (type.endsWith(":wrong-pin")) return w.cancelWrongPin;
+  if (type.endsWith(":too-frequent")) return w.cancelTooOften(Math.ceil(problem.retryAfter));
+  return problem.status === 403 ? w.cancelSilent : problem.words;
+}
+
 const CancelKey = ({ view, quiet }) => html`
   ${say.notCancelled?.case === view.id && html`<p class="problem" role="alert"><${T} of=${w.cancelFailed} /> — <${T}
-    of=${view.silent && say.notCancelled.problem.status === 403 ? w.cancelSilent : say.notCancelled.problem.words} /></p>`}
+    of=${notCancelledWords(say.notCancelled.problem)} /></p>`}
   <${Hold} key=${view.id} class="stop" quiet=${quiet} onEarly=${() => {}} label=${w.cancelHold.join(" ")}
     onHeld=${() => { say.confirming = true; draw(); }}><${T} of=${w.cancelHold} /><//>`;
 
 function CancelDialog({ view }) {
   if (!view || !say.confirming) return null;
   const close = () => { say.confirming = false; draw(); };
-  const cancel = async () => {
+  const cancel = async (event) => {
+    event.preventDefault();
+    const pin = event.target.pin?.value;
     close();
     say.notCancelled = null;
-    await call("POST", `/v1/cases/${view.id}/cancel`, { body: {} })
-      .catch((problem) => { say.notCancelled = { case: view.id, problem }; });
+    await call("POST", `/v1/cases/${view.id}/cancel`, { body: pin ? { pin } : {} }).catch((problem) => {
+      say.notCancelled = { case: view.id, problem };
+      say.pinNeeded ||= Boolean(problem.document.type?.endsWith(":pin-needed"));
+    });
     draw();
   };
   return html`
     <${Dialog} title=${w.cancelSure} onClose=${close}>
-      <div class="choices">
-        <button type="button" class="button main" autofocus onClick=${close}><${T} of=${w.cancelNo} /></button>
-        <button type="button" class="button" data-confirm onClick=${cancel}><${T} of=${w.cancelYes} /></button>
-      </div>
+      <form onSubmit=${cancel}>
+        ${(me?.pin || say.pinNeeded) && html`
+          <label class="field"><span><${T} of=${w.cancelPin} /></span>
+            <input type="password" name="pin" inputmode="numeric" pattern="[0-9]*" maxlength="8" required autocomplete="off" /></label>`}
+        <div class="choices">
+          <button type="button" class="button main" autofocus onClick=${close}><${T} of=${w.cancelNo} /></button>
+          <button class="button" data-confirm><${T} of=${w.cancelYes} /></button>
+        </div>
+      </form>
     <//>`;
 }
 

@@ -135,7 +135,7 @@ const Cases = ({ open, view }) => html`
   <nav class="cases">${open.map((one) => html`
     <button type="button" key=${one.id} class="button" aria-pressed=${String(one.id === view.id)}
       onClick=${() => { chosen = one.id; draw(); }}>
-      <span>${one.drill && `【${w.drill[0]}】`}${one.silent && `【${w.silent[0]}】`}${nameOf(kinds, one.kind)[0]} · ${one.household.address || one.household.name}</span>
+      <span>${one.drill && `【${w.drill[0]}】`}${one.duress && `【${w.duress[0]}】`}${one.silent && `【${w.silent[0]}】`}${nameOf(kinds, one.kind)[0]} · ${one.household.address || one.household.name}</span>
       <span>${standing(one)} <${Elapsed} since=${one.pressed_at} /></span>
     </button>`)}</nav>`;
 

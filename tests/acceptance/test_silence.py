@@ -1,0 +1,231 @@
+"""Silence and danger: a silent alarm, a cancel under duress, somebody who must not be called, a false alarm."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from dispatch.clock import now
+from dispatch.events import PolicyStep, Quorum
+from dispatch.identifiers import AreaId, CaseId, PersonId
+from dispatch.roster import EscalationPolicy, LeftOut, call_list
+from tests.live import LiveSystem, Phones, phones_for
+from tests.system import until
+
+OFFICER_NEXT_DOOR = PersonId("a-0070")
+VILLAGE, NEXT_VILLAGE = AreaId("maozhou"), AreaId("sanhua")
+PATIENT, SOON = 3600, 2
+PIN, DURESS = "4711", "0815"
+
+
+@pytest.fixture
+async def phones(live_system: LiveSystem) -> AsyncIterator[Phones]:
+    """A phone for the thirteen who are called at once, and for the officer of the next village."""
+    live = live_system
+    called = (await call_list(live.system.roster, live.household, now())).called
+    async with phones_for(live, [*(entry.person.id for entry in called), OFFICER_NEXT_DOOR]) as given:
+        assert len(given.of) == 14
+        yield given
+        head = await live.log.head(live.household)
+        if head is not None:
+            await live.close(head.case)
+    await live.call("operator", "POST", f"/v1/households/{live.household}/pin", {})
+    for person in (await live.call("operator", "GET", left_out(live)))[1]["left_out"]:  # type: ignore[attr-defined]
+        await live.call("operator", "DELETE", f"{left_out(live)}/{person['person']}")
+
+
+def left_out(live: LiveSystem) -> str:
+    return f"/v1/households/{live.household}/left-out"
+
+
+async def agree(live: LiveSystem, within_seconds: int) -> None:
+    """The village's policy: two must come; else the group again, and the officers of the next village."""
+    roster = live.system.roster
+    area = (await roster.areas([VILLAGE]))[VILLAGE]
+    steps = (
+        PolicyStep(call=("group", "officers"), within_seconds=within_seconds),
+        PolicyStep(call=("again", "neighbour_officers"), within_seconds=PATIENT),
+    )
+    policy = EscalationPolicy(name="story", quorum=Quorum(anyone=2), steps=steps)
+    await roster.put(replace(area, policies=(policy,), neighbours=(NEXT_VILLAGE,)), by="test")
+
+
+async def rung(phones: Phones, expected: dict[PersonId, int]) -> None:
+    """Wait until each phone rang as often as `expected`, and no phone more."""
+
+    async def as_often() -> bool:
+        return phones.rung() == expected
+
+    try:
+        await until(as_often, "every phone to ring as often as it should")
+    except AssertionError:
+        assert phones.rung() == expected
+        raise
+
+
+def at_once(phones: Phones, *but: PersonId) -> dict[PersonId, int]:
+    """Everybody once, but for the next village and for those named."""
+    return {person: int(person not in {OFFICER_NEXT_DOOR, *but}) for person in phones.of}
+
+
+async def at_home(live: LiveSystem, case: CaseId) -> dict[str, Any]:
+    return (await live.call("resident", "GET", f"/v1/cases/{case}"))[1]
+
+
+async def cancel(live: LiveSystem, case: CaseId, pin: str) -> tuple[int, dict[str, object]]:
+    return await live.call("resident", "POST", f"/v1/cases/{case}/cancel", {"pin": pin})
+
+
+async def give_pins(live: LiveSystem) -> None:
+    path = f"/v1/households/{live.household}/pin"
+    assert (await live.call("operator", "POST", path, {"pin": PIN, "duress_pin": DURESS}))[0] == 200
+
+
+async def leave_out(live: LiveSystem, person: str) -> None:
+    body = {"person": person, "reason": "violent towards her"}
+    assert (await live.call("operator", "POST", left_out(live), body))[0] == 200
+
+
+async def test_everybody_who_comes_to_a_silent_alarm_is_told_not_to_ring_back(
+    live_system: LiveSystem, phones: Phones
+) -> None:
+    await agree(live_system, PATIENT)
+    case = await live_system.press(silent=True)
+    await rung(phones, at_once(phones))
+    for person in phones.of.keys() - {OFFICER_NEXT_DOOR}:
+        (ring,) = phones.rings(person)
+        assert ring["silent"] is True
+        assert "请勿回拨" in str(ring["body"])
+        assert "do not ring back" in str(ring["body"])
+    status, _ = await live_system.call("resident", "POST", f"/v1/cases/{case}/cancel", {})
+    assert (status, (await live_system.case(case)).is_open) == (403, True), "nor can it be forced off at home"
+
+
+async def test_a_cancel_under_duress_calls_for_more_and_nobody_at_home_can_tell(
+    live_system: LiveSystem, phones: Phones
+) -> None:
+    await agree(live_system, PATIENT)
+    await give_pins(live_system)
+    case = await live_system.press()
+    await rung(phones, at_once(phones))
+    status, shown = await cancel(live_system, case, DURESS)
+    assert (status, shown["status"]) == (200, "cancelled")
+    await rung(phones, at_once(phones) | {p: 1 if p == OFFICER_NEXT_DOOR else 2 for p in phones.of})
+    for person in phones.of:
+        ring = phones.rings(person)[-1]
+        assert (ring["duress"], ring["silent"]) == (True, True)
+        assert "不要让对方看出您已知情" in str(ring["body"])
+    assert (await at_home(live_system, case)) == shown, "and so it stays"
+    going_on = (await live_system.call("operator", "GET", f"/v1/cases/{case}"))[1]
+    assert (going_on["status"], going_on["duress"]) == ("raised", True)
+    await live_system.press(key="once-more")
+    assert (await live_system.case(case)).is_open, "a later press is recorded on it"
+    await live_system.close(case)
+    assert (await at_home(live_system, case)) == shown
+
+
+async def test_a_cancel_with_the_pin_ends_it_and_everybody_is_told(live_system: LiveSystem, phones: Phones) -> None:
+    await agree(live_system, PATIENT)
+    await give_pins(live_system)
+    case = await live_system.press()
+    await live_system.finished(case)
+    assert (await cancel(live_system, case, "0000"))[0] == 403
+    assert (await live_system.case(case)).is_open, "the alarm goes on"
+    assert (await cancel(live_system, case, PIN))[0] == 200
+
+    async def told() -> bool:
+        return all(phones.words(p, case) == ["called", "over"] for p in phones.of if p != OFFICER_NEXT_DOOR)
+
+    await until(told, "everybody to be told that it is over")
+    await rung(phones, at_once(phones))
+
+
+async def test_who_is_left_out_is_never_called_for_that_household(live_system: LiveSystem, phones: Phones) -> None:
+    await agree(live_system, SOON)
+    him = PersonId(live_system.subject("neighbour"))
+    for person in (him, OFFICER_NEXT_DOOR):
+        await leave_out(live_system, person)
+    case = await live_system.press()
+    await rung(phones, {p: 0 if p in {him, OFFICER_NEXT_DOOR} else 2 for p in phones.of})
+    assert him not in str(await at_home(live_system, case))
+    await live_system.close(case)
+
+    async def over() -> bool:
+        return all(phones.words(p, case)[-1:] == ["over"] for p in phones.of if p not in {him, OFFICER_NEXT_DOOR})
+
+    await until(over, "the others to be told that it is over")
+    assert phones.words(him, case) == []
+
+
+async def test_who_was_left_out_while_their_call_was_planned_is_not_called_again(
+    live_system: LiveSystem, phones: Phones
+) -> None:
+    """The roster says it and the case does not know: the plan was read before, or who wrote it was killed."""
+    await agree(live_system, PATIENT)
+    him, roster = PersonId(live_system.subject("neighbour")), live_system.system.roster
+    case = await live_system.press()
+    await rung(phones, at_once(phones))
+    entry = LeftOut(person=him, by="test", at=now(), reason="x")
+    await roster.update_household(live_system.household, lambda home: replace(home, left_out=(entry,)), "test")
+    assert (await live_system.call("operator", "POST", f"/v1/cases/{case}/widen", {}))[0] == 200
+    await rung(phones, {p: 1 if p in {him, OFFICER_NEXT_DOOR} else 2 for p in phones.of})
+    assert (await live_system.call("neighbour", "GET", f"/v1/cases/{case}"))[0] == 404
+
+
+async def test_who_is_left_out_while_it_goes_on_hears_no_more_of_it(live_system: LiveSystem, phones: Phones) -> None:
+    await agree(live_system, PATIENT)
+    him = PersonId(live_system.subject("neighbour"))
+    case = await live_system.press()
+    await rung(phones, at_once(phones))
+    link = await live_system.one_tap(case, him)
+    await leave_out(live_system, him)
+    assert (await live_system.call("operator", "POST", f"/v1/cases/{case}/widen", {}))[0] == 200
+    await rung(phones, {p: 1 if p in {him, OFFICER_NEXT_DOOR} else 2 for p in phones.of})
+    assert (await live_system.call("neighbour", "GET", f"/v1/cases/{case}"))[0] == 404
+    async with live_system.system.http.get(f"{link}/case") as answer:
+        assert answer.status == 404
+    await live_system.close(case)
+
+    async def over() -> bool:
+        return all(phones.words(p, case)[-1] == "over" for p in phones.of if p != him)
+
+    await until(over, "the others to be told that it is over")
+    assert phones.words(him, case) == ["called"]
+
+
+async def test_an_operator_calls_who_is_left_out_only_knowingly(live_system: LiveSystem, phones: Phones) -> None:
+    await agree(live_system, PATIENT)
+    him = PersonId(live_system.subject("neighbour"))
+    await leave_out(live_system, him)
+    case = await live_system.press()
+    await rung(phones, at_once(phones, him))
+    path = f"/v1/cases/{case}/calls"
+    assert (await live_system.call("operator", "POST", path, {"responder": him}))[0] == 409
+    assert (await live_system.call("operator", "POST", path, {"responder": him, "even_left_out": True}))[0] == 200
+    await rung(phones, at_once(phones))
+
+
+async def test_a_false_alarm_keeps_its_record_and_is_counted_as_one(live_system: LiveSystem, phones: Phones) -> None:
+    await agree(live_system, PATIENT)
+    case = await live_system.press()
+    await rung(phones, at_once(phones))
+    await live_system.finished(case)
+    before = (await live_system.call("operator", "GET", "/v1/latency"))[1]["summary"]
+    body = {"resolution": "false_alarm", "text": "猫"}
+    assert (await live_system.call("operator", "POST", f"/v1/cases/{case}/resolve", body))[0] == 200
+
+    async def counted() -> dict[str, Any] | None:
+        summary: Any = (await live_system.call("operator", "GET", "/v1/latency"))[1]["summary"]
+        return summary if summary["false_alarms"] == before["false_alarms"] + 1 else None  # type: ignore[index]
+
+    assert (await until(counted, "the false alarm to be counted"))["cases"] >= 1
+    entries: Any = (await live_system.call("operator", "GET", f"/v1/cases/{case}/timeline"))[1]["entries"]
+    types = [entry["type"] for entry in entries]
+    assert (types[0], types[-1]) == ("alarm_raised", "case_resolved")
+    assert {"responders_called", "calls_recorded"} <= set(types)
+    assert entries[-1]["data"] == {"by": entries[-1]["data"]["by"], "resolution": "false_alarm", "text": "猫"}
+    calls: Any = (await live_system.call("operator", "GET", f"/v1/cases/{case}/calls"))[1]["calls"]
+    assert len({call["responder"] for call in calls}) == 13

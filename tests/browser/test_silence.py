@@ -1,0 +1,109 @@
+"""Silence and danger on the pages: nothing lights up, sounds or shakes, and a cancel under duress looks like one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Page
+
+from tests.browser.people import People, hold, sees
+from tests.live import LiveSystem
+
+KEY, STOP = ".key", ".stop"
+PIN, DURESS = "4711", "0815"
+LISTEN = """
+window.noise = [];
+navigator.vibrate = (pattern) => { window.noise.push(["vibrate", pattern]); return true; };
+const Context = window.AudioContext;
+window.AudioContext = class extends Context { constructor() { super(); window.noise.push(["sound"]); } };
+"""
+
+
+@pytest.fixture
+async def with_pins(quiet_village: LiveSystem) -> AsyncIterator[LiveSystem]:
+    path = f"/v1/households/{quiet_village.household}/pin"
+    assert (await quiet_village.call("operator", "POST", path, {"pin": PIN, "duress_pin": DURESS}))[0] == 200
+    yield quiet_village
+    await quiet_village.call("operator", "POST", path, {})
+
+
+async def answer(live: LiveSystem, case: str, who: str, what: str) -> None:
+    status, _ = await live.call(who, "POST", f"/v1/cases/{case}/replies", {"answer": what})
+    assert status == 200
+
+
+async def cancel(page: Page, pin: str) -> None:
+    await hold(page, STOP)
+    await page.locator("dialog input[name=pin]").fill(pin)
+    await page.locator("dialog [data-confirm]").click()
+
+
+@pytest.mark.parametrize("silent", [True, False])
+async def test_a_silent_press_makes_no_noise_from_the_key_to_the_first_who_comes(
+    people: People, quiet_village: LiveSystem, *, silent: bool
+) -> None:
+    resident = await people.open("resident")
+    await resident.add_init_script(LISTEN)
+    await resident.reload()
+    await sees(resident, ".ready:not(.off)")
+    if silent:
+        await resident.locator(".chip.quiet").click()
+    await hold(resident, KEY)
+    await sees(resident, "[data-case][data-status=raised]")
+    await answer(quiet_village, await quiet_village.open_case(), "neighbour", "going")
+    await sees(resident, "[data-case][data-status=under_way]")
+    assert bool(await resident.evaluate("window.noise")) is not silent
+
+
+async def test_a_cancel_under_duress_looks_like_one_at_home_and_is_red_elsewhere(
+    people: People, with_pins: LiveSystem
+) -> None:
+    people.excuse("403")
+    other = await with_pins.press(kind="fire")
+    resident, neighbour, desk = [await people.open(who) for who in ("resident", "neighbour", "operator")]
+    await cancel(resident, "0000")
+    await sees(resident, ".problem:has-text('密码不对，警报继续')")
+    await cancel(resident, DURESS)
+    await sees(resident, "[data-status=cancelled]")
+    await resident.reload()
+    await sees(resident, "[data-status=cancelled]")
+    await sees(neighbour, "[data-duress]:has-text('不要回拨，不要让对方看出您已知情')")
+    assert await neighbour.locator("a[href^='tel:']").count() == 0, "nobody is led to ring back"
+    await sees(desk, f".list-pane [data-case='{other}'] [data-duress]")
+    await desk.locator(f".list-pane [data-case='{other}']").click()
+    await sees(desk, ".detail [data-duress]:has-text('胁迫')")
+    await answer(with_pins, other, "police", "going")
+    await sees(desk, ".detail[data-status=under_way]")
+    await sees(resident, "[data-status=cancelled]")
+    assert await resident.locator("[data-duress], [data-status=under_way]").count() == 0
+
+
+async def test_a_household_with_a_pin_cancels_with_it(people: People, with_pins: LiveSystem) -> None:
+    case = await with_pins.press(kind="help")
+    resident = await people.open("resident")
+    await cancel(resident, PIN)
+    await sees(resident, "[data-status=cancelled]")
+    assert (await with_pins.case(case)).status == "cancelled"
+
+
+async def test_operators_alone_see_who_is_left_out(people: People, quiet_village: LiveSystem) -> None:
+    him, path = quiet_village.subject("leader"), f"/v1/households/{quiet_village.household}/left-out"
+    await quiet_village.call("operator", "POST", path, {"person": him, "reason": "打过她"})
+    try:
+        case = await quiet_village.press(kind="help")
+        resident, neighbour, desk = [await people.open(who) for who in ("resident", "neighbour", "operator")]
+        await desk.locator(f".list-pane [data-case='{case}']").click()
+        await sees(desk, "[data-left-out]:has-text('打过她')")
+        await desk.locator("[data-left-out] + button").click()
+        await sees(desk, "[data-trail]:has-text('打过她')")
+        people.excuse("409")
+        await desk.locator("[data-deed=calls]").click()
+        await desk.locator("dialog input[name=responder]").fill(him)
+        await desk.locator("dialog [data-confirm]").click()
+        await sees(desk, "dialog input[name=even_left_out]")
+        for page in (resident, neighbour):
+            await sees(page, "[data-case], .alarm")
+            assert await page.locator("text=打过她").count() == 0
+    finally:
+        await quiet_village.call("operator", "DELETE", f"{path}/{him}")
