@@ -19,7 +19,12 @@ SECRET_NAME = re.compile(r"password|secret|token|authorization|cookie|seed|priva
 URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]+):[^\s@/]+@")
 HIDDEN = "***"
 
-QUIET = {"nats": logging.WARNING, "aiohttp.access": logging.WARNING, "asyncio": logging.WARNING}
+QUIET = {
+    "nats": logging.WARNING,
+    "aiohttp.access": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "urllib3": logging.ERROR,
+}
 """Libraries that say at INFO what we say ourselves."""
 
 Event = MutableMapping[str, Any]

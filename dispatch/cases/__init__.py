@@ -6,7 +6,9 @@ from dispatch.cases.commands import (
     CallOne,
     Cancel,
     Command,
+    FallBack,
     GiveAnswer,
+    HandOver,
     LeaveOut,
     Pause,
     Plan,
@@ -21,12 +23,24 @@ from dispatch.cases.commands import (
 )
 from dispatch.cases.decisions import decide, is_overtaken
 from dispatch.cases.desk import CaseDesk, Handled
-from dispatch.cases.escalation import FIRST_QUORUM, FIRST_STEPS, Wait, enough, step_at, steps_of, waits_for
+from dispatch.cases.escalation import (
+    FIRST_QUORUM,
+    FIRST_STEPS,
+    Wait,
+    at_110,
+    enough,
+    step_at,
+    steps_of,
+    waits_for,
+)
+from dispatch.cases.fallback import Follows, due_at, follows, still_wanted
+from dispatch.cases.hand_over import is_to_hand_over
 from dispatch.cases.widening import TIMER
 
 __all__ = [
     "FIRST_QUORUM", "FIRST_STEPS", "OUTCOME_RANK", "TIMER", "AddNote", "Call", "CallOne", "Cancel", "Case",
-    "CaseDesk", "Closing", "Command", "Firsts", "GiveAnswer", "Handled", "LeaveOut", "Note", "Pause", "Plan",
-    "Policy", "RaiseAlarm", "RecordCalls", "Reply", "Resolve", "SignalDuress", "StandDown", "Status", "TakeStep",
-    "Wait", "Widen", "decide", "enough", "evolve", "fold", "is_overtaken", "step_at", "steps_of", "waits_for",
+    "CaseDesk", "Closing", "Command", "FallBack", "Firsts", "Follows", "GiveAnswer", "HandOver", "Handled",
+    "LeaveOut", "Note", "Pause", "Plan", "Policy", "RaiseAlarm", "RecordCalls", "Reply", "Resolve", "SignalDuress",
+    "StandDown", "Status", "TakeStep", "Wait", "Widen", "at_110", "decide", "due_at", "enough", "evolve", "fold",
+    "follows", "is_overtaken", "is_to_hand_over", "step_at", "steps_of", "still_wanted", "waits_for",
 ]  # fmt: skip

@@ -24,7 +24,9 @@ from dispatch.events import (
     Escalated,
     EscalationPaused,
     Event,
+    FellBack,
     Gap,
+    HandedOver,
     Kind,
     PlannedCall,
     PolicyStamped,
@@ -72,7 +74,10 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One responder called in one step: what is owed, and what came of it over each channel."""
+    """One responder called in one step: what is owed, and what came of it over each channel.
+
+    `then` are the channels that have not rung yet; `fell_back` says when those rang that did not ring at once.
+    """
 
     step: int
     responder: PersonId
@@ -80,6 +85,17 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     channels: tuple[Channel, ...]
     called_at: datetime
     outcomes: Mapping[Channel, CallOutcome] = MappingProxyType({})
+    then: tuple[Channel, ...] = ()
+    fell_back: Mapping[Channel, datetime] = MappingProxyType({})
+
+    def asked_at(self, channel: Channel) -> datetime:
+        """Since when a ring over `channel` is owed."""
+        return self.fell_back.get(channel, self.called_at)
+
+    @property
+    def rung_at(self) -> datetime:
+        """When the newest of its channels was to ring."""
+        return max((self.called_at, *self.fell_back.values()))
 
     def owed(self) -> tuple[Channel, ...]:
         """The channels over which this call has no outcome yet, or one that a crash left unknown."""
@@ -87,6 +103,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     def may_ring(self) -> bool:
         """Whether some channel rang, or still may: it failed not yet over all of them."""
+        if self.then:
+            return True
         outcomes = [self.outcomes.get(channel) for channel in self.channels]
         return any(outcome is None or outcome.outcome != "failed" for outcome in outcomes)
 
@@ -155,6 +173,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the call has widened for it."""
     pretended: Case | None = None
     """Under duress: the cancelled case that the one who pressed is shown, for good."""
+    handed_over: HandedOver | None = None
+    """The newest hand-over to 110."""
     firsts: Firsts = Firsts()
     seq: int = 0
     """The log's sequence of the newest commit folded in; 0 before the first."""
@@ -229,7 +249,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         return [call for call in self.taking_part() if call.owed()]
 
 
-def evolve(case: Case, event: Event) -> Case:  # noqa: PLR0911  (one return for each event)
+def evolve(case: Case, event: Event) -> Case:  # noqa: C901, PLR0911  (one return for each event)
     """`case` after `event`. Fails on an event it does not know, rather than overlook it."""
     match event:
         case AlarmRaised():
@@ -251,6 +271,10 @@ def evolve(case: Case, event: Event) -> Case:  # noqa: PLR0911  (one return for 
             return _widen(case, event)
         case CallsRecorded():
             return _record(case, event)
+        case FellBack():
+            return _fall_back(case, event)
+        case HandedOver():
+            return replace(case, handed_over=event)
         case ResponderReplied():
             return _reply(case, event)
         case ResponderLeftOut():
@@ -350,7 +374,24 @@ def _owed(event: RespondersCalled, planned: PlannedCall) -> Call:
         reasons=planned.reasons,
         channels=planned.channels,
         called_at=event.at,
+        then=tuple(channel for channel in dict.fromkeys(planned.then) if channel not in planned.channels),
     )
+
+
+def _fall_back(case: Case, event: FellBack) -> Case:
+    calls = dict(case.calls)
+    for following in event.calls:
+        key, channel = (following.step, following.responder), following.channel
+        if key not in calls or channel in calls[key].channels:
+            continue
+        call = calls[key]
+        calls[key] = replace(
+            call,
+            channels=(*call.channels, channel),
+            then=tuple(left for left in call.then if left != channel),
+            fell_back={**call.fell_back, channel: event.at},
+        )
+    return replace(case, calls=calls)
 
 
 def _record(case: Case, event: CallsRecorded) -> Case:

@@ -8,8 +8,10 @@ import msgspec
 
 from dispatch.events import (
     Answer,
+    AtOnce,
     Because,
     CallOutcome,
+    FallbackSeconds,
     Gap,
     PlannedCall,
     PolicyStep,
@@ -32,6 +34,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     quorum: Quorum
     steps: tuple[PolicyStep, ...]
+    at_once: AtOnce = 1
+    fallback_seconds: FallbackSeconds = 15
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,5 +143,18 @@ class LeaveOut(_Command, frozen=True, kw_only=True):
     by: str
 
 
-Widening = Widen | TakeStep | StandDown | Pause | CallOne
+class FallBack(_Command, frozen=True, kw_only=True):
+    """Ring the next channels of those who are not reached, where that is due."""
+
+
+class HandOver(_Command, frozen=True, kw_only=True):
+    """Hand the case over to 110, over `calls` to those at its post; `again` when it was before and that is meant."""
+
+    by: str
+    calls: tuple[PlannedCall, ...]
+    gaps: tuple[Gap, ...] = ()
+    again: bool = False
+
+
+Widening = Widen | TakeStep | StandDown | Pause | CallOne | FallBack | HandOver
 Command = RaiseAlarm | RecordCalls | GiveAnswer | AddNote | Resolve | Cancel | SignalDuress | LeaveOut | Widening

@@ -11,7 +11,9 @@ from dispatch.cases.commands import (
     CallOne,
     Cancel,
     Command,
+    FallBack,
     GiveAnswer,
+    HandOver,
     LeaveOut,
     Pause,
     RaiseAlarm,
@@ -22,6 +24,8 @@ from dispatch.cases.commands import (
     TakeStep,
     Widen,
 )
+from dispatch.cases.fallback import fall_back
+from dispatch.cases.hand_over import hand_over
 from dispatch.cases.widening import call_one, pause, stand_down, take_step, widen, with_stand_down
 from dispatch.errors import Conflict, Forbidden, NotFound
 from dispatch.events import (
@@ -66,6 +70,8 @@ def decide(case: Case, command: Command) -> list[Event]:
         return _record(case, command)
     if isinstance(command, TakeStep):
         return take_step(case, command)
+    if isinstance(command, FallBack):
+        return fall_back(case, command)
     return _at_any_time(case, command) if isinstance(command, AddNote | LeaveOut) else _while_open(case, command)
 
 
@@ -164,7 +170,14 @@ def _open(command: RaiseAlarm) -> list[Event]:
     if plan.policy is None:
         return [raised, called]
     policy = plan.policy
-    stamp = PolicyStamped(at=command.at, policy=policy.id, quorum=policy.quorum, steps=policy.steps)
+    stamp = PolicyStamped(
+        at=command.at,
+        policy=policy.id,
+        quorum=policy.quorum,
+        steps=policy.steps,
+        at_once=policy.at_once,
+        fallback_seconds=policy.fallback_seconds,
+    )
     return [raised, stamp, called]
 
 
@@ -192,8 +205,8 @@ def _at_any_time(case: Case, command: AddNote | LeaveOut) -> list[Event]:
     return [ResponderLeftOut(at=command.at, responder=person, by=command.by) for person in left_out]
 
 
-def _while_open(  # noqa: PLR0911  (one return for each command)
-    case: Case, command: GiveAnswer | Resolve | Cancel | SignalDuress | Widen | StandDown | Pause | CallOne
+def _while_open(  # noqa: C901, PLR0911  (one case for each command)
+    case: Case, command: GiveAnswer | Resolve | Cancel | SignalDuress | Widen | StandDown | Pause | CallOne | HandOver
 ) -> list[Event]:
     if isinstance(command, GiveAnswer) and command.responder not in case.called():
         raise Forbidden("only somebody who was called can answer this case", field="responder")
@@ -217,6 +230,8 @@ def _while_open(  # noqa: PLR0911  (one return for each command)
             return pause(case, command)
         case CallOne():
             return call_one(case, command)
+        case HandOver():
+            return hand_over(case, command)
         case _:
             assert_never(command)
 

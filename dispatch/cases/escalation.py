@@ -82,8 +82,17 @@ def step_at(case: Case, position: int) -> PolicyStep:
 
 
 def unneeded(case: Case) -> tuple[PersonId, ...]:
-    """Those who were called, have not answered and were not stood down."""
-    return tuple(sorted(case.called() - case.replies.keys() - case.stood_down))
+    """Those who were called, have not answered and were not stood down; 110 decides for itself whether it comes."""
+    return tuple(sorted(case.called() - case.replies.keys() - case.stood_down - at_110(case)))
+
+
+def at_110(case: Case) -> set[PersonId]:
+    """Those who were called at the post of 110."""
+    return {
+        call.responder
+        for call in case.calls.values()
+        if any(reason.role == "emergency_centre" for reason in call.reasons)
+    }
 
 
 def _patience(case: Case) -> timedelta:

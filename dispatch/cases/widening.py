@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dispatch.cases.case import Case, evolve
 from dispatch.cases.commands import CallOne, Pause, StandDown, TakeStep, Widen
-from dispatch.cases.escalation import enough, unneeded, waits_for
+from dispatch.cases.escalation import at_110, enough, step_at, unneeded, waits_for
+from dispatch.cases.hand_over import goes_to_110, is_to_hand_over, post_of_110
 from dispatch.errors import Conflict
 from dispatch.events import (
     Because,
     Escalated,
     EscalationPaused,
     Event,
+    HandedOver,
     RespondersCalled,
     RespondersStoodDown,
     WideningAsked,
@@ -37,6 +39,10 @@ def take_step(case: Case, command: TakeStep) -> list[Event]:
     by = case.asked.by if case.asked is not None and wait.because == "operator" else TIMER
     events: list[Event] = [Escalated(at=command.at, position=command.position, because=wait.because, by=by)]
     calls = tuple(call for call in command.plan.calls if _is_to_be_called(case, call.responder, wait.because))
+    if not is_to_hand_over(case):  # an operator did it while this was planned
+        calls = tuple(call for call in calls if not goes_to_110(call))
+    elif "hand_over" in step_at(case, command.position).call:
+        events.append(HandedOver(at=command.at, by=by, to=post_of_110(calls)))
     if calls or command.plan.gaps:
         step = case.last_step + 1
         events.append(RespondersCalled(at=command.at, step=step, calls=calls, gaps=command.plan.gaps))
@@ -66,6 +72,8 @@ def pause(case: Case, command: Pause) -> list[Event]:
 def stand_down(case: Case, command: StandDown) -> list[Event]:
     """Those named, or all, who were called and have not answered, are told that they need not come."""
     left = unneeded(case)
+    if command.responders:
+        left = tuple(sorted({*left, *(at_110(case) - case.replies.keys() - case.stood_down)}))
     chosen = tuple(person for person in left if not command.responders or person in command.responders)
     return [RespondersStoodDown(at=command.at, responders=chosen, by=command.by)] if chosen else []
 

@@ -147,6 +147,9 @@ def policy(
     step is the call that goes out at once, the last is repeated. An area without one keeps to that of the area above,
     and where none has one to the standard policy. A case keeps to the policy that it was opened under.
 
+    Of each person's channels the best `at_once` ring first (1); each of the others follows after `fallback_seconds`
+    (15) without delivery or answer, and at once where all that rang failed. A step with hand_over tells 110.
+
     Examples:
 
       dispatch roster policy maozhou
@@ -224,7 +227,10 @@ def _shown(document: Document) -> dict[str, object]:
     points = plain.get("contact_points")
     if isinstance(points, list | tuple):
         hidden = {"secret", "p256dh", "auth"}
-        plain["contact_points"] = [{k: v for k, v in point.items() if k not in hidden} for point in points]
+        plain["contact_points"] = [
+            {k: v for k, v in point.items() if k not in hidden | ({"url"} if point["kind"] == "apprise" else set())}
+            for point in points
+        ]
     plain |= {name: "set" for name in ("pin", "duress_pin") if name in plain}
     return plain
 

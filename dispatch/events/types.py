@@ -43,18 +43,26 @@ Role = Literal[
     "community_police_officer",
     "station",
     "command_centre",
+    "emergency_centre",
     "asked",
 ]
-"""In which role somebody is called; `asked`: an operator called them by name."""
+"""In which role somebody is called; `emergency_centre`: the command centre of 110; `asked`: an operator called them by
+name."""
 
-Target = Literal["group", "officers", "again", "neighbour_leaders", "neighbour_officers", "station", "command_centre"]
+Target = Literal[
+    "group", "officers", "again", "neighbour_leaders", "neighbour_officers", "station", "command_centre", "hand_over"
+]
 """Whom a step of an escalation policy calls: `group` and `officers` are the first call; `again` everybody who was
 called and has not answered; the leaders of the neighbouring groups; the auxiliary officers of the neighbouring
-villages (neighbour aid); the station's duty desk; the command centre."""
+villages (neighbour aid); the station's duty desk; the command centre; `hand_over`: the case goes to 110, once."""
 
 Because = Literal["no_answer", "pointless", "late", "pause_over", "operator", "duress"]
 """Why a call widens: too few answered in time; those called cannot be enough any more; nobody arrived when they were
 expected; an operator's pause ran out; an operator asked for it; the one who pressed is under duress."""
+
+
+NextBecause = Literal["failed", "not_delivered"]
+"""Why somebody's next channel rings: all that rang failed; nothing was delivered and they did not answer in time."""
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -65,11 +73,23 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class PlannedCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that is owed: whom, why, and over which channels, all at once."""
+    """A call that is owed: whom, why, and over which channels, all at once; `then` follow one by one while they are
+    not reached.
+    """
 
     responder: PersonId
     reasons: tuple[Reason, ...]
     channels: tuple[Channel, ...]
+    then: tuple[Channel, ...] = ()
+
+
+class NextCall(msgspec.Struct, frozen=True, kw_only=True):
+    """The next channel of a call that did not reach its responder, and why it rings."""
+
+    step: int
+    responder: PersonId
+    channel: Channel
+    because: NextBecause
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +117,12 @@ class Quorum(msgspec.Struct, frozen=True, kw_only=True):
     neighbours: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
     officers: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
     anyone: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+
+
+AtOnce = Annotated[int, msgspec.Meta(ge=1, le=10)]
+"""How many of a person's channels ring at once, besides their open page."""
+FallbackSeconds = Annotated[int, msgspec.Meta(ge=1, le=3600)]
+"""How long to wait for a ring to be delivered, or answered, before the person's next channel rings."""
 
 
 class PolicyStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,6 +233,8 @@ class PolicyStamped(_Event, frozen=True, kw_only=True, tag="policy_stamped.v1"):
     policy: str
     quorum: Quorum
     steps: tuple[PolicyStep, ...]
+    at_once: AtOnce = 1
+    fallback_seconds: FallbackSeconds = 15
 
 
 class Escalated(_Event, frozen=True, kw_only=True, tag="escalated.v1"):
@@ -237,6 +265,19 @@ class EscalationPaused(_Event, frozen=True, kw_only=True, tag="escalation_paused
     until: Moment
 
 
+class FellBack(_Event, frozen=True, kw_only=True, tag="fell_back.v1"):
+    """Some who were called are not reached: from here on their next channels are owed."""
+
+    calls: tuple[NextCall, ...]
+
+
+class HandedOver(_Event, frozen=True, kw_only=True, tag="handed_over.v1"):
+    """The case goes to 110: `to` are those who stand at its post, nobody when the roster has none."""
+
+    by: str
+    to: tuple[PersonId, ...]
+
+
 Event = (
     AlarmRaised
     | PolicyStamped
@@ -244,6 +285,8 @@ Event = (
     | Escalated
     | RespondersStoodDown
     | EscalationPaused
+    | FellBack
+    | HandedOver
     | PressedAgain
     | RespondersCalled
     | CallsRecorded

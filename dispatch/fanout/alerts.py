@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import structlog
-from apprise import Apprise, NotifyType
 
 from dispatch.clock import Clock, now
 from dispatch.events import Incident
+from dispatch.fanout.channels.threads import Threads
+from dispatch.roster.apprise_urls import NotUsable, usable
 
 log = structlog.get_logger()
 
@@ -29,9 +30,7 @@ class Alerts:
     """Tells what is wrong, and when it is over, to the Apprise `urls` (none: tells nobody)."""
 
     def __init__(self, urls: Sequence[str], site: str, *, pause: float = PAUSE_SECONDS, clock: Clock = now) -> None:
-        self._apprise = Apprise()
-        for url in urls:
-            self._apprise.add(url)
+        self._urls, self._threads = tuple(urls), Threads(at_once=8, per_place=2)
         self._site, self._pause, self._clock = site, pause, clock
         self._current: dict[str, Incident] = {}
         self._told: dict[str, Incident] = {}
@@ -50,7 +49,7 @@ class Alerts:
 
     async def run(self) -> None:
         """Send what is to be told, until cancelled."""
-        if not self._apprise:
+        if not self._urls:
             return
         while True:
             await self._news.wait()
@@ -70,13 +69,16 @@ class Alerts:
         lines += [f"○ 恢复 over: {one.detail} ({one.name})" for one in over]
         if len(lines) > LINES:
             lines[LINES:] = [f"… 另有 and {len(lines) - LINES} more"]
-        kind = NotifyType.FAILURE if begun else NotifyType.SUCCESS
-        told = False
+        told = await asyncio.gather(*(self._send_to(url, title, "\n".join(lines)) for url in self._urls))
+        if not any(told):
+            log.error("alerts.not_told", incidents=len(begun), over=len(over))
+        return any(told)
+
+    async def _send_to(self, url: str, title: str, body: str) -> bool:
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                told = bool(await self._apprise.async_notify(body="\n".join(lines), title=title, notify_type=kind))
+            return await self._threads.run(url, lambda: usable(url).notify(title=title, body=body), SEND_SECONDS)
+        except NotUsable as error:
+            log.error("alerts.not_usable", reason=error.detail)
         except Exception as error:  # noqa: BLE001 - the plug-ins of Apprise raise what they like
             log.error("alerts.failed", error=type(error).__name__)
-        if not told:
-            log.error("alerts.not_told", incidents=len(begun), over=len(over))
-        return told
+        return False

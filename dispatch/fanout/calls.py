@@ -9,25 +9,29 @@ import msgspec
 import structlog
 from nats.aio.msg import Msg
 
-from dispatch.cases import Call, Case, CaseDesk
+from dispatch.cases import Call, Case, CaseDesk, still_wanted
 from dispatch.clock import Clock, now
-from dispatch.events import CallOutcome, Channel, Commit, RespondersCalled, commit_of
+from dispatch.events import CallOutcome, Channel, Commit, FellBack, RespondersCalled, commit_of
 from dispatch.fanout.channels import Sent
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import ACCEPTED_TO_SENT, CALL_SECONDS, CALLS
+from dispatch.fanout.reasons import CLOSED, NOT_WANTED
 from dispatch.fanout.recorder import Recorder, insist
 from dispatch.fanout.ring import Ring, Scene, make_ring
 from dispatch.fanout.sending import Sending
 from dispatch.fanout.turns import Place, Rank
 from dispatch.identifiers import CaseId, PersonId
-from dispatch.roster import Person, every_channel_of
+from dispatch.roster import Person
 
 log = structlog.get_logger()
 
 UNKNOWN = "worker stopped before the outcome was known"
-CLOSED = "case closed before the call"
 FRESH = timedelta(seconds=0.5)
 _SECONDS = {channel: CALL_SECONDS.labels(channel) for channel in get_args(Channel)}
+
+
+RingKey = tuple[int, PersonId, Channel]
+"""Step, responder and channel."""
 
 
 class Links(Protocol):
@@ -41,6 +45,11 @@ class Owed(msgspec.Struct, frozen=True):
 
     call: Call
     channel: Channel
+
+    @property
+    def follows(self) -> bool:
+        """Whether it is a next channel, that rings because others did not reach them."""
+        return self.channel in self.call.fell_back
 
     @property
     def attempt(self) -> int:
@@ -98,26 +107,26 @@ class Calls:
         A case that this process has just written is not read again before it rings.
         """
         commit = commit_of(message)
-        steps = {event.step for event in commit.events if isinstance(event, RespondersCalled)}
-        if not steps:
+        asked = rings_of(commit)
+        if not asked:
             return
         with structlog.contextvars.bound_contextvars(case=commit.case):
             case = await insist(lambda: self._now(commit))
             recorder = Recorder(self._desk, commit.case, self._clock)
             if (message.metadata.num_delivered or 1) > 1:
-                case = await self._admit(case, steps, recorder)
-            await self._make(case, owed_of(case, steps), recorder)
+                case = await self._admit(case, asked, recorder)
+            await self._make(case, owed_of(case, asked), recorder)
 
     async def _now(self, commit: Commit) -> Case:
         """The case of `commit`: from memory when it is but just stored, for later somebody may have closed it."""
         fresh = self._clock() - commit.stored_at < FRESH
         return await (self._desk.known(commit.case, commit.seq) if fresh else self._desk.load(commit.case))
 
-    async def _admit(self, case: Case, steps: set[int], recorder: Recorder) -> Case:
+    async def _admit(self, case: Case, asked: set[RingKey], recorder: Recorder) -> Case:
         """Say that what became of calls without an outcome is unknown: they may have been made."""
         unknown = [
             owed.came_to("unknown", self._clock, UNKNOWN)
-            for owed in owed_of(case, steps)
+            for owed in owed_of(case, asked)
             if owed.channel not in owed.call.outcomes
         ]
         return await recorder.record(unknown) if unknown else case
@@ -128,6 +137,11 @@ class Calls:
         if not case.is_open:
             await recorder.record([one.came_to("failed", self._clock, CLOSED) for one in owed])
             return
+        if spared := [one for one in owed if one.follows and not still_wanted(case, one.call.responder)]:
+            await recorder.record([one.came_to("failed", self._clock, NOT_WANTED) for one in spared])
+            owed = [one for one in owed if one not in spared]
+            if not owed:
+                return
         wanted = {one.call.responder for one in owed}
         page = await insist(lambda: self._directory.page(case, wanted))
         rings = Rings(case, page.scene, self._links)
@@ -141,7 +155,7 @@ class Calls:
             ring = rings.of(owed.call)
             with _SECONDS[owed.channel].time():
                 sent = await self._sending.send(
-                    ring, owed.channel, person, place_of(case, owed.call), another=has_another_way(owed.call, person)
+                    ring, owed.channel, person, place_of(case, owed.call), another=bool(owed.call.then)
                 )
         except Exception as error:  # one call that cannot be made stops none of the others
             log.exception("call.error", responder=owed.call.responder, channel=owed.channel)
@@ -151,9 +165,25 @@ class Calls:
         return outcome
 
 
-def owed_of(case: Case, steps: set[int]) -> list[Owed]:
-    """The rings that are still to be made for `steps` of the case; those that leave the house first."""
-    owed = [Owed(call, channel) for call in case.owed() if call.step in steps for channel in call.owed()]
+def rings_of(commit: Commit) -> set[RingKey]:
+    """The rings that `commit` asks for."""
+    asked: set[RingKey] = set()
+    for event in commit.events:
+        if isinstance(event, RespondersCalled):
+            asked |= {(event.step, call.responder, channel) for call in event.calls for channel in call.channels}
+        elif isinstance(event, FellBack):
+            asked |= {(call.step, call.responder, call.channel) for call in event.calls}
+    return asked
+
+
+def owed_of(case: Case, asked: set[RingKey]) -> list[Owed]:
+    """The rings of `asked` that are still to be made for the case; those that leave the house first."""
+    owed = [
+        Owed(call, channel)
+        for call in case.owed()
+        for channel in call.owed()
+        if (call.step, call.responder, channel) in asked
+    ]
     return sorted(owed, key=lambda one: one.channel == "live")
 
 
@@ -170,11 +200,6 @@ def place_of(case: Case, call: Call) -> Place:
 def area_of(case: Case) -> str:
     """The smallest area of `case`; its household where the roster knows none."""
     return case.alarm.areas[0] if case.alarm.areas else case.alarm.household
-
-
-def has_another_way(call: Call, person: Person | None) -> bool:
-    """Whether `person` has a contact point over a channel that `call` does not use, and can be called by it next."""
-    return any(channel not in call.channels for channel in every_channel_of(person))
 
 
 def _report(case: Case, outcome: CallOutcome) -> None:

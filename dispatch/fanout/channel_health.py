@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from datetime import datetime, timedelta
 
 from dispatch.events import CallOutcome, CallsRecorded, Channel, Commit, Incident
+from dispatch.fanout.reasons import NOT_MADE
 
 LATELY = timedelta(minutes=10)
 FEW = 5
@@ -36,7 +37,7 @@ class ChannelHealth:
         return found
 
     def _note(self, outcome: CallOutcome) -> None:
-        if outcome.channel == "live" or outcome.outcome == "unknown":
+        if outcome.channel == "live" or outcome.outcome == "unknown" or outcome.reason in NOT_MADE:
             return
         if outcome.outcome == "failed":
             self._failed[outcome.channel].append(outcome)

@@ -10,10 +10,24 @@ import asyncio
 import structlog
 from nats.aio.msg import Msg
 
-from dispatch.cases import TIMER, Case, CaseDesk, LeaveOut, Plan, TakeStep, Wait, step_at, waits_for
+from dispatch.cases import (
+    TIMER,
+    Case,
+    CaseDesk,
+    FallBack,
+    LeaveOut,
+    Plan,
+    TakeStep,
+    Wait,
+    due_at,
+    follows,
+    is_to_hand_over,
+    step_at,
+    waits_for,
+)
 from dispatch.clock import Clock, now
-from dispatch.events import AlarmRaised, CallsRecorded, CaseNoted, PressedAgain, Timers, commit_of
-from dispatch.fanout.metrics import STEPS
+from dispatch.events import AlarmRaised, CallsRecorded, CaseNoted, FellBack, PressedAgain, Timers, commit_of
+from dispatch.fanout.metrics import NEXT_CHANNELS, STEPS
 from dispatch.fanout.plan import step_plan
 from dispatch.fanout.turns import Place, Rank, Turns
 from dispatch.identifiers import CaseId, CommitId, PersonId, household_of, short_hash
@@ -52,14 +66,29 @@ class Escalation:
             await self._consider(await self._desk.load(case))
 
     async def _consider(self, case: Case, *, recorded: bool = False) -> None:
+        at = self._clock()
+        following = follows(case)
+        if any(one.at <= at for one in following):
+            case = await self._fall_back(case)
+            recorded = False
         wait = waits_for(case)
-        if wait is None or wait.until is None:
+        if wait is not None and wait.until is not None and wait.until <= self._clock():
+            await self._take(case, wait)
             return
-        if wait.until > self._clock():
-            if not recorded:  # what came of calls can end a wait, but does not make it longer
-                await self._timers.set(case.id, wait.until)
-            return
-        await self._take(case, wait)
+        due = due_at(case)
+        # What came of calls can end a wait, but does not make it longer; where it failed, our clocks may differ.
+        if due is not None and not (recorded and all(one.because != "failed" for one in following)):
+            await self._timers.set(case.id, due)
+
+    async def _fall_back(self, case: Case) -> Case:
+        command = FallBack(id=CommitId(f"fallback-{case.seq}"), at=self._clock())
+        handled = await self._desk.handle(case.id, command)
+        for event in handled.events:
+            if isinstance(event, FellBack):
+                log.warning("escalation.next_channels", case=case.id, rings=len(event.calls))
+                for following in event.calls:
+                    NEXT_CHANNELS.labels(following.because).inc()
+        return handled.case
 
     async def _take(self, case: Case, wait: Wait) -> None:
         position = case.position + 1
@@ -99,6 +128,8 @@ class Escalation:
             wait.because == "pointless"
         ):  # those called cannot be enough; ringing them once more this second helps nobody
             targets = tuple(target for target in targets if target != "again")
+        if not is_to_hand_over(case):
+            targets = tuple(target for target in targets if target != "hand_over")
         alarm = case.alarm
         aid, gaps = await aid_list(self._roster, targets, alarm.group, alarm.areas, self._clock(), left_out=left_out)
         people = await self._roster.people(case.called())

@@ -46,9 +46,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 LIMITS: Mapping[Channel, Limits] = {
     "sms": Limits(at_once=64, seconds=8.0),
-    "apprise": Limits(at_once=64, seconds=8.0),
+    "apprise": Limits(at_once=64, seconds=10.0),
 }
-"""Where a channel needs others than `Limits()`: those that work in threads or over one connection."""
+"""Where a channel needs others than `Limits()`: those that work in threads or over one connection. What took a
+messenger's whole time is not sent again, for not every one knows a ring by its id."""
 
 
 class _Waiter:

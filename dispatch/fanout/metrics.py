@@ -28,4 +28,5 @@ NOT_ANSWERING = Gauge(
     "dispatch_provider_held_back", "1 while a provider's calls are held back", ["channel", "provider"]
 )
 REFUSED = Counter("dispatch_lane_refused_total", "Calls given up because their provider is held back", ["channel"])
+NEXT_CHANNELS = Counter("dispatch_next_channels_total", "Next channels of people who were not reached", ["because"])
 NOTICES = Counter("dispatch_notices_total", "Word sent that somebody need not come", ["channel", "outcome"])

@@ -1,4 +1,4 @@
-"""For the watchdog: which cases have calls without an outcome or a step that is due, read from the log alone."""
+"""For the watchdog: which cases have rings without an outcome, or something due, read from the log alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
-from dispatch.cases import Case, fold, waits_for
+from dispatch.cases import Case, due_at, fold
 from dispatch.errors import Unavailable, Unreadable
 from dispatch.events import CASES, AlarmRaised, CaseLog, Commit, commit_of, direct_get
 from dispatch.events.stopping import stopping
@@ -56,7 +56,7 @@ class Owing:
         return await self._confirmed(lambda case: _owed_since(case, before))
 
     async def late(self, before: datetime) -> list[Case]:
-        """The cases with a step that has been due since before `before`, likewise."""
+        """The cases with a step or a next channel that has been due since before `before`, likewise."""
         return await self._confirmed(lambda case: _due_since(case, before))
 
     async def _confirmed(self, accused: Callable[[Case], bool]) -> list[Case]:
@@ -119,9 +119,14 @@ class Owing:
 
 
 def _due_since(case: Case, before: datetime) -> bool:
-    wait = waits_for(case)
-    return wait is not None and wait.until is not None and wait.until < before
+    due = due_at(case)
+    return due is not None and due < before
 
 
 def _owed_since(case: Case, before: datetime) -> bool:
-    return any(call.called_at < before for call in case.owed())
+    return any(at < before for at in owed_since(case))
+
+
+def owed_since(case: Case) -> list[datetime]:
+    """Since when each ring of `case` that has no outcome yet is owed."""
+    return [call.asked_at(channel) for call in case.owed() for channel in call.owed()]

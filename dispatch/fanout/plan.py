@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dispatch.cases import FIRST_QUORUM, FIRST_STEPS, Case, Plan, Policy
+from dispatch.cases import FIRST_QUORUM, FIRST_STEPS, Case, Plan, Policy, at_110
 from dispatch.events import Gap, Kind, PlannedCall, Reason, Target
 from dispatch.identifiers import PersonId
-from dispatch.roster import Area, Called, CallList, Person, channels_of, every_channel_of
+from dispatch.roster import Area, Called, CallList, Person, channels_after, channels_of, every_channel_of
 
 STANDARD = Policy(id="standard", quorum=FIRST_QUORUM, steps=FIRST_STEPS)
 """How a case widens where no area above the household has a policy of its own."""
@@ -15,14 +15,12 @@ STANDARD = Policy(id="standard", quorum=FIRST_QUORUM, steps=FIRST_STEPS)
 
 def plan_of(listed: CallList, kind: Kind = "help") -> Plan:
     """The plan for a call list. Someone without any contact point is called too: a page may be open."""
+    policy = policy_of(listed.areas, kind)
     return Plan(
-        policy=policy_of(listed.areas, kind),
+        policy=policy,
         group=listed.group.id if listed.group else None,
         areas=tuple(area.id for area in listed.areas),
-        calls=tuple(
-            PlannedCall(responder=called.person.id, reasons=called.reasons, channels=channels_of(called.person))
-            for called in listed.called
-        ),
+        calls=tuple(_in_order(called, policy.at_once) for called in listed.called),
         gaps=listed.gaps,
     )
 
@@ -32,7 +30,13 @@ def policy_of(areas: Sequence[Area], kind: Kind) -> Policy:
     for area in areas:
         for policy in area.policies:
             if not policy.kinds or kind in policy.kinds:
-                return Policy(id=f"{area.id}/{policy.name}", quorum=policy.quorum, steps=policy.steps)
+                return Policy(
+                    id=f"{area.id}/{policy.name}",
+                    quorum=policy.quorum,
+                    steps=policy.steps,
+                    at_once=policy.at_once,
+                    fallback_seconds=policy.fallback_seconds,
+                )
     return STANDARD
 
 
@@ -41,21 +45,33 @@ def step_plan(
 ) -> Plan:
     """The plan of a step of `case`: those who come to its aid, and with `again` whoever was called and did not answer.
 
-    Who is called again is called over every channel they have. Who was stood down is called again as well: that the
-    call widens means that it is not enough any more.
+    Who is called again is called over every channel they have, and so is 110. Who was stood down is called again as
+    well: that the call widens means that it is not enough any more. 110 is not called again: it knows.
     """
-    calls = {
-        called.person.id: PlannedCall(
-            responder=called.person.id, reasons=called.reasons, channels=channels_of(called.person)
-        )
-        for called in aid
-    }
-    again = case.called() if "again" in targets else case.stood_down
+    at_once = case.policy.at_once if case.policy is not None else STANDARD.at_once
+    calls = {called.person.id: planned(called, at_once) for called in aid}
+    again = case.called() - at_110(case) if "again" in targets else case.stood_down
     for person in sorted(again - case.left_out):
         calls[person] = PlannedCall(
             responder=person, reasons=_reasons(case, person), channels=every_channel_of(people.get(person))
         )
     return Plan(group=case.alarm.group, areas=case.alarm.areas, calls=tuple(calls.values()), gaps=tuple(gaps))
+
+
+def planned(called: Called, at_once: int) -> PlannedCall:
+    """The call of somebody who comes to the aid of a case: whoever stands at the post of 110 over all they have."""
+    if any(reason.role == "emergency_centre" for reason in called.reasons):
+        return PlannedCall(responder=called.person.id, reasons=called.reasons, channels=every_channel_of(called.person))
+    return _in_order(called, at_once)
+
+
+def _in_order(called: Called, at_once: int) -> PlannedCall:
+    return PlannedCall(
+        responder=called.person.id,
+        reasons=called.reasons,
+        channels=channels_of(called.person, at_once),
+        then=channels_after(called.person, at_once),
+    )
 
 
 def _reasons(case: Case, person: PersonId) -> tuple[Reason, ...]:

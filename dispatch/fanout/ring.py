@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Literal
 
 import msgspec
@@ -28,8 +28,10 @@ ROLES: Mapping[Role, tuple[str, str]] = {
     "community_police_officer": ("社区民警", "community police officer"),
     "station": ("派出所", "station"),
     "command_centre": ("指挥中心", "command centre"),
+    "emergency_centre": ("110指挥中心", "110 centre"),
     "asked": ("指挥中心点名", "asked for by the command centre"),
 }
+CHINA = timezone(timedelta(hours=8))
 DRILL = "【演练 DRILL】"
 DURESS = "【胁迫 DURESS】"
 
@@ -51,6 +53,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     address: str
     note: str = ""
+    phone: str = ""
 
     @property
     def place(self) -> str:
@@ -92,6 +95,7 @@ def scene_of(case: Case, household: Household | None, areas: Mapping[AreaId, Are
         name=plain(household.name, NAME_CHARACTERS),
         address=plain(household.address, ADDRESS_CHARACTERS),
         note=plain(household.note, NOTE_CHARACTERS),
+        phone=plain(household.phone or "", NAME_CHARACTERS),
     )
 
 
@@ -134,6 +138,8 @@ def _body(case: Case, role: Role, scene: Scene) -> str:
     zh_role, en_role = ROLES[role]
     zh = f"{zh_kind}：{scene.place}，{scene.address}。您是{zh_role}，请回复能否前往。"
     en = f"{en_kind}: {scene.place}, {scene.address}. Called as {en_role}: please answer whether you can come."
+    if role == "emergency_centre":
+        zh, en = _to_110(case, scene)
     if case.duress is not None:
         zh = f"报警人受胁迫：请勿回拨电话，不要让对方看出您已知情。{zh}"
         en = f"Duress: do not ring back, do not show that you know. {en}"
@@ -143,3 +149,21 @@ def _body(case: Case, role: Role, scene: Scene) -> str:
         zh, en = f"这是演练，不是真实警情。{zh}", f"This is a drill, not a real alarm. {en}"
     note = f"注意：{scene.note}" if scene.note else ""
     return f"{zh}{note}\n{en}"
+
+
+def _to_110(case: Case, scene: Scene) -> tuple[str, str]:
+    """What 110 needs to take a case over: who, where, since when, whom to ring back, and who is coming already."""
+    zh_kind, en_kind = KINDS[case.kind]
+    since = f"{case.alarm.pressed_at.astimezone(CHINA):%H:%M:%S}"
+    coming = sum(reply.answer == "going" for reply in case.replies.values())
+    there = sum(reply.answer == "on_scene" for reply in case.replies.values())
+    zh_phone, en_phone = (f"户主电话{scene.phone}。", f" Household's phone {scene.phone}.") if scene.phone else ("", "")
+    zh = (
+        f"移交110：{zh_kind}，{scene.place}，{scene.address}，{since}报警，{coming}人正前往，{there}人在场。"
+        f"{zh_phone}请派警处置并回复。"
+    )
+    en = (
+        f"Handed over to 110. {en_kind}: {scene.place}, {scene.address}, alarm at {since}; {coming} on the way, "
+        f"{there} on scene.{en_phone} Please send police, and answer."
+    )
+    return zh, en

@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
-from dispatch.cases import Case, waits_for
+from dispatch.cases import Case, due_at, follows
 from dispatch.clock import Clock, now
 from dispatch.errors import DispatchError
 from dispatch.events import CASES, INTAKE, CaseLog, Incident, Timers, direct_get
@@ -22,7 +22,7 @@ from dispatch.events.stopping import stopping
 from dispatch.fanout.alerts import Alerts
 from dispatch.fanout.channel_health import ChannelHealth
 from dispatch.fanout.incidents import Incidents
-from dispatch.fanout.owing import LOOK_BACK, Owing
+from dispatch.fanout.owing import LOOK_BACK, Owing, owed_since
 from dispatch.roles import ROLES, Role, looked_subject, ping_subject
 from dispatch.settings import Settings
 
@@ -90,9 +90,14 @@ class Watchdog:
     async def _late(self, case: Case) -> Incident:
         """The timer of a step was lost, or nobody heeds it: it is rung anew until somebody does."""
         await self._timers.ring(case.id)
-        wait = waits_for(case)
-        since = wait.until if wait is not None and wait.until is not None else self._clock()
-        detail = "升级未按时进行 / the call should have widened and has not"
+        due = due_at(case)
+        since = due if due is not None else self._clock()
+        next_channel = any(one.at == due for one in follows(case))
+        detail = (
+            "未按时换用下一联系方式 / somebody's next channel should have rung and has not"
+            if next_channel
+            else "升级未按时进行 / the call should have widened and has not"
+        )
         return Incident(kind="late", what=case.id, since=since, detail=detail)
 
     async def _waiting(self, stream: str, job: str, subject: str, detail: str) -> list[Incident]:
@@ -150,6 +155,6 @@ def _owed(case: Case) -> Incident:
     return Incident(
         kind="owed",
         what=case.id,
-        since=min(call.called_at for call in calls),
+        since=min(owed_since(case)),
         detail=f"{len(calls)} 人的呼叫没有结果 / calls to {len(calls)} people without an outcome",
     )

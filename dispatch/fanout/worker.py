@@ -16,7 +16,7 @@ from nats.aio.client import Client
 from dispatch.cases import CaseDesk
 from dispatch.events import CASES, INTAKE, TIMERS, Channel, Timers
 from dispatch.fanout.calls import Calls, Links
-from dispatch.fanout.channels import LiveSender, Poster, Sender, WebhookSender, WebPushSender
+from dispatch.fanout.channels import AppriseSender, LiveSender, Poster, Sender, WebhookSender, WebPushSender
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.escalation import Escalation
 from dispatch.fanout.metrics import DECISIONS_WAITING
@@ -126,12 +126,15 @@ class Fanout:
     async def _senders(self, stack: AsyncExitStack) -> Mapping[Channel, Sender]:
         phones = await stack.enter_async_context(Poster(guarded=not self._settings.private_push_endpoints))
         endpoints = await stack.enter_async_context(Poster(guarded=False))
+        messengers = AppriseSender(guarded=not self._settings.private_push_endpoints)
+        stack.callback(asyncio.create_task(messengers.load()).cancel)
         return {
             "live": LiveSender(self._nc, self._site),
             "webpush": WebPushSender(
                 phones, self._keys.vapid_private_pem, self._keys.vapid_public, contact_of(self._settings)
             ),
             "webhook": WebhookSender(endpoints),
+            "apprise": messengers,
         }
 
 

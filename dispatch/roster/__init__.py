@@ -3,7 +3,7 @@
 from dispatch.roster.aid import AID, aid_list
 from dispatch.roster.audit import Audit, Audited
 from dispatch.roster.call_list import OFFICERS, Called, CallList, call_list
-from dispatch.roster.channels import channel_of, channels_of, every_channel_of, points_for
+from dispatch.roster.channels import channel_of, channels_after, channels_of, every_channel_of, points_for
 from dispatch.roster.documents import (
     KINDS,
     MAX_BOUND_NUMBERS,
@@ -33,6 +33,6 @@ __all__ = [
     "AID", "KINDS", "MAX_BOUND_NUMBERS", "MAX_DOCUMENT_BYTES", "OFFICERS", "ApprisePoint", "Area", "Audit", "Audited",
     "CallList", "Called", "ContactPoint", "Document", "DocumentKind", "Duty", "Entry", "EscalationPolicy", "Group",
     "Household", "LeftOut", "Person", "Post", "Roster", "RosterConflict", "SmsPoint", "WebPushPoint", "WebhookPoint",
-    "aid_list", "call_list", "channel_of", "channels_of", "document_kind", "every_channel_of", "leave_out",
-    "left_out_of", "let_in", "points_for",
+    "aid_list", "call_list", "channel_of", "channels_after", "channels_of", "document_kind", "every_channel_of",
+    "leave_out", "left_out_of", "let_in", "points_for",
 ]  # fmt: skip

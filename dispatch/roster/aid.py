@@ -12,7 +12,16 @@ from dispatch.roster.call_list import Called, Wanted, found, of_posts
 from dispatch.roster.documents import Area
 from dispatch.roster.store import Roster
 
-AID: frozenset[Target] = frozenset({"neighbour_leaders", "neighbour_officers", "station", "command_centre"})
+AID: frozenset[Target] = frozenset(
+    {"neighbour_leaders", "neighbour_officers", "station", "command_centre", "hand_over"}
+)
+
+
+TELEPHONE = Gap(
+    what="110 指挥中心 / 110 centre",
+    reason="名册未登记，未通知任何人：请立即自行拨打110 / not in the roster, nobody was told: telephone 110 yourself",
+)
+"""Loud, because an operator believes otherwise that 110 knows."""
 
 
 async def aid_list(
@@ -37,12 +46,18 @@ async def aid_list(
         "neighbour_officers": lambda: _officers(roster, near, at),
         "station": lambda: _post(roster, "station", areas, at),
         "command_centre": lambda: _post(roster, "command_centre", areas, at),
+        "hand_over": lambda: _post(roster, "emergency_centre", areas, at),
     }
     results = await asyncio.gather(*(finders[target]() for target in targets if target in finders))
     wanted = [one for people, _ in results for one in people if one[0] not in left_out]
     gaps = [gap for _, missing in results for gap in missing]
     called, missing = found(wanted, await roster.people({person for person, _ in wanted}))
-    return called, (*gaps, *missing)
+    gaps += missing
+    if "hand_over" in targets and not any(
+        reason.role == "emergency_centre" for one in called for reason in one.reasons
+    ):
+        gaps.append(TELEPHONE)
+    return called, tuple(gaps)
 
 
 async def _leaders(roster: Roster, group: GroupId | None) -> tuple[list[Wanted], list[Gap]]:

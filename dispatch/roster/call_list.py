@@ -22,6 +22,7 @@ _ROLE_NAMES = {
     "community_police_officer": "社区民警 / community police officer",
     "station": "派出所 / station",
     "command_centre": "指挥中心 / command centre",
+    "emergency_centre": "110 指挥中心 / 110 centre",
 }
 
 

@@ -14,10 +14,14 @@ def every_channel_of(person: Person | None) -> tuple[Channel, ...]:
     return ("live", *dict.fromkeys(channel_of(point) for point in points if point.retired is None))
 
 
-def channels_of(person: Person) -> tuple[Channel, ...]:
-    """The open page, and the channel of the person's best contact point if they have one."""
-    best = next((point for point in person.contact_points if point.retired is None), None)
-    return ("live",) if best is None else ("live", channel_of(best))
+def channels_of(person: Person, at_once: int = 1) -> tuple[Channel, ...]:
+    """What rings first: the open page, and the best `at_once` of the person's channels, as far as they have some."""
+    return every_channel_of(person)[: 1 + at_once]
+
+
+def channels_after(person: Person, at_once: int = 1) -> tuple[Channel, ...]:
+    """What follows one by one while the first do not reach them: the rest of the person's channels, best first."""
+    return every_channel_of(person)[1 + at_once :]
 
 
 def channel_of(point: ContactPoint) -> Channel:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 
 from dispatch.errors import Malformed
-from dispatch.events import Kind, Moment, PolicyStep, Quorum, Role
+from dispatch.events import AtOnce, FallbackSeconds, Kind, Moment, PolicyStep, Quorum, Role
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, PostId
 
 MAX_BOUND_NUMBERS = 10
@@ -25,13 +25,17 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class EscalationPolicy(_Document, frozen=True, kw_only=True):
     """升级: how a case widens while too few answer, for `kinds` of case (all when none is named).
 
-    The first of `steps` is the call that goes out at once; the last is repeated until it is enough.
+    The first of `steps` is the call that goes out at once; the last is repeated until it is enough. Of a person's
+    channels the best `at_once` ring first; each of the others follows after `fallback_seconds` without delivery or
+    answer, and at once where all that rang have failed.
     """
 
     name: str
     kinds: tuple[Kind, ...] = ()
     quorum: Quorum = Quorum()
     steps: Annotated[tuple[PolicyStep, ...], msgspec.Meta(min_length=1, max_length=20)]
+    at_once: AtOnce = 1
+    fallback_seconds: FallbackSeconds = 15
 
 
 class Area(_Document, frozen=True, kw_only=True):

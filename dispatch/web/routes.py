@@ -159,6 +159,15 @@ ROUTES: tuple[Route, ...] = (
         summary="Call one more person",
     ),
     Route(
+        method="POST",
+        path="/v1/cases/{id}/hand-over",
+        handler=escalation.hand_over,
+        roles=OPERATOR,
+        body=escalation.HandOverSent,
+        answer=CaseView,
+        summary="Hand the case over to 110",
+    ),
+    Route(
         method="GET",
         path="/v1/households",
         handler=households.find_households,

@@ -11,7 +11,19 @@ import msgspec
 from typing_extensions import TypedDict
 
 from dispatch.access import Principal
-from dispatch.cases import OUTCOME_RANK, Call, Case, Firsts, Status, enough, step_at, steps_of, waits_for
+from dispatch.cases import (
+    OUTCOME_RANK,
+    Call,
+    Case,
+    Firsts,
+    Follows,
+    Status,
+    enough,
+    follows,
+    step_at,
+    steps_of,
+    waits_for,
+)
 from dispatch.events import Answer, Because, CallOutcome, Channel, Kind, Reason, Resolution, Role, Source, Target
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, notification_id
 from dispatch.roster import Area, Group, Household, Person
@@ -79,6 +91,13 @@ class ChannelView(TypedDict):
     at: datetime | None
 
 
+class NextChannelView(TypedDict):
+    """The channel that rings next unless they are reached before `at`."""
+
+    channel: Channel
+    at: datetime
+
+
 class ResponderView(TypedDict):
     id: str
     name: str
@@ -88,6 +107,7 @@ class ResponderView(TypedDict):
     state: State
     called_at: datetime
     channels: NotRequired[list[ChannelView]]
+    next_channel: NotRequired[NextChannelView | None]
     answer: Answer | None
     eta_minutes: int | None
     eta_at: datetime | None
@@ -110,6 +130,14 @@ class EscalationView(TypedDict):
     waits_for: WaitView | None
     next_call: list[Target]
     """Whom the next step calls, while there is one to come."""
+
+
+class HandOverView(TypedDict):
+    """When, by whom, and whether 110 was reached: None while it is being called."""
+
+    at: datetime
+    by: str
+    reached: bool | None
 
 
 class GapView(TypedDict):
@@ -170,6 +198,7 @@ class CaseView(TypedDict):
     nearest_eta_at: datetime | None
     firsts: FirstsView
     escalation: EscalationView
+    handed_over: HandOverView | None
     notes: NotRequired[list[NoteView]]
     closing: ClosingView | None
     duress: NotRequired[bool]
@@ -194,6 +223,7 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         case = case.as_pressed
     alarm = case.alarm
     answers = [reply.answer for reply in case.replies.values()]
+    next_ones = {one.responder: one for one in follows(case)}
     shown: CaseView = {
         "id": case.id,
         "seq": case.seq,
@@ -210,13 +240,14 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         "household": _household(alarm.household, names, viewer),
         "areas": [{"id": area, "name": names.of(area)} for area in alarm.areas],
         "group": {"id": alarm.group, "name": names.of(alarm.group)} if alarm.group else None,
-        "responders": [_responder(calls, case, names, viewer) for calls in _by_responder(case, viewer)],
+        "responders": [_responder(calls, case, names, viewer, next_ones) for calls in _by_responder(case, viewer)],
         "gaps": [{"what": gap.what, "reason": gap.reason} for gap in case.gaps],
         "coming": answers.count("going"),
         "on_scene": answers.count("on_scene"),
         "nearest_eta_at": case.nearest_eta_at,
         "firsts": _firsts(case.firsts),
         "escalation": _escalation(case),
+        "handed_over": _handed_over(case, names),
         "closing": _closing(case, names),
     }
     if viewer.role != "device":
@@ -281,7 +312,9 @@ def _by_responder(case: Case, viewer: Viewer) -> list[list[Call]]:
     return list(calls.values())
 
 
-def _responder(calls: list[Call], case: Case, names: Names, viewer: Viewer) -> ResponderView:
+def _responder(
+    calls: list[Call], case: Case, names: Names, viewer: Viewer, next_ones: Mapping[PersonId, Follows]
+) -> ResponderView:
     newest, person = calls[-1], calls[0].responder
     reply = case.replies.get(person)
     channels = _channels(calls)
@@ -300,6 +333,8 @@ def _responder(calls: list[Call], case: Case, names: Names, viewer: Viewer) -> R
     }
     if viewer.role != "device":
         shown["channels"] = channels
+        following = next_ones.get(person)
+        shown["next_channel"] = {"channel": following.channel, "at": following.at} if following else None
     if viewer.role == "operator" or (viewer.role == "responder" and viewer.subject == person):
         known = names.people.get(person)
         shown["phone"] = known.phone if known else None
@@ -355,6 +390,18 @@ def _escalation(case: Case) -> EscalationView:
         "waits_for": {"what": wait.what, "until": wait.until, "because": wait.because} if wait else None,
         "next_call": list(step_at(case, case.position + 1).call) if wait and wait.until is not None else [],
     }
+
+
+def _handed_over(case: Case, names: Names) -> HandOverView | None:
+    known = case.handed_over
+    if known is None:
+        return None
+    calls = [call for call in case.calls.values() if call.responder in known.to]
+    best = {outcome.outcome for call in calls if (outcome := call.best()) is not None}
+    reached: bool | None = bool(best - {"failed", "unknown"}) or not case.replies.keys().isdisjoint(known.to)
+    if not reached and any(call.may_ring() for call in calls):
+        reached = None
+    return {"at": known.at, "by": names.who(known.by), "reached": reached}
 
 
 def _closing(case: Case, names: Names) -> ClosingView | None:

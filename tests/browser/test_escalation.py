@@ -6,15 +6,19 @@ import asyncio
 import re
 
 import pytest
+from msgspec.structs import replace
 from playwright.async_api import Page
 
 from dispatch.events import Quorum
-from dispatch.identifiers import CaseId
+from dispatch.identifiers import CaseId, PersonId
+from dispatch.roster import ApprisePoint, WebhookPoint
 from tests.browser.people import DESK, PHONE, SIDEWAYS, People, raised_next_door, sees
 from tests.browser.policies import LEADER_NEXT_DOOR, PATIENT, agreed
 from tests.browser.test_layout import fits
 from tests.live import LiveSystem
+from tests.receivers import receiving
 from tests.system import until
+from tests.village import SECRET
 
 pytestmark = pytest.mark.browser
 
@@ -222,3 +226,41 @@ async def test_the_escalation_fits_every_screen(people: People, quiet_village: L
             await page.locator("[data-deed=calls]").click()
             await sees(page, "dialog")
         await fits(phone)
+
+
+async def test_a_case_goes_to_110_after_a_question_and_the_desk_says_when_nobody_could_be_told(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    async with agreed(quiet_village, Quorum(anyone=2), PATIENT, PATIENT):
+        case = await quiet_village.press()
+        desk = await at_the_desk(people, case)
+        await desk.locator("[data-deed='hand-over']").click()
+        await sees(desk, "dialog:has-text('移交110')")
+        assert (await quiet_village.case(case)).handed_over is None, "nothing before the answer"
+        await desk.locator("dialog [data-confirm]").click()
+        await sees(desk, ".handed-over[role=alert]:has-text('已移交110'):has-text('请立即自行拨打110')")
+        await sees(desk, ".gaps li:has-text('请立即自行拨打110')")
+        await sees(desk, ".timeline li:has-text('移交110')")
+        for size in (PHONE, DESK):
+            await desk.set_viewport_size(size)
+            assert not await desk.evaluate(SIDEWAYS)
+        await desk.locator("[data-deed='hand-over']").click()
+        await sees(desk, "dialog [role=alert]:has-text('已移交过110')")
+        await desk.locator("dialog [data-confirm]").click()
+        await sees(desk, "dialog", state="hidden")
+        assert (await quiet_village.case(case)).is_open
+
+
+async def test_the_desk_says_which_channel_follows_and_when(people: People, quiet_village: LiveSystem) -> None:
+    roster, who = quiet_village.system.roster, PersonId(quiet_village.subject("neighbour"))
+    person = (await roster.people([who]))[who]
+    async with agreed(quiet_village, Quorum(anyone=2), PATIENT, PATIENT), receiving() as endpoint:
+        points = (WebhookPoint(url=endpoint.url, secret=SECRET), ApprisePoint(url="ntfys://ntfy.example/topic"))
+        await roster.put(replace(person, contact_points=points), by="test")
+        case = await quiet_village.press()
+        desk = await at_the_desk(people, case)
+        following = f"[data-responder='{who}'] [data-next=apprise]"
+        await sees(desk, f"{following}:has-text('后改用消息应用')")
+        await answer(quiet_village, case, "neighbour", "cannot")
+        await sees(desk, following, state="hidden")
+    await roster.put(person, by="test")

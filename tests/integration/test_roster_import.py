@@ -20,7 +20,7 @@ from openpyxl import Workbook
 from dispatch.errors import Unavailable
 from dispatch.events import connect, ensure_streams
 from dispatch.identifiers import AreaId, HouseholdId, PersonId
-from dispatch.roster import KINDS, Document, Duty, Group, Person, Post, Roster, WebhookPoint, WebPushPoint
+from dispatch.roster import KINDS, ApprisePoint, Document, Duty, Group, Person, Post, Roster, WebhookPoint, WebPushPoint
 from dispatch.roster.imports import Report, import_files
 
 Sheets = Mapping[str, Sequence[str]]
@@ -397,3 +397,65 @@ async def test_whatever_stands_in_a_file_stands_in_the_roster(
     assert problems(report) == []
     found = await roster.people([PersonId(name) for name in people])
     assert {name: person.name for name, person in found.items()} == people
+
+
+NTFY, BARK = "ntfys://u:hush-1@ntfy.example/topic", "barks://api.day.app/hush-2"
+APPRISE_HEADER = "id,name,phone,apprise"
+
+
+async def test_messengers_of_the_file_stand_for_those_before_and_are_not_doubled(
+    roster: Roster, tmp_path: Path
+) -> None:
+    sheet = {"people": [APPRISE_HEADER, f"p-1,罗玉珍,19900000001,{NTFY} ; {BARK} {NTFY}"]}
+    await imported(roster, tmp_path, sheet)
+    points = (ApprisePoint(url=NTFY), ApprisePoint(url=BARK))
+    assert await points_of(roster) == points
+    await roster.update_person(
+        PersonId("p-1"), lambda old: msgspec.structs.replace(old, contact_points=(PUSH, *points)), by="phone"
+    )
+    again = await imported(roster, tmp_path, sheet)
+    assert again.written is not None
+    assert again.written.unchanged == 1
+    assert await points_of(roster) == (PUSH, *points)
+    await imported(roster, tmp_path, {"people": [APPRISE_HEADER, f"p-1,罗玉珍,19900000001,{BARK}"]})
+    assert await points_of(roster) == (PUSH, ApprisePoint(url=BARK))
+    await imported(roster, tmp_path, {"people": ["id,name,phone", "p-1,罗玉珍,19900000001"]})
+    assert await points_of(roster) == (PUSH, ApprisePoint(url=BARK))
+
+
+async def points_of(roster: Roster) -> tuple[object, ...]:
+    (person,) = (await roster.people([PersonId("p-1")])).values()
+    return person.contact_points
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (f"{NTFY} syslog://hush", "no. 2 of 2 speaks to this machine itself"),
+        ("gnome://hush", "speaks to this machine itself"),
+        ("fcm://hush/k/t?keyfile=/etc/hush", "names a file of this machine"),
+        ("hush-hush", "is no Apprise URL"),
+        ("=hush://x", "of a kind that Apprise does not know"),
+        ("ntfys://hush/" + "x" * 1000, "longer than 1000 characters"),
+        ("ntfys://hush\u0007/x", "control character"),
+    ],
+)
+async def test_a_wrong_messenger_is_named_by_line_and_column_and_its_secret_is_not_shown(
+    roster: Roster, tmp_path: Path, cell: str, said: str
+) -> None:
+    report = await imported(roster, tmp_path, {"people": [APPRISE_HEADER, f"p-1,罗玉珍,19900000001,{cell}"]})
+    (problem,) = problems(report)
+    assert problem.startswith("people.csv:2:D(apprise)")
+    assert said in problem
+    assert "hush" not in problem
+
+
+async def test_a_sheet_without_a_header_shows_no_secret(roster: Roster, tmp_path: Path) -> None:
+    report = await imported(roster, tmp_path, {"people": [f"p-1,罗玉珍,19900000001,{NTFY}"]})
+    assert "hush" not in "".join(problems(report))
+
+
+async def test_the_post_of_110_is_imported(roster: Roster, tmp_path: Path) -> None:
+    posts = ["id,name,area,role", "x,110,v,110指挥中心", "y,110,v,emergency_centre"]
+    await imported(roster, tmp_path, {**SHEETS, "posts": posts})
+    assert {post.role async for post in roster.all("post") if isinstance(post, Post)} == {"emergency_centre"}

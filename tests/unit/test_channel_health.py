@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from dispatch.events import CallOutcome, CallsRecorded, Channel, Commit, Outcome
 from dispatch.fanout.channel_health import FEW, LATELY, ChannelHealth
+from dispatch.fanout.reasons import CLOSED
 from dispatch.identifiers import CaseId, CommitId, PersonId
 from tests.rings import AT
 
@@ -43,8 +44,9 @@ def test_everything_fails() -> None:
         [came_to("failed", 1)] * (FEW + 1),
         [replace(one, channel="live") for one in MANY_FAIL],
         [replace(one, outcome="unknown") for one in MANY_FAIL],
+        [replace(one, reason=CLOSED) for one in MANY_FAIL],
     ],
-    ids=["few", "one came through", "one person's alone", "open pages", "unknown"],
+    ids=["few", "one came through", "one person's alone", "open pages", "unknown", "not made"],
 )
 def test_no_fault_of_the_channel(outcomes: list[CallOutcome]) -> None:
     assert seen(*outcomes).incidents(AT) == []

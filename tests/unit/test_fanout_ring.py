@@ -8,10 +8,10 @@ import msgspec
 from msgspec.structs import replace
 
 from dispatch.cases import evolve
-from dispatch.events import DuressSignalled
+from dispatch.events import DuressSignalled, Reason
 from dispatch.fanout.ring import make_ring, plain, scene_of
 from dispatch.identifiers import AreaId, notification_id
-from tests.rings import AT, HOME, case, ring
+from tests.rings import AT, HOME, VILLAGE, call, case, ring
 
 
 def test_it_has_the_fields_of_the_contract_and_no_others() -> None:
@@ -78,3 +78,18 @@ def test_a_hostile_roster_entry_stays_one_short_line() -> None:
 def test_plain_cuts_with_an_ellipsis() -> None:
     assert plain("abcdef", 4) == "abc…"
     assert plain("abcd", 4) == "abcd"
+
+
+def test_110_is_told_all_it_needs_to_take_a_case_over() -> None:
+    home = replace(HOME, phone="+8613900000001")
+    of = case()
+    to_110 = replace(call(of), reasons=(Reason("emergency_centre", "c-1"),))
+    text = make_ring(of, to_110, scene_of(of, home, {VILLAGE.id: VILLAGE}), "https://x.example/r/abc")
+    zh, en = text.body.split("\n")
+    assert zh == (
+        "移交110：火警，茅州村 李家，茅州村 12 号，16:30:00报警，0人正前往，0人在场。"
+        "户主电话+8613900000001。请派警处置并回复。注意：老人独居"
+    )
+    assert en.startswith("Handed over to 110. Fire: 茅州村 李家")
+    assert "+8613900000001" in en
+    assert "13900000001" not in ring(home).body, "to nobody else"

@@ -13,6 +13,7 @@ from dispatch.events import (
     CallsRecorded,
     Channel,
     Event,
+    FellBack,
     Outcome,
     Reason,
     ResponderReplied,
@@ -64,12 +65,11 @@ def rows(change: Change) -> list[CallRow]:
 def _touched(case: Case, event: Event) -> Iterator[Key]:
     match event:
         case RespondersCalled():
-            for planned in event.calls:
-                for channel in planned.channels:
-                    yield event.step, planned.responder, channel
+            yield from ((event.step, call.responder, channel) for call in event.calls for channel in call.channels)
         case CallsRecorded():
-            for outcome in event.outcomes:
-                yield outcome.step, outcome.responder, outcome.channel
+            yield from ((outcome.step, outcome.responder, outcome.channel) for outcome in event.outcomes)
+        case FellBack():
+            yield from ((call.step, call.responder, call.channel) for call in event.calls)
         case ResponderReplied():
             for call in case.calls.values():
                 if call.responder == event.responder:
@@ -96,7 +96,7 @@ def _row(change: Change, key: Key, times: Times) -> CallRow:
         responder=responder,
         channel=channel,
         reasons=call.reasons,
-        called_at=call.called_at,
+        called_at=call.asked_at(channel),
         outcome=outcome.outcome if outcome else None,
         reason=outcome.reason if outcome else None,
         attempts=outcome.attempt if outcome else 0,

@@ -19,6 +19,9 @@ CHINA = timezone(timedelta(hours=8))
 """A time without an offset is China Standard Time, which has known no summer time since 1991."""
 
 _BETWEEN_IDS = re.compile(r"[\s;；,，、|/]+")
+_BETWEEN_SECRETS = re.compile(r"[\s;；]+")
+HIDDEN = "…"
+"""What stands for a secret in a problem."""
 _SHEET_ERRORS = {"#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!"}
 _FORMULA = re.compile(r"[=@+-].")
 
@@ -53,6 +56,18 @@ class Cells:
         """Ids with spaces, commas or semicolons between them; one at least when `required`."""
         names = [name for name in _BETWEEN_IDS.split(self._value(column, required=required)) if name]
         return tuple(self._id(column, name) for name in names)
+
+    def secrets(self, column: str, *, longest: int = 1000) -> tuple[str, ...]:
+        """What stands in a cell of secrets, with spaces or semicolons between; no problem repeats any of it."""
+        value = self._raw(column)
+        if not value.isprintable():
+            self.wrong(column, "has a line break or another control character", "remove it", value=HIDDEN)
+            return ()
+        found = tuple(dict.fromkeys(one for one in _BETWEEN_SECRETS.split(value) if one))
+        for one in found:
+            if len(one) > longest:
+                self.wrong(column, f"is longer than {longest} characters", "shorten it", value=HIDDEN)
+        return found
 
     def phone(self, column: str, *, required: bool = False) -> str | None:
         """The number as E.164; one without a country code is Chinese."""

@@ -58,6 +58,7 @@ COLUMNS: dict[SheetKind, tuple[Column, ...]] = {
         _required("phone", "手机号", "手机", "电话", "号码"),
         _column("webhook", "回调地址"),
         _column("webhook_secret", "回调密钥"),
+        _column("apprise", "消息推送地址", "推送地址"),
     ),
     "group": (
         _required("id", "联防组编号", "组编号", "编号"),
@@ -176,7 +177,7 @@ def _unknown(sheet: Sheet, kind: SheetKind, place: int, header: str) -> Problem:
 def _stranger(sheet: Sheet) -> Problem:
     return Problem(
         place=sheet.header.place,
-        value=", ".join(cell for cell in sheet.header.cells if cell),
+        value=", ".join("…" if "://" in cell else cell for cell in sheet.header.cells if cell),
         wrong=f"not known by its first row: it is no header row of {', '.join(SHEETS.values())}",
         advice="write the header row first (docs/roster.md has the columns); what is not for the roster, "
         "leave out (a sheet is left out when you begin its name with '#')",

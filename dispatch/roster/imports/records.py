@@ -12,8 +12,10 @@ import msgspec
 
 from dispatch.events import Role
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, PostId
+from dispatch.roster.apprise_urls import NotUsable, usable
 from dispatch.roster.documents import (
     MAX_BOUND_NUMBERS,
+    ApprisePoint,
     Area,
     Document,
     Duty,
@@ -23,7 +25,7 @@ from dispatch.roster.documents import (
     Post,
     WebhookPoint,
 )
-from dispatch.roster.imports.cells import Cells
+from dispatch.roster.imports.cells import HIDDEN, Cells
 from dispatch.roster.imports.columns import Layout, SheetKind
 from dispatch.roster.imports.files import Row
 from dispatch.roster.imports.problems import Problem
@@ -41,6 +43,7 @@ _POST_ROLES: dict[str, Role] = {
     "community_police_officer": "community_police_officer", "社区民警": "community_police_officer",
     "station": "station", "派出所": "station",
     "command_centre": "command_centre", "指挥中心": "command_centre",
+    "emergency_centre": "emergency_centre", "110指挥中心": "emergency_centre", "110": "emergency_centre",
 }  # fmt: skip
 
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix is no secret
@@ -101,7 +104,7 @@ def _person(cells: Cells) -> Person:
         id=PersonId(cells.id("id", required=True) or ""),
         name=cells.text("name", required=True),
         phone=cells.phone("phone", required=True),
-        contact_points=(webhook,) if webhook else (),
+        contact_points=(*((webhook,) if webhook else ()), *_apprise(cells)),
     )
 
 
@@ -119,6 +122,18 @@ def _webhook(cells: Cells) -> WebhookPoint | None:
             value="…",
         )
     return WebhookPoint(url=url, secret=secret)
+
+
+def _apprise(cells: Cells) -> tuple[ApprisePoint, ...]:
+    urls = cells.secrets("apprise")
+    for place, url in enumerate(urls, start=1):
+        try:
+            usable(url)
+        except NotUsable as error:
+            which = f"no. {place} of {len(urls)} " if len(urls) > 1 else ""
+            advice = "write Apprise URLs such as ntfys://ntfy.example.org/topic (docs/roster.md), or remove it"
+            cells.wrong("apprise", f"{which}{error.detail}", advice, value=HIDDEN)
+    return tuple(ApprisePoint(url=url) for url in urls)
 
 
 def _is_webhook_secret(value: str) -> bool:

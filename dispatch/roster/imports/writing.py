@@ -13,7 +13,17 @@ from typing import TypeVar, assert_never
 import msgspec
 
 from dispatch.errors import Conflict
-from dispatch.roster.documents import Area, Document, DocumentKind, Duty, Group, Household, Person, Post, WebhookPoint
+from dispatch.roster.documents import (
+    Area,
+    ContactPoint,
+    Document,
+    DocumentKind,
+    Duty,
+    Group,
+    Household,
+    Person,
+    Post,
+)
 from dispatch.roster.entries import Entry, key_of
 from dispatch.roster.imports.checking import Progress
 from dispatch.roster.imports.records import Record, Shift
@@ -103,21 +113,21 @@ def _keep_neighbours(new: Group, old: Document | None) -> Group:
 def keep_registered(new: Person, old: Document | None) -> Person:
     """`new` with the contact points that phones registered themselves.
 
-    A webhook in the file stands for all of the person's webhooks; a file without one leaves theirs.
+    The points of a kind in the file stand for all of the person's points of that kind, in the order of the file, after
+    those that are kept; a file without any leaves theirs.
     """
     if not isinstance(old, Person):
         return new
-    if not new.contact_points or _same_webhook(new, old):
-        return msgspec.structs.replace(new, contact_points=old.contact_points)
-    kept = tuple(point for point in old.contact_points if not isinstance(point, WebhookPoint))
-    return msgspec.structs.replace(new, contact_points=(*kept, *new.contact_points))
+    points = old.contact_points
+    for kind in dict.fromkeys(type(point) for point in new.contact_points):
+        named = tuple(point for point in new.contact_points if isinstance(point, kind))
+        if [_unretired(point) for point in points if isinstance(point, kind)] != list(named):
+            points = (*(point for point in points if not isinstance(point, kind)), *named)
+    return msgspec.structs.replace(new, contact_points=points)
 
 
-def _same_webhook(new: Person, old: Person) -> bool:
-    had = [
-        msgspec.structs.replace(point, retired=None) for point in old.contact_points if isinstance(point, WebhookPoint)
-    ]
-    return had == list(new.contact_points)
+def _unretired(point: ContactPoint) -> ContactPoint:
+    return msgspec.structs.replace(point, retired=None)
 
 
 def _keep_duty(new: Post, duty: list[Duty] | None, old: Document | None) -> Post:

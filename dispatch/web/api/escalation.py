@@ -1,4 +1,4 @@
-"""What an operator does about the escalation of a case: widen it, hold it, stand people down, call one more."""
+"""What an operator does about the escalation of a case: widen, hold, stand down, call one more, hand over."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dispatch.cases import CallOne, Pause, StandDown, Widen
+from dispatch.cases import CallOne, HandOver, Pause, StandDown, Widen
 from dispatch.clock import now
 from dispatch.errors import NotFound, Refused
 from dispatch.events import PlannedCall, Reason
 from dispatch.identifiers import PersonId
-from dispatch.roster import every_channel_of, left_out_of
+from dispatch.roster import aid_list, every_channel_of, left_out_of
 from dispatch.web.api.common import carried_out, visible_case
 from dispatch.web.endpoint import Request
 from dispatch.web.reading import Id, Sent
@@ -44,6 +44,10 @@ class LeftOutPerson(Refused):
     """They were left out of the calls for this household, on purpose."""
 
     type, title, status = "left-out", "Left out / 不得呼叫", 409
+
+
+class HandOverSent(Sent):
+    again: Annotated[bool, Field(description="hand it over once more, knowing that it was before")] = False
 
 
 async def widen(request: Request[NothingSent, None]) -> CaseView:
@@ -89,3 +93,23 @@ async def call_one(request: Request[CallOneSent, None]) -> CaseView:
     return await carried_out(
         request, case, CallOne(id=request.once("call", case.id), at=now(), by=request.author, call=call)
     )
+
+
+async def hand_over(request: Request[HandOverSent, None]) -> CaseView:
+    """Hand the case over to 110: whoever stands at its post is called over every channel; the case stays open."""
+    case, at = await visible_case(request), now()
+    alarm, roster = case.alarm, request.parts.deps.roster
+    called, gaps = await aid_list(roster, ["hand_over"], alarm.group, alarm.areas, at)
+    calls = tuple(
+        PlannedCall(responder=one.person.id, reasons=one.reasons, channels=every_channel_of(one.person))
+        for one in called
+    )
+    command = HandOver(
+        id=request.once("hand-over", case.id),
+        at=at,
+        by=request.author,
+        calls=calls,
+        gaps=gaps,
+        again=request.body.again,
+    )
+    return await carried_out(request, case, command)

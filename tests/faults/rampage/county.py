@@ -13,6 +13,7 @@ import aiohttp
 
 from dispatch.access.tokens import Issued
 from dispatch.cases import Case, CaseDesk, enough
+from dispatch.errors import Unavailable
 from dispatch.events import PolicyStep, Quorum
 from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, PostId
 from dispatch.roster import Area, Document, Duty, EscalationPolicy, Group, Household, Person, Post, WebhookPoint
@@ -26,7 +27,9 @@ VILLAGE = AreaId("v-1")
 ANSWER_SHARE = 0.35
 """Of those who ring, how many answer: so that some cases widen and some have enough."""
 STEP_SECONDS = 3
-PRESS_PAUSE, ANSWER_PAUSE, CLOSE_PAUSE = 0.4, 0.15, 0.5
+PRESS_PAUSE, ANSWER_PAUSE, CLOSE_PAUSE = 0.4, 0.15, 0.2
+PRESSES_ON_ONE_CASE = 10
+"""Of many more on one case the system keeps but some (`dispatch.cases.decisions`): no account of each could be given."""
 REQUEST = aiohttp.ClientTimeout(total=5)
 
 
@@ -98,8 +101,10 @@ class Life:
         number = 0
         while not self._calm.is_set():
             await self._pause(PRESS_PAUSE * HOUSEHOLDS)
-            number += 1
-            await self._press(home, key, f"{home}-{number}")
+            case = await self._newest(home)
+            if not case.is_open or len(case.presses) < PRESSES_ON_ONE_CASE:
+                number += 1
+                await self._press(home, key, f"{home}-{number}")
 
     async def _press(self, home: HouseholdId, key: Issued, press: str) -> None:
         headers = {"Authorization": f"Bearer {key.secret}", "Idempotency-Key": press}
@@ -126,7 +131,9 @@ class Life:
                 continue
             answer = self._chance.choice(["going", "going", "on_scene", "cannot"])
             with suppress(aiohttp.ClientError, TimeoutError):
-                await self._stage.http.post(link[link.index("/r/") :], json={"answer": answer}, timeout=REQUEST)
+                path = link[link.index("/r/") :]
+                async with self._stage.http.post(path, json={"answer": answer}, timeout=REQUEST):
+                    pass
 
     async def _operator(self, operator: Issued) -> None:
         headers = {"Authorization": f"Bearer {operator.secret}"}
@@ -135,19 +142,24 @@ class Life:
             case = await self._closable()
             if case is not None:
                 with suppress(aiohttp.ClientError, TimeoutError):
-                    await self._stage.http.post(
-                        f"/v1/cases/{case.id}/resolve", json={"resolution": "helped"}, headers=headers, timeout=REQUEST
-                    )
+                    path, body = f"/v1/cases/{case.id}/resolve", {"resolution": "helped"}
+                    async with self._stage.http.post(path, json=body, headers=headers, timeout=REQUEST):
+                        pass
 
     async def _closable(self) -> Case | None:
         """A case with enough help, or one that has waited for long."""
         for home in self._chance.sample(self._households, len(self._households)):
-            with suppress(Exception):  # the log is away: next time
-                head = await self._stage.log.head(home)
-                case = await self._desk.load(head.case) if head else Case()
-                if case.is_open and (enough(case) or case.position >= 1 + self._chance.randrange(2)):
-                    return case
+            case = await self._newest(home)
+            if case.is_open and (enough(case) or case.position >= 1 + self._chance.randrange(2)):
+                return case
         return None
+
+    async def _newest(self, home: HouseholdId) -> Case:
+        """The household's newest case; none while the log is away."""
+        with suppress(Unavailable):
+            head = await self._stage.log.head(home)
+            return await self._desk.load(head.case) if head else Case()
+        return Case()
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):

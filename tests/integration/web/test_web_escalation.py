@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
-from dispatch.cases import Case, GiveAnswer, Resolve
-from dispatch.events import Reason
-from dispatch.identifiers import PersonId
+from dispatch.cases import Case, GiveAnswer, RecordCalls, Resolve
+from dispatch.clock import now
+from dispatch.events import CallOutcome, Reason
+from dispatch.identifiers import AreaId, PersonId, PostId
+from dispatch.roster import ApprisePoint, Duty, Person, Post, SmsPoint
 from tests.integration.web_world import World
 
 Client = TestClient[Any, Any]
@@ -86,7 +88,8 @@ async def test_one_more_is_called_by_name(client: Client, village: World, case: 
 
 
 @pytest.mark.parametrize(
-    ("what", "body"), [("widen", {}), ("pause", {}), ("stand-down", {}), ("calls", {"responder": "p-3"})]
+    ("what", "body"),
+    [("widen", {}), ("pause", {}), ("stand-down", {}), ("calls", {"responder": "p-3"}), ("hand-over", {})],
 )
 async def test_not_on_a_case_that_is_over_and_not_by_others(
     client: Client, village: World, case: Case, what: str, body: dict[str, Any]
@@ -97,3 +100,60 @@ async def test_not_on_a_case_that_is_over_and_not_by_others(
             assert answer.status == 403
     await village.do(case.id, Resolve, by="op", resolution="helped")
     assert (await ask(client, village, case, what, body))[0] == 409
+
+
+async def post_of_110(village: World) -> None:
+    points = (ApprisePoint(url="ntfys://ntfy.example/110"), SmsPoint(number="+8613800000110"))
+    await village.roster.put(Person(id=PersonId("c-110"), name="110 值班", contact_points=points), by="test")
+    duty = (Duty(person=PersonId("c-110")),)
+    post = Post(id=PostId("x"), area=AreaId("t-1"), role="emergency_centre", name="110 指挥中心", duty=duty)
+    await village.roster.put(post, by="test")
+
+
+async def test_110_is_called_over_every_channel_and_the_case_stays_open(
+    client: Client, village: World, case: Case
+) -> None:
+    await post_of_110(village)
+    status, shown = await ask(client, village, case, "hand-over", {})
+    assert (status, shown["status"], shown["gaps"]) == (200, "raised", [])
+    assert (shown["handed_over"]["by"], shown["handed_over"]["reached"]) == ("wang", None)
+    called = (await village.desk.load(case.id)).calls[1, PersonId("c-110")]
+    assert (called.channels, called.then) == (("live", "apprise", "sms"), ())
+    assert [reason.role for reason in called.reasons] == ["emergency_centre"]
+
+
+async def test_it_is_handed_over_once_more_only_by_who_knows(client: Client, village: World, case: Case) -> None:
+    await post_of_110(village)
+    await ask(client, village, case, "hand-over", {})
+    status, problem = await ask(client, village, case, "hand-over", {})
+    assert (status, problem["field"]) == (409, "again")
+    assert "operator:wang" in problem["detail"]
+    assert (await ask(client, village, case, "hand-over", {"again": True}))[0] == 200
+    assert {step for step, person in (await village.desk.load(case.id)).calls if person == "c-110"} == {1, 2}
+
+
+async def test_without_a_post_of_110_the_operator_is_told_to_telephone(
+    client: Client, village: World, case: Case
+) -> None:
+    status, shown = await ask(client, village, case, "hand-over", {})
+    assert (status, shown["handed_over"]["reached"]) == (200, False)
+    assert any("telephone 110 yourself" in gap["reason"] for gap in shown["gaps"])
+
+
+async def test_whether_110_was_reached_is_shown(client: Client, village: World, case: Case) -> None:
+    await post_of_110(village)
+    await ask(client, village, case, "hand-over", {})
+
+    async def reached(**came: Any) -> object:
+        outcomes = tuple(
+            CallOutcome(step=1, responder=PersonId("c-110"), channel=channel, outcome=what, at=now())  # type: ignore[arg-type]
+            for channel, what in came.items()
+        )
+        await village.do(case.id, RecordCalls, outcomes=outcomes)
+        headers = await village.bearer("operator", "wang", "v-1")
+        async with client.get(f"/v1/cases/{case.id}", headers=headers) as answer:
+            return (await answer.json())["handed_over"]["reached"]
+
+    assert await reached(live="failed", apprise="failed") is None
+    assert await reached(sms="failed") is False
+    assert await reached(apprise="sent") is True

@@ -3,7 +3,7 @@
 import { isOpen } from "../lib/live.js";
 import { At, Elapsed, Eta, html, T } from "../lib/ui.js";
 import { kinds, nameOf, resolutions, sources, statuses, w } from "../lib/words.js";
-import { Escalation } from "./escalation.js";
+import { Escalation, HandedOver } from "./escalation.js";
 import { Marks } from "./list.js";
 import { waitingStep } from "./order.js";
 import { Responders } from "./responders.js";
@@ -19,6 +19,7 @@ export function Detail({ view, history, recording, actions }) {
       ${view.duress ? html`<div class="banner bad" role="alert" data-duress><b><${T} of=${w.duressLong} /></b> <${T} of=${w.duressDesk} /></div>`
         : view.silent && html`<div class="banner warn"><${T} of=${w.doNotRing} /></div>`}
       <${Head} view=${view} open=${open} onBack=${actions.back} />
+      <${HandedOver} view=${view} />
       ${open && html`<${Escalation} view=${view} onAsk=${actions.ask} />`}
       ${open && html`<${Close} view=${view} onClose=${actions.close} />`}
       <${Responders} view=${view} open=${open} recording=${recording} onRecord=${actions.record}

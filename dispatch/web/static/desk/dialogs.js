@@ -48,6 +48,7 @@ export function DeedDialog({ asked, people, ...rest }) {
         <datalist id="known-people">${people.map(([id, name]) => html`<option key=${id} value=${id}>${name}</option>`)}</datalist>
         ${rest.problem?.document?.type?.endsWith(":left-out") && html`
           <label class="check"><input type="checkbox" name="even_left_out" /> <${T} of=${w.callLeftOut} /></label>`}`}
+      ${deed === "hand-over" && view.handed_over && html`<p class="problem" role="alert"><${T} of=${w.handOverAgain} /></p>`}
       <p><${T} of=${sure} /></p>
     <//>`;
 }

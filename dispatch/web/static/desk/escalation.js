@@ -2,7 +2,7 @@
 
 import { shortLocal } from "../lib/clock.js";
 import { nextStep, timeLeft } from "../lib/escalation.js";
-import { html, T, TickingT } from "../lib/ui.js";
+import { At, html, T, TickingT } from "../lib/ui.js";
 import { deeds, w } from "../lib/words.js";
 
 // Those who were called and are neither heard of nor stood down.
@@ -32,6 +32,18 @@ export function Escalation({ view, onAsk }) {
         ${deed("pause", wait.what === "arrival" || wait.what === "closing")}
         ${deed("stand-down", !unneeded(view).length)}
         ${deed("calls")}
+        ${deed("hand-over")}
       </div>
     </section>`;
+}
+
+// That 110 has the case; and loudly when nobody there could be told.
+export function HandedOver({ view }) {
+  const known = view.handed_over;
+  if (!known) return null;
+  const words = known.reached ? w.handedOverReached : known.reached === null ? w.handedOverCalling : w.handedOverInVain;
+  const vain = known.reached === false;
+  return html`
+    <p class=${`handed-over ${vain ? "problem" : "notice"}`} role=${vain ? "alert" : "status"} data-reached=${String(known.reached)}>
+      <b><${T} of=${w.handedOver(known.by === "system" ? w.bySystem[0] : known.by)} /></b> <${At} at=${known.at} /> · <${T} of=${words} /></p>`;
 }

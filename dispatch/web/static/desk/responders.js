@@ -2,7 +2,8 @@
 
 import { answerText } from "../lib/alarm.js";
 import { get } from "../lib/api.js";
-import { At, Component, Eta, html, T } from "../lib/ui.js";
+import { timeLeft } from "../lib/escalation.js";
+import { At, Component, Eta, html, T, TickingT } from "../lib/ui.js";
 import { channels, nameOf, reasonWords, roles, states, w } from "../lib/words.js";
 
 const RANK = { on_scene: 0, going: 1, null: 2, cannot: 3 };
@@ -57,7 +58,9 @@ const Person = ({ one }) => html`
 const Channels = ({ one }) => html`
   <span class="channels">${one.channels.map(({ channel, outcome, reason }) => html`
     <span key=${channel} class=${`outcome ${outcome}`} title=${nameOf(states, outcome)[1]}>
-      ${nameOf(channels, channel)[0]} ${nameOf(states, outcome)[0]}${reason && html`<small title=${reason}>${reasonWords(reason)[0]}</small>`}</span>`)}</span>`;
+      ${nameOf(channels, channel)[0]} ${nameOf(states, outcome)[0]}${reason && html`<small title=${reason}>${reasonWords(reason)[0]}</small>`}</span>`)}
+    ${one.next_channel && html`<span class="dim next" data-next=${one.next_channel.channel}>
+      <${TickingT} of=${(time) => w.nextChannel(nameOf(channels, one.next_channel.channel), timeLeft(one.next_channel.at, time))} /></span>`}</span>`;
 
 const Answer = ({ one }) => html`
   <span class="given">${one.answer ? html`

@@ -3,7 +3,7 @@
 import { get } from "../lib/api.js";
 import { shortLocal } from "../lib/clock.js";
 import { At, html, T } from "../lib/ui.js";
-import { answers, becauses, channels, nameOf, reasonWords, resolutions, sources, states, w } from "../lib/words.js";
+import { answers, becauses, channels, nameOf, nextBecauses, reasonWords, resolutions, sources, states, w } from "../lib/words.js";
 
 const AGAIN_MS = 5000;
 const SETTLE_MS = 150;
@@ -82,6 +82,8 @@ function said({ type, data = {} }, names) {
     escalated: () => `升级至第${data.position + 1}步 Widened to step ${data.position + 1} · ${nameOf(becauses, data.because).join(" ")}${asked(data.by)}`,
     responders_stood_down: () => `解除 Stood down：${data.responders.map(who).join("、")}${asked(data.by)}`,
     escalation_paused: () => `暂停升级至 Paused until ${shortLocal(data.until)}${asked(data.by)}`,
+    fell_back: () => `改用下一方式 Next channel：${data.calls.map((one) => `${who(one.responder)} ${nameOf(channels, one.channel)[0]}（${nameOf(nextBecauses, one.because)[0]}）`).join("、")}`,
+    handed_over: () => `移交110 Handed over to 110${data.to.length ? "" : "（名册未登记 not in the roster）"}${asked(data.by)}`,
     case_noted: () => `${by(data.author)}：${data.text}`,
     case_resolved: () => `结案 Resolved · ${nameOf(resolutions, data.resolution).join(" ")} · ${by(data.by)} ${data.text}`,
     duress_signalled: () => `胁迫密码 Duress PIN · ${by(data.by)}`,

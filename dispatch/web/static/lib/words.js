@@ -184,6 +184,13 @@ export const w = {
   notNeeded: (count) => [`${count}人尚未应答，将告知他们不用前往。`, count === 1 ? "1 who has not answered is told not to come." : `${count} who have not answered are told not to come.`],
   stoodDown: ["已解除", "Stood down"],
   whomToCall: ["人员编号（可从列表中选）", "Number of the person (known ones are listed)"],
+  nextChannel: (channel, left) => (left ? [`${left[0]}后改用${channel[0]}`, `${channel[1]} in ${left[1]}`] : [`即将改用${channel[0]}`, `${channel[1]} now`]),
+  handedOver: (by) => [`已移交110（${by}）`, `Handed over to 110 (${by})`],
+  bySystem: ["自动", "by itself"],
+  handedOverCalling: ["正在通知110…", "110 is being told…"],
+  handedOverReached: ["已通知到110", "110 was told"],
+  handedOverInVain: ["未能通知到110，请立即自行拨打110！", "110 was not told: telephone 110 yourself, now!"],
+  handOverAgain: ["此警情已移交过110，将再次通知。", "This case was handed over to 110 before; it is told once more."],
   presses: (count) => [`按键${count}次`, `${count} presses`],
   pressedAt: ["按键", "Pressed"],
   acceptedAt: ["接收", "Accepted"],
@@ -213,6 +220,7 @@ export const roles = {
   community_police_officer: ["社区民警", "Community police officer"],
   station: ["派出所", "Station"],
   command_centre: ["指挥中心", "Command centre"],
+  emergency_centre: ["110指挥中心", "110 centre"],
   asked: ["值班员指定", "Asked for by the operator"],
 };
 
@@ -222,6 +230,7 @@ export const deeds = {
   pause: { words: ["暂停5分钟", "Pause 5 min"], sure: ["5分钟内不会自动呼叫更多人。确定吗？", "Nobody else is called by itself for 5 minutes. Are you sure?"] },
   "stand-down": { words: ["解除其余", "Stand down the rest"], sure: ["已应答的人不受影响。确定吗？", "Those who have answered are not affected. Are you sure?"] },
   calls: { words: ["再呼叫一人", "Call one more"], sure: ["呼叫过的人会再次响铃。", "Who was called before is rung again."] },
+  "hand-over": { words: ["移交110", "Hand over to 110"], sure: ["立即通知110指挥中心，警情仍由您跟进至结案。确定吗？", "The 110 centre is told at once; the case stays yours until it is closed. Are you sure?"] },
 };
 
 // Why a call widened.
@@ -242,6 +251,7 @@ export const targets = {
   neighbour_officers: ["邻村辅警", "officers of the next villages"],
   station: ["派出所", "the station"],
   command_centre: ["指挥中心", "the command centre"],
+  hand_over: ["110", "110"],
 };
 
 // [Chinese, English] of the people whom a step calls newly; null when it calls the same again.
@@ -249,6 +259,12 @@ export function targetWords(names) {
   const known = names.filter((name) => name in targets).map((name) => targets[name]);
   return known.length ? [known.map(([zh]) => zh).join("、"), known.map(([, en]) => en).join(", ")] : null;
 }
+
+// Why somebody's next channel rang.
+export const nextBecauses = {
+  failed: ["前面的方式失败", "what rang before failed"],
+  not_delivered: ["未送达也未应答", "not delivered, no answer"],
+};
 
 export const answers = {
   going: ["前往", "Going"],
@@ -284,7 +300,7 @@ export const statuses = {
 export const resolutions = {
   helped: ["已救助", "Helped"],
   false_alarm: ["误报", "False alarm"],
-  handed_over: ["移交110", "Handed over to 110"],
+  handed_over: ["已移交110", "Handed over to 110"],
   other: ["其他", "Other"],
 };
 
@@ -315,6 +331,13 @@ const reasons = [
   [/^its certificate is not valid/, () => "对方证书无效"],
   [/^HTTP (\d+)/, (status) => `对方拒收（${status}）`],
   [/^no proper answer/, () => "对方没有正常应答"],
+  [/^the Apprise URL /, () => "消息推送地址无法使用"],
+  [/^the service is not on a public address/, () => "消息服务不在公网"],
+  [/^no connection, or no answer in time/, () => "没有连上，或没有及时应答"],
+  [/^no answer in time/, () => "没有及时应答，也许已收到"],
+  [/^the service did not take it/, () => "消息服务没有接收"],
+  [/^an error of the library/, () => "消息服务出错"],
+  [/^answered or stood down before/, () => "已应答或已解除，不再呼叫"],
   [/^an error of ours/, () => "本系统出错"],
 ];
 

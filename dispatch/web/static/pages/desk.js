@@ -87,7 +87,10 @@ async function closeCase({ text }) {
 
 async function carryOut({ responder = "", even_left_out: even }) {
   const { view, deed, responders, key } = state.asked;
-  const body = { widen: {}, pause: { minutes: PAUSE_MINUTES }, "stand-down": { responders }, calls: { responder: responder.trim(), even_left_out: even === "on" } }[deed];
+  const body = {
+    widen: {}, pause: { minutes: PAUSE_MINUTES }, "stand-down": { responders },
+    calls: { responder: responder.trim(), even_left_out: even === "on" }, "hand-over": { again: Boolean(view.handed_over) },
+  }[deed];
   // Another name in the same dialog is another call.
   if (await post(`/v1/cases/${view.id}/${deed}`, body, deed === "calls" ? newKey() : key)) dismiss();
 }

@@ -1,0 +1,78 @@
+"""Falling back: who was called and is not reached, which of their channels rings next, and when. Pure.
+
+Like the steps of escalation, what is due is known from the case's events alone; a timer is but a hint.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from dispatch.cases.case import OUTCOME_RANK, Call, Case
+from dispatch.cases.commands import FallBack
+from dispatch.cases.escalation import enough, waits_for
+from dispatch.events import Channel, Event, FellBack, NextBecause, NextCall
+from dispatch.identifiers import PersonId
+
+FIRST_FALLBACK_SECONDS = 15
+"""For a case that no policy was stamped on."""
+
+
+class Follows(msgspec.Struct, frozen=True, kw_only=True):
+    """The channel that rings next for a responder, unless they are reached before `at`."""
+
+    step: int
+    responder: PersonId
+    channel: Channel
+    because: NextBecause
+    at: datetime
+
+
+def follows(case: Case) -> tuple[Follows, ...]:
+    """What rings next: for everybody whose newest call has a channel left, and who is not reached and still needed."""
+    if not case.is_open or enough(case):
+        return ()
+    newest = {call.responder: call for call in sorted(case.taking_part(), key=lambda call: call.step)}
+    next_ones = (_next(case, call) for person, call in newest.items() if still_wanted(case, person))
+    return tuple(one for one in next_ones if one is not None)
+
+
+def still_wanted(case: Case, person: PersonId) -> bool:
+    """Whether `person` is still to be reached: they have not answered, nobody stood them down, and it is not enough."""
+    return case.is_open and person not in case.replies and person not in case.stood_down and not enough(case)
+
+
+def due_at(case: Case) -> datetime | None:
+    """When something is to be done on `case`, a step or a next channel; None when nothing ever is."""
+    wait = waits_for(case)
+    moments = [one.at for one in follows(case)]
+    if wait is not None and wait.until is not None:
+        moments.append(wait.until)
+    return min(moments, default=None)
+
+
+def fall_back(case: Case, command: FallBack) -> list[Event]:
+    """The next channels that are due; nothing when they were rung already (a timer came early, twice, or too late)."""
+    due = tuple(
+        NextCall(step=one.step, responder=one.responder, channel=one.channel, because=one.because)
+        for one in follows(case)
+        if one.at <= command.at
+    )
+    return [FellBack(at=command.at, calls=due)] if due else []
+
+
+def _next(case: Case, call: Call) -> Follows | None:
+    best = call.best()
+    if not call.then or (best is not None and OUTCOME_RANK[best.outcome] >= OUTCOME_RANK["delivered"]):
+        return None
+    known = [outcome for channel in call.channels if (outcome := call.outcomes.get(channel)) is not None]
+    because: NextBecause = "not_delivered"
+    at = call.rung_at + timedelta(seconds=_patience(case))
+    if len(known) == len(call.channels) and all(outcome.outcome == "failed" for outcome in known):
+        because, at = "failed", max((call.rung_at, *(outcome.at for outcome in known)))
+    return Follows(step=call.step, responder=call.responder, channel=call.then[0], because=because, at=at)
+
+
+def _patience(case: Case) -> int:
+    return case.policy.fallback_seconds if case.policy is not None else FIRST_FALLBACK_SECONDS

@@ -1,0 +1,107 @@
+"""Handing over to 110: by a step of the policy or by an operator, once, unless nobody there could be told."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from dispatch.cases import Case, HandOver, Plan, RecordCalls, StandDown, TakeStep, decide, is_to_hand_over
+from dispatch.errors import Conflict
+from dispatch.events import (
+    CallOutcome,
+    Escalated,
+    Event,
+    HandedOver,
+    Outcome,
+    PlannedCall,
+    PolicyStep,
+    Quorum,
+    Reason,
+    RespondersCalled,
+    RespondersStoodDown,
+)
+from dispatch.fanout.plan import step_plan
+from dispatch.identifiers import CommitId, PersonId
+from dispatch.roster import ApprisePoint, Called, Person, SmsPoint
+from tests.unit.test_escalation import ANNA, BO, FIRST, LI, POLICY, answer, at, carry_out, press
+
+CENTRE = PersonId("c-110")
+CALL = PlannedCall(responder=CENTRE, reasons=(Reason("emergency_centre", "c"),), channels=("live", "sms"))
+STEPS = (POLICY.steps[0], PolicyStep(call=("again", "hand_over"), within_seconds=30))
+PLAN = replace(FIRST, policy=replace(POLICY, steps=STEPS))
+TO_110 = Plan(group=None, areas=(), calls=(CALL,))
+ASKED = HandOver(id=CommitId("over"), at=at(5), by="operator:wang", calls=(CALL,))
+
+
+def came_of(case: Case, outcome: Outcome) -> Case:
+    known = tuple(
+        CallOutcome(step=case.last_step, responder=CENTRE, channel=channel, outcome=outcome, at=at(60))
+        for channel in CALL.channels
+    )
+    return carry_out(RecordCalls(id=CommitId(f"r-{case.seq}"), at=at(60), outcomes=known), case=case)[0]
+
+
+def due(position: int, seconds: float) -> TakeStep:
+    id_ = CommitId(f"step-{position}")
+    return TakeStep(id=id_, at=at(seconds), position=position, plan=TO_110, because="no_answer")
+
+
+def hand_overs(events: list[Event]) -> list[tuple[str, tuple[PersonId, ...]]]:
+    return [(event.by, event.to) for event in events if isinstance(event, HandedOver)]
+
+
+def test_an_operator_hands_over_and_the_case_stays_open() -> None:
+    case, events = carry_out(press(plan=PLAN), ASKED)
+    assert [type(event) for event in events] == [HandedOver, RespondersCalled]
+    assert hand_overs(events) == [("operator:wang", (CENTRE,))]
+    assert case.is_open
+    assert not is_to_hand_over(case)
+
+
+def test_a_second_time_only_knowingly() -> None:
+    case, _ = carry_out(press(plan=PLAN), ASKED)
+    with pytest.raises(Conflict, match="again=true"):
+        decide(case, replace(ASKED, id=CommitId("second")))
+    assert decide(case, ASKED) == [], "the same request, sent twice"
+    assert hand_overs(decide(case, replace(ASKED, id=CommitId("third"), again=True)))
+
+
+def test_a_step_of_the_policy_hands_over_once() -> None:
+    case, events = carry_out(press(plan=PLAN), due(1, 45))
+    assert [type(event) for event in events] == [Escalated, HandedOver, RespondersCalled]
+    assert hand_overs(events) == [("system", (CENTRE,))]
+    case = came_of(case, "sent")
+    case, events = carry_out(due(2, 900), case=case)
+    assert [type(event) for event in events] == [Escalated], "the last step is repeated; 110 knows"
+
+
+def test_where_nobody_there_could_be_told_the_step_hands_over_again() -> None:
+    case = came_of(carry_out(press(plan=PLAN), due(1, 45))[0], "failed")
+    assert is_to_hand_over(case)
+    assert hand_overs(carry_out(due(2, 900), case=case)[1]) == [("system", (CENTRE,))]
+
+
+def test_without_a_post_of_110_it_is_handed_over_to_nobody_and_tried_again() -> None:
+    case, events = carry_out(press(plan=PLAN), replace(ASKED, calls=()))
+    assert hand_overs(events) == [("operator:wang", ())]
+    assert is_to_hand_over(case)
+
+
+def test_110_is_not_told_by_itself_that_it_need_not_come() -> None:
+    plan = replace(PLAN, policy=replace(PLAN.policy or POLICY, quorum=Quorum(anyone=1)))
+    case, events = carry_out(press(plan=plan), ASKED, answer(ANNA, "going", 9))
+    assert [event.responders for event in events if isinstance(event, RespondersStoodDown)] == [(BO, LI)]
+    word = StandDown(id=CommitId("sd"), at=at(10), by="op", responders=(CENTRE,))
+    (stood_down,) = decide(case, word)
+    assert isinstance(stood_down, RespondersStoodDown)
+    assert stood_down.responders == (CENTRE,), "by name an operator may"
+
+
+def test_it_is_called_over_all_it_has_and_not_again_with_the_others() -> None:
+    points = (ApprisePoint(url="ntfys://n/t"), SmsPoint(number="+8613800000110"))
+    centre = Called(Person(id=CENTRE, name="110", contact_points=points), CALL.reasons)
+    case, _ = carry_out(press(plan=PLAN))
+    (planned,) = step_plan(case, ["hand_over"], [centre], (), {}).calls
+    assert (planned.channels, planned.then) == (("live", "apprise", "sms"), ())
+    case, _ = carry_out(ASKED, case=case)
+    assert {call.responder for call in step_plan(case, ["again"], (), (), {}).calls} == {ANNA, BO, LI}
