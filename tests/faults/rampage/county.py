@@ -29,7 +29,7 @@ ANSWER_SHARE = 0.35
 STEP_SECONDS = 3
 PRESS_PAUSE, ANSWER_PAUSE, CLOSE_PAUSE = 0.4, 0.15, 0.2
 PRESSES_ON_ONE_CASE = 10
-"""Of many more on one case the system keeps but some (`dispatch.cases.decisions`): no account of each could be given."""
+"""Of many more on one case the system keeps but some (`dispatch.cases.decisions`)."""
 REQUEST = aiohttp.ClientTimeout(total=5)
 
 
