@@ -73,8 +73,26 @@ class Settings(BaseSettings):
     contact: str | None = None
     """By what push services can reach whoever runs this: a `mailto:` or `https:` address (RFC 8292, 2.1)."""
 
+    sms_host: str | None = None
+    """The SMSC that takes text messages over SMPP 3.4; without it none are sent."""
+    sms_port: int = Field(2775, ge=1, le=65535)
+    sms_system_id: str | None = None
+    sms_password: SecretStr | None = None
+    sms_sender: str | None = Field(None, pattern=r"^(\+?[0-9]{1,20}|[A-Za-z0-9 ._-]{1,11})$")
+    """From whom texts come: `+86…`, a service number, or a name of at most 11 letters (which cannot be answered)."""
+    sms_rate: float = Field(10.0, gt=0, le=10_000)
+    """How many texts a second one worker hands over, each part of a long one counted."""
+    sms_window: int = Field(10, ge=1, le=1000)
+    """How many may wait for the SMSC's answer at a time."""
+
     watch_urls: str = ""
     """Where the watchdog tells of incidents: Apprise URLs, separated by spaces (they hold secrets)."""
+
+    @property
+    def sms_missing(self) -> tuple[str, ...]:
+        """What `sms_host` needs besides, and is not set."""
+        wanted = {"SYSTEM_ID": self.sms_system_id, "PASSWORD": self.sms_password, "SENDER": self.sms_sender}
+        return tuple(f"DISPATCH_SMS_{name}" for name, value in wanted.items() if value is None)
 
     @field_validator("contact")
     @classmethod

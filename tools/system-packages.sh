@@ -1,5 +1,6 @@
 #!/bin/sh
-# What the tests use and Python packages do not bring: a browser, an MQTT client that nobody here wrote, Chinese letters.
+# What the tests use and Python packages do not bring: a browser, an MQTT client that nobody here wrote, and Node.js for
+# an SMSC that nobody here wrote.
 set -eu
 cd "$(dirname "$0")/.."
 . tools/as-root.sh
@@ -8,5 +9,7 @@ missing=""
 command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
     missing="$missing chromium"
 command -v mosquitto_pub >/dev/null || missing="$missing mosquitto-clients"
+command -v node >/dev/null || missing="$missing nodejs"
+command -v npm >/dev/null || missing="$missing npm"
 # shellcheck disable=SC2086 # a list of names
 [ -z "$missing" ] || install_packages "The tests need more than Python packages" $missing

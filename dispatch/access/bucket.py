@@ -15,12 +15,15 @@ ANSWER_SECONDS = 2.0
 
 
 class Bucket:
-    """One key-value bucket, read by direct gets; what a key was last is kept, nothing before."""
+    """One key-value bucket, read by direct gets; what a key was last is kept, nothing before.
 
-    def __init__(self, nc: Client, name: str) -> None:
+    With `direct=False` the stream's leader is asked: what anybody has written before is seen for certain.
+    """
+
+    def __init__(self, nc: Client, name: str, *, direct: bool = True) -> None:
         js = nc.jetstream(timeout=ANSWER_SECONDS)
         # `await js.key_value(name)` would ask the server what is known here, at every start.
-        self._kv = KeyValue(name=name, stream=f"KV_{name}", pre=f"$KV.{name}.", js=js, direct=True)
+        self._kv = KeyValue(name=name, stream=f"KV_{name}", pre=f"$KV.{name}.", js=js, direct=direct)
         self._name = name
 
     async def get(self, key: str) -> bytes | None:
@@ -29,6 +32,13 @@ class Bucket:
             return (await self._kv.get(key)).value
         except KeyNotFoundError:
             return None
+        except (NatsError, TimeoutError) as error:
+            raise self._unavailable(error) from error
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Store `value`, whatever `key` had."""
+        try:
+            await self._kv.put(key, value)
         except (NatsError, TimeoutError) as error:
             raise self._unavailable(error) from error
 

@@ -35,6 +35,7 @@ from dispatch.events import (
     CaseCancelled,
     CaseNoted,
     CaseResolved,
+    Channel,
     DuressSignalled,
     Event,
     PolicyStamped,
@@ -52,6 +53,8 @@ FLOOD_SPACING = timedelta(seconds=10)
 REPEAT_WINDOW = timedelta(minutes=10)
 CALL_AGAIN_AFTER = timedelta(minutes=5)
 """A case that nobody closed must not swallow the next emergency."""
+REPORTED_LATER: frozenset[Channel] = frozenset({"sms"})
+"""Whose provider takes a ring first and says later that it could not be delivered."""
 
 
 def decide(case: Case, command: Command) -> list[Event]:
@@ -191,7 +194,11 @@ def _is_news(case: Case, outcome: CallOutcome) -> bool:
     if call is None:
         return False
     known = call.outcomes.get(outcome.channel)
-    return known is None or _standing(outcome) > _standing(known)
+    if known is None:
+        return True
+    if outcome.channel in REPORTED_LATER and {known.outcome, outcome.outcome} == {"sent", "failed"}:
+        return (outcome.attempt, outcome.at) > (known.attempt, known.at)
+    return _standing(outcome) > _standing(known)
 
 
 def _standing(outcome: CallOutcome) -> tuple[int, int]:

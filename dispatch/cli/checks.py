@@ -20,6 +20,7 @@ from dispatch.errors import DispatchError
 from dispatch.events.streams import bucket_configs, stream_configs
 from dispatch.migrate import pending
 from dispatch.roles import ROLES, Role, ping_subject
+from dispatch.roster import Person, Roster, points_for
 from dispatch.settings import Settings, running_servers
 
 
@@ -35,10 +36,10 @@ class Finding:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything, the servers at the same time."""
-    message_server, database, port = await asyncio.gather(
-        _message_server(settings), _database(settings), _port(settings)
+    message_server, database, port, texts = await asyncio.gather(
+        _message_server(settings), _database(settings), _port(settings), _texts(settings)
     )
-    return [_python(), _data_folder(settings), *message_server, *database, port]
+    return [_python(), _data_folder(settings), *message_server, *database, port, texts]
 
 
 def _python() -> Finding:
@@ -75,6 +76,50 @@ async def _port(settings: Settings) -> Finding:
     if reason:
         return Finding(what, "warn", reason, "choose another with `dispatch up --port`, or DISPATCH_PORT")
     return Finding(what, "ok", "free")
+
+
+async def _texts(settings: Settings) -> Finding:
+    """Whether text messages are set up, and if not, whether somebody is to be called by them."""
+    what = "text messages"
+    if settings.sms_missing and settings.sms_host is not None:
+        return Finding(what, "fail", "set up by half: none are sent", f"set {', '.join(settings.sms_missing)}")
+    if settings.sms_host is None:
+        if not await _somebody_has_texts(settings):
+            return Finding(what, "ok", "not set up, and nobody in the roster is called by them")
+        return Finding(
+            what,
+            "warn",
+            "not set up, and people in the roster are to be called by them",
+            "set DISPATCH_SMS_HOST and the rest (deploy/RUNBOOK.md); until then those calls fail",
+        )
+    where = f"{settings.sms_host}:{settings.sms_port}"
+    try:
+        async with asyncio.timeout(3):
+            _, writer = await asyncio.open_connection(settings.sms_host, settings.sms_port)
+        writer.close()
+    except (OSError, TimeoutError) as error:
+        return Finding(
+            what, "fail", f"nobody answers at {where}: {str(error) or type(error).__name__}", "start the SMSC"
+        )
+    return Finding(what, "ok", f"something listens at {where}; whether it lets us in says the log of `fanout`")
+
+
+async def _somebody_has_texts(settings: Settings) -> bool:
+    """Whether anybody of the roster, as far as it is read within three seconds, has a number for texts."""
+    if settings.nats_url is None:
+        return False
+    try:
+        async with asyncio.timeout(3):
+            client = await nats.connect(settings.nats_url, allow_reconnect=False, error_cb=_ignore)
+            try:
+                async for person in Roster(client, settings.site).all("person"):
+                    if isinstance(person, Person) and points_for(person, "sms"):
+                        return True
+            finally:
+                await client.close()
+    except (OSError, TimeoutError, nats.errors.Error, nats.js.errors.Error, DispatchError):
+        return False
+    return False
 
 
 async def _is_dispatch(port: int) -> bool:

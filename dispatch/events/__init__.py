@@ -24,7 +24,19 @@ from dispatch.events.press import (
     press_subject,
     silent_of,
 )
-from dispatch.events.streams import AUDIT, CASES, DLQ, INCIDENTS, INTAKE, KEYS, ROSTER, TIMERS, TOKENS, ensure_streams
+from dispatch.events.streams import (
+    AUDIT,
+    CASES,
+    DLQ,
+    INCIDENTS,
+    INTAKE,
+    KEYS,
+    ROSTER,
+    SMS,
+    TIMERS,
+    TOKENS,
+    ensure_streams,
+)
 from dispatch.events.subscription import consume, follow, work_consumer
 from dispatch.events.timers import Timers
 from dispatch.events.types import (
@@ -70,7 +82,7 @@ from dispatch.events.types import (
 )
 
 __all__ = [
-    "AUDIT", "CASES", "DLQ", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "ROSTER", "TIMERS", "TOKENS",
+    "AUDIT", "CASES", "DLQ", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "ROSTER", "SMS", "TIMERS", "TOKENS",
     "AlarmRaised", "Answer", "AtOnce", "Because", "CallOutcome", "CallsRecorded", "CaseCancelled", "CaseLog",
     "CaseNoted", "CaseResolved", "Channel", "Commit", "DeadLetter", "DuressSignalled", "Escalated",
     "EscalationPaused", "Event", "FallbackSeconds", "FellBack", "Gap", "HandedOver", "Head", "Incident",

@@ -10,6 +10,7 @@ from nats.js.errors import BadRequestError, NotFoundError
 
 INTAKE, CASES, TIMERS, DLQ, AUDIT = "INTAKE", "CASES", "TIMERS", "DLQ", "AUDIT"
 ROSTER, TOKENS, KEYS, INCIDENTS = "ROSTER", "TOKENS", "KEYS", "INCIDENTS"
+SMS = "SMS"
 
 _DEDUPLICATION = timedelta(minutes=10).total_seconds()
 
@@ -97,6 +98,15 @@ def bucket_configs(replicas: int = 1) -> list[KeyValueConfig]:
             bucket=name, description=text, history=8 if name == ROSTER else 1, replicas=replicas, direct=True
         )
         for name, text in described.items()
+    ] + [
+        KeyValueConfig(
+            bucket=SMS,
+            description="Texts under way: whose they are, and for what a number was called",
+            history=64,
+            ttl=timedelta(days=3).total_seconds(),
+            replicas=replicas,
+            direct=True,
+        )
     ]
 
 

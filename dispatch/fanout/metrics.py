@@ -15,6 +15,8 @@ ACCEPTED_TO_SENT = Histogram(
 IN_FLIGHT = Gauge("dispatch_fanout_in_flight", "Messages being worked on", ["consumer"])
 BURIED = Counter("dispatch_fanout_buried_total", "Messages given up, to the DLQ", ["consumer"])
 STEPS = Counter("dispatch_steps_total", "Steps of escalation taken", ["because"])
+SMS_BOUND = Gauge("dispatch_sms_bound", "Whether there is a session with the SMSC")
+SMS_HEARD = Counter("dispatch_sms_heard_total", "What the SMSC brought", ["what"])
 WAITING = Gauge("dispatch_lane_waiting", "Calls that wait for a turn with a provider", ["channel", "rank"])
 OLDEST_WAITING = Gauge(
     "dispatch_lane_oldest_waiting_seconds",

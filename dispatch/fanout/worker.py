@@ -19,10 +19,12 @@ from dispatch.fanout.calls import Calls, Links
 from dispatch.fanout.channels import AppriseSender, LiveSender, Poster, Sender, WebhookSender, WebPushSender
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.escalation import Escalation
+from dispatch.fanout.lanes import LIMITS
 from dispatch.fanout.metrics import DECISIONS_WAITING
 from dispatch.fanout.notices import Notices
 from dispatch.fanout.presses import Presses
 from dispatch.fanout.sending import Sending
+from dispatch.fanout.sms.texting import account_of, limits_of, texting
 from dispatch.fanout.turns import Rank, Turns
 from dispatch.fanout.work import Job, Work
 from dispatch.identifiers import Site
@@ -78,7 +80,8 @@ class Fanout:
             for rank in Rank:
                 DECISIONS_WAITING.labels(rank.name.lower()).set_function(partial(turns.waiting, rank))
             presses = Presses(self._desk, directory, turns)
-            sending = Sending(self._roster, await self._senders(stack))
+            limits = {**LIMITS, "sms": limits_of(self._settings)}
+            sending = Sending(self._roster, await self._senders(stack), limits)
             calls = Calls(self._desk, directory=directory, links=self._links, sending=sending)
             notices = Notices(self._desk, directory=directory, links=self._links, sending=sending, turns=turns)
             escalation = Escalation(self._desk, roster=self._roster, timers=Timers(self._nc, self._site), turns=turns)
@@ -128,7 +131,7 @@ class Fanout:
         endpoints = await stack.enter_async_context(Poster(guarded=False))
         messengers = AppriseSender(guarded=not self._settings.private_push_endpoints)
         stack.callback(asyncio.create_task(messengers.load()).cancel)
-        return {
+        senders: dict[Channel, Sender] = {
             "live": LiveSender(self._nc, self._site),
             "webpush": WebPushSender(
                 phones, self._keys.vapid_private_pem, self._keys.vapid_public, contact_of(self._settings)
@@ -136,6 +139,10 @@ class Fanout:
             "webhook": WebhookSender(endpoints),
             "apprise": messengers,
         }
+        if (account := account_of(self._settings)) is not None:
+            texts = texting(self._nc, account, site=self._site, desk=self._desk, roster=self._roster)
+            senders["sms"] = await stack.enter_async_context(texts)
+        return senders
 
 
 def contact_of(settings: Settings) -> str:

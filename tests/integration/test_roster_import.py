@@ -20,7 +20,19 @@ from openpyxl import Workbook
 from dispatch.errors import Unavailable
 from dispatch.events import connect, ensure_streams
 from dispatch.identifiers import AreaId, HouseholdId, PersonId
-from dispatch.roster import KINDS, ApprisePoint, Document, Duty, Group, Person, Post, Roster, WebhookPoint, WebPushPoint
+from dispatch.roster import (
+    KINDS,
+    ApprisePoint,
+    Document,
+    Duty,
+    Group,
+    Person,
+    Post,
+    Roster,
+    SmsPoint,
+    WebhookPoint,
+    WebPushPoint,
+)
 from dispatch.roster.imports import Report, import_files
 
 Sheets = Mapping[str, Sequence[str]]
@@ -397,6 +409,53 @@ async def test_whatever_stands_in_a_file_stands_in_the_roster(
     assert problems(report) == []
     found = await roster.people([PersonId(name) for name in people])
     assert {name: person.name for name, person in found.items()} == people
+
+
+TEXTED = [
+    "id,name,phone,短信",
+    "p-1,罗玉珍,19900000001,是",
+    "p-2,段学文,19900000002,+86 138 0013 8000",
+    "o-1,普桂芳,19900000003,",
+]
+
+
+async def test_who_is_called_by_text_message_says_a_column(roster: Roster, tmp_path: Path) -> None:
+    def numbers(found: Mapping[str, object]) -> dict[str, list[object]]:
+        return {person.id: list(person.contact_points) for person in found.values() if isinstance(person, Person)}
+
+    assert problems(await imported(roster, tmp_path, {**SHEETS, "people": TEXTED})) == []
+    texted = {
+        "p-1": [SmsPoint(number="+8619900000001")],
+        "p-2": [SmsPoint(number="+8613800138000")],
+        "o-1": [],
+    }
+    assert numbers(await everything(roster)) == texted
+    push = WebPushPoint(endpoint="https://push.example/1", p256dh="k", auth="a")
+    await roster.update_person(
+        PersonId("p-2"), lambda p: msgspec.structs.replace(p, contact_points=(push, *p.contact_points)), by="p-2"
+    )
+    assert problems(await imported(roster, tmp_path)) == []
+    assert numbers(await everything(roster)) == {**texted, "p-2": [push, *texted["p-2"]]}, "a file without leaves it"
+    moved = [*TEXTED[:2], "p-2,段学文,19900000002,是", TEXTED[3]]
+    assert problems(await imported(roster, tmp_path, {**SHEETS, "people": moved})) == []
+    assert numbers(await everything(roster))["p-2"] == [push, SmsPoint(number="+8619900000002")]
+
+
+@pytest.mark.parametrize(
+    ("phone", "sms", "wrong"),
+    [
+        ("0878-3211001", "是", "takes no texts"),
+        ("19900000002", "0878-3211001", "takes no texts"),
+        ("19900000002", "maybe", "not a phone number"),
+    ],
+)
+async def test_a_number_that_takes_no_texts_is_reported(
+    roster: Roster, tmp_path: Path, phone: str, sms: str, wrong: str
+) -> None:
+    people = [*TEXTED[:2], f"p-2,段学文,{phone},{sms}", TEXTED[3]]
+    (problem,) = problems(await imported(roster, tmp_path, {**SHEETS, "people": people}))
+    assert problem.startswith("people.csv:3:D(短信)")
+    assert wrong in problem
 
 
 NTFY, BARK = "ntfys://u:hush-1@ntfy.example/topic", "barks://api.day.app/hush-2"

@@ -253,6 +253,26 @@ def test_what_is_known_of_a_call_never_goes_back(known: str, said: str, is_news:
     assert bool(decide(case, record(outcome(ANNA, said, 5)))) is is_news
 
 
+@pytest.mark.parametrize(
+    ("known", "said", "is_news"),
+    [
+        (outcome(ANNA, "sent", 3, "sms"), outcome(ANNA, "failed", 5, "sms"), True),
+        (outcome(ANNA, "sent", 5, "sms"), outcome(ANNA, "failed", 3, "sms"), False),
+        (outcome(ANNA, "failed", 5, "sms"), outcome(ANNA, "sent", 3, "sms"), False),
+        (outcome(ANNA, "failed", 5, "sms"), outcome(ANNA, "sent", 5, "sms"), False),
+        (outcome(ANNA, "failed", 3, "sms"), outcome(ANNA, "sent", 5, "sms"), True),
+        (outcome(ANNA, "delivered", 3, "sms"), outcome(ANNA, "failed", 5, "sms"), False),
+        (outcome(ANNA, "failed", 5, "sms"), outcome(ANNA, "delivered", 3, "sms"), True),
+    ],
+)
+def test_of_a_text_that_was_sent_and_one_that_failed_the_later_word_holds(
+    known: CallOutcome, said: CallOutcome, is_news: bool
+) -> None:
+    """An SMSC takes a text first and says later that it could not be delivered."""
+    case = given(*RAISED, record(known))
+    assert bool(decide(case, record(said))) is is_news
+
+
 def test_a_call_that_two_crashes_left_unknown_counts_both() -> None:
     case = given(*RAISED, record(outcome(ANNA, "unknown")))
     again = replace(outcome(ANNA, "unknown"), attempt=2)

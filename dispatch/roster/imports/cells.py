@@ -25,6 +25,8 @@ HIDDEN = "…"
 _SHEET_ERRORS = {"#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!"}
 _FORMULA = re.compile(r"[=@+-].")
 
+_YES, _NO = {"yes", "y", "true", "是", "有"}, {"", "no", "n", "false", "否", "无"}
+
 T = TypeVar("T")
 
 
@@ -75,6 +77,16 @@ class Cells:
         number = _e164(value) if value else None
         if value and number is None:
             self.wrong(column, "is not a phone number", "write all its digits, +… for one outside China")
+        return number
+
+    def mobile(self, column: str, *, instead: str | None) -> str | None:
+        """The number for text messages as E.164: that of the cell, or `instead` where it says yes; None where no."""
+        said = self._value(column).casefold()
+        if said in _NO:
+            return None
+        number = instead if said in _YES else self.phone(column)
+        if number is not None and not _is_mobile(number):
+            self.wrong(column, "is for a number that takes no texts", "write the number of a mobile phone")
         return number
 
     def choice(self, column: str, choices: Mapping[str, T]) -> T | None:
@@ -148,3 +160,8 @@ def _e164(value: str) -> str | None:
     if not phonenumbers.is_valid_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _is_mobile(number: str) -> bool:
+    kind = phonenumbers.number_type(phonenumbers.parse(number))
+    return kind in {phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE}

@@ -58,6 +58,7 @@ COLUMNS: dict[SheetKind, tuple[Column, ...]] = {
         _required("phone", "手机号", "手机", "电话", "号码"),
         _column("webhook", "回调地址"),
         _column("webhook_secret", "回调密钥"),
+        _column("sms", "短信"),
         _column("apprise", "消息推送地址", "推送地址"),
     ),
     "group": (

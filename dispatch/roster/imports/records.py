@@ -23,6 +23,7 @@ from dispatch.roster.documents import (
     Household,
     Person,
     Post,
+    SmsPoint,
     WebhookPoint,
 )
 from dispatch.roster.imports.cells import HIDDEN, Cells
@@ -99,12 +100,14 @@ def _area(cells: Cells) -> Area:
 
 
 def _person(cells: Cells) -> Person:
-    webhook = _webhook(cells)
+    phone, webhook = cells.phone("phone", required=True), _webhook(cells)
+    mobile = cells.mobile("sms", instead=phone)
+    texts = SmsPoint(number=mobile) if mobile else None
     return Person(
         id=PersonId(cells.id("id", required=True) or ""),
         name=cells.text("name", required=True),
-        phone=cells.phone("phone", required=True),
-        contact_points=(*((webhook,) if webhook else ()), *_apprise(cells)),
+        phone=phone,
+        contact_points=(*(point for point in (webhook, texts) if point is not None), *_apprise(cells)),
     )
 
 
