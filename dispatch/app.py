@@ -18,7 +18,7 @@ from dispatch.access import Keys, Links, Tokens, load_keys
 from dispatch.cases import CaseDesk
 from dispatch.embedded.kept import write_private
 from dispatch.errors import NotSignedIn
-from dispatch.events import CaseLog, connect, ensure_streams
+from dispatch.events import CaseLog, DlqDesk, Kept, Letters, Retry, connect, ensure_streams
 from dispatch.process import alive
 from dispatch.roles import Role
 from dispatch.roster import Roster
@@ -71,6 +71,7 @@ async def serve(settings: Settings) -> None:
     """The API, the pages and the live stream; and the way in for buttons."""
     from aiohttp import web
 
+    from dispatch.drills import DrillBook
     from dispatch.intake import IntakeDesk
     from dispatch.web import WebDeps, make_web_app
 
@@ -86,6 +87,8 @@ async def serve(settings: Settings) -> None:
             links=base.links,
             accept=IntakeDesk(base.nc, settings.site).accept,
             read_models=read_models,
+            dlq=dlq_desk(base.nc, settings),
+            drills=DrillBook(base.nc, settings.site),
         )
         runner = web.AppRunner(
             make_web_app(deps),
@@ -101,6 +104,27 @@ async def serve(settings: Settings) -> None:
                     group.create_task(part.run())
         finally:
             await runner.cleanup()
+
+
+def dlq_desk(nc: Client, settings: Settings) -> DlqDesk:
+    """The desk for dead letters: each goes back to the part that gave it up."""
+    from dispatch.fanout import DUE, JOBS, CommitAgain, DueAgain
+    from dispatch.intake import PressAgain
+    from dispatch.projections import ProjectAgain
+
+    site, log = settings.site, CaseLog(nc, settings.site)
+    ways: dict[str, Retry] = {
+        "fanout": PressAgain(nc, site, CaseDesk(log)),
+        **dict.fromkeys(JOBS, CommitAgain(nc, site)),
+        DUE: DueAgain(nc, site),
+    }
+
+    def way_of(kept: Kept) -> Retry | None:
+        if kept.letter.by.partition("-")[0] == "project":
+            return ProjectAgain(log, settings.require_postgres())
+        return ways.get(kept.letter.by)
+
+    return DlqDesk(Letters(nc, site), way_of)
 
 
 async def fanout(settings: Settings) -> None:

@@ -21,7 +21,7 @@ from dispatch.cases.commands import (
     TakeStep,
     Widen,
 )
-from dispatch.cases.decisions import decide, is_overtaken
+from dispatch.cases.decisions import decide, is_overtaken, is_repeat
 from dispatch.cases.desk import CaseDesk, Handled
 from dispatch.cases.escalation import (
     FIRST_QUORUM,
@@ -42,5 +42,5 @@ __all__ = [
     "CaseDesk", "Closing", "Command", "FallBack", "Firsts", "Follows", "GiveAnswer", "HandOver", "Handled",
     "LeaveOut", "Note", "Pause", "Plan", "Policy", "RaiseAlarm", "RecordCalls", "Reply", "Resolve", "SignalDuress",
     "StandDown", "Status", "TakeStep", "Wait", "Widen", "at_110", "decide", "due_at", "enough", "evolve", "fold",
-    "follows", "is_overtaken", "is_to_hand_over", "step_at", "steps_of", "still_wanted", "waits_for",
+    "follows", "is_overtaken", "is_repeat", "is_to_hand_over", "step_at", "steps_of", "still_wanted", "waits_for",
 ]  # fmt: skip

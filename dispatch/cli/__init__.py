@@ -15,6 +15,7 @@ MODULES = {
     "roster": "roster",
     "token": "tokens",
     "dlq": "dlq",
+    "drill": "drill",
     "doctor": "doctor",
     "serve": "serve",
     "fanout": "serve",

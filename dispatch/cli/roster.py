@@ -19,6 +19,7 @@ from rich.text import Text
 
 from dispatch.cli import confidence
 from dispatch.cli.connected import connected
+from dispatch.cli.reachability import reachability
 from dispatch.cli.tables import folded_columns, whole_column
 from dispatch.errors import Malformed, NotFound
 from dispatch.identifiers import AreaId
@@ -42,6 +43,8 @@ Examples:
 
   dispatch roster policy maozhou               how a call widens there
 
+  dispatch roster reachability --area maozhou  how well its groups can be reached
+
   dispatch roster pin h-0002                   the PIN with which a household cancels, and its duress PIN
 
   dispatch roster leave-out h-0002 p-0003 --reason …   somebody who is never to be called for it
@@ -57,6 +60,7 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("list")(list_command)
     group.command("policy")(policy)
+    group.command("reachability")(reachability)
     confidence.register(group)
     app.add_typer(group, name="roster", help=EXAMPLES)
 

@@ -8,8 +8,10 @@ from dispatch.events.codec import Commit
 from dispatch.events.connection import connect
 from dispatch.events.direct import direct_get, last_of_each
 from dispatch.events.dlq import DeadLetter, bury, decode_letter
+from dispatch.events.dlq_desk import OLD_PRESS, DlqDesk, Retry, since
 from dispatch.events.envelope import is_cloud_event
 from dispatch.events.incidents import Incident, IncidentBook
+from dispatch.events.letters import Kept, Letters, Mark, decode_mark, letter_of, marks_of, state_of
 from dispatch.events.log import CaseLog, Head, Stale, commit_of
 from dispatch.events.press import (
     MAX_PRESS_BYTES,
@@ -28,6 +30,7 @@ from dispatch.events.streams import (
     AUDIT,
     CASES,
     DLQ,
+    DRILLS,
     INCIDENTS,
     INTAKE,
     KEYS,
@@ -82,14 +85,15 @@ from dispatch.events.types import (
 )
 
 __all__ = [
-    "AUDIT", "CASES", "DLQ", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "ROSTER", "SMS", "TIMERS", "TOKENS",
-    "AlarmRaised", "Answer", "AtOnce", "Because", "CallOutcome", "CallsRecorded", "CaseCancelled", "CaseLog",
-    "CaseNoted", "CaseResolved", "Channel", "Commit", "DeadLetter", "DuressSignalled", "Escalated",
-    "EscalationPaused", "Event", "FallbackSeconds", "FellBack", "Gap", "HandedOver", "Head", "Incident",
-    "IncidentBook", "Kind", "Moment", "NextBecause", "NextCall", "Outcome", "PlannedCall", "PolicyStamped",
-    "PolicyStep", "Press", "PressedAgain", "Quorum", "Reason", "Resolution", "ResponderLeftOut", "ResponderReplied",
-    "RespondersCalled", "RespondersStoodDown", "Role", "Source", "Stale", "Target", "Timers", "Via", "WideningAsked",
-    "answer_subject", "believed", "bury", "commit_of", "connect", "consume", "decode_letter", "decode_press",
-    "direct_get", "drill_of", "encode_press", "ensure_streams", "follow", "is_cloud_event", "kind_of", "last_of_each",
-    "moment_of", "press_subject", "silent_of", "work_consumer",
+    "AUDIT", "CASES", "DLQ", "DRILLS", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "OLD_PRESS", "ROSTER", "SMS",
+    "TIMERS", "TOKENS", "AlarmRaised", "Answer", "AtOnce", "Because", "CallOutcome", "CallsRecorded", "CaseCancelled",
+    "CaseLog", "CaseNoted", "CaseResolved", "Channel", "Commit", "DeadLetter", "DlqDesk", "DuressSignalled",
+    "Escalated", "EscalationPaused", "Event", "FallbackSeconds", "FellBack", "Gap", "HandedOver", "Head", "Incident",
+    "IncidentBook", "Kept", "Kind", "Letters", "Mark", "Moment", "NextBecause", "NextCall", "Outcome", "PlannedCall",
+    "PolicyStamped", "PolicyStep", "Press", "PressedAgain", "Quorum", "Reason", "Resolution", "ResponderLeftOut",
+    "ResponderReplied", "RespondersCalled", "RespondersStoodDown", "Retry", "Role", "Source", "Stale", "Target",
+    "Timers", "Via", "WideningAsked", "answer_subject", "believed", "bury", "commit_of", "connect", "consume",
+    "decode_letter", "decode_mark", "decode_press", "direct_get", "drill_of", "encode_press", "ensure_streams",
+    "follow", "is_cloud_event", "kind_of", "last_of_each", "letter_of", "marks_of", "moment_of", "press_subject",
+    "silent_of", "since", "state_of", "work_consumer",
 ]  # fmt: skip

@@ -25,13 +25,19 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     headers: dict[str, str]
     body: bytes
+    stored_at: datetime | None = None
+    """When the message was stored; letters of an earlier version do not say."""
 
 
 _decoder = msgspec.json.Decoder(DeadLetter)
 
 
-async def bury(js: JetStreamContext, site: str, by: str, message: Msg, reason: str) -> None:
+async def bury(
+    js: JetStreamContext, site: str, by: str, message: Msg, reason: str, *, after: int | None = None
+) -> None:
     """Copy `message` to the DLQ with the `reason` why `by` could not process it; once, however often it is tried.
+
+    `after` is an earlier letter about the same message that was dealt with: then this is another.
 
     The caller acknowledges the message afterwards, so that it is lost at no point.
     """
@@ -45,12 +51,10 @@ async def bury(js: JetStreamContext, site: str, by: str, message: Msg, reason: s
         at=now(),
         headers={str(k): v for k, v in (message.headers or {}).items()},
         body=message.data[:_MAX_KEPT_BYTES],
+        stored_at=metadata.timestamp,
     )
-    await js.publish(
-        f"dlq.{site}.{by}",
-        msgspec.json.encode(letter),
-        headers={"Nats-Msg-Id": f"{by}:{letter.stream}:{letter.seq}"},
-    )
+    message_id = f"{by}:{letter.stream}:{letter.seq}" + (f":after-{after}" if after else "")
+    await js.publish(f"dlq.{site}.{by}", msgspec.json.encode(letter), headers={"Nats-Msg-Id": message_id})
 
 
 def decode_letter(body: bytes) -> DeadLetter:

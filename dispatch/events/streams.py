@@ -9,8 +9,7 @@ from nats.js.api import DiscardPolicy, KeyValueConfig, RetentionPolicy, StorageT
 from nats.js.errors import BadRequestError, NotFoundError
 
 INTAKE, CASES, TIMERS, DLQ, AUDIT = "INTAKE", "CASES", "TIMERS", "DLQ", "AUDIT"
-ROSTER, TOKENS, KEYS, INCIDENTS = "ROSTER", "TOKENS", "KEYS", "INCIDENTS"
-SMS = "SMS"
+ROSTER, TOKENS, KEYS, INCIDENTS, DRILLS, SMS = "ROSTER", "TOKENS", "KEYS", "INCIDENTS", "DRILLS", "SMS"
 
 _DEDUPLICATION = timedelta(minutes=10).total_seconds()
 
@@ -72,7 +71,7 @@ def stream_configs(replicas: int = 1) -> list[StreamConfig]:
         StreamConfig(
             name=DLQ,
             description="What could not be processed, with the reason",
-            subjects=["dlq.*.*"],
+            subjects=["dlq.*.*", "dlq.*.mark.*"],
             storage=StorageType.FILE,
             num_replicas=replicas,
             # Rubbish must not fill the disk that the alarms need; the oldest letters go first.
@@ -91,6 +90,7 @@ def bucket_configs(replicas: int = 1) -> list[KeyValueConfig]:
         TOKENS: "Access, by the hash of the token",
         KEYS: "Keys made on first run",
         INCIDENTS: "What is wrong with the system itself",
+        DRILLS: "Which households take part in which drill, and until when",
     }
     return [
         # direct: without it the server answers 503 to direct gets.

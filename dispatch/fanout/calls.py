@@ -204,7 +204,7 @@ def area_of(case: Case) -> str:
 
 def _report(case: Case, outcome: CallOutcome) -> None:
     CALLS.labels(outcome.channel, outcome.outcome).inc()
-    if outcome.outcome != "failed":
+    if outcome.outcome != "failed" and not case.alarm.drill:
         ACCEPTED_TO_SENT.observe((outcome.at - case.alarm.accepted_at).total_seconds())
-    elif outcome.channel != "live":
+    elif outcome.outcome == "failed" and outcome.channel != "live":
         log.warning("call.failed", responder=outcome.responder, channel=outcome.channel, reason=outcome.reason)

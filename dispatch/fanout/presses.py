@@ -12,6 +12,7 @@ from dispatch.clock import Clock, now
 from dispatch.errors import Conflict, Unavailable
 from dispatch.events import AlarmRaised, Press, RespondersCalled, decode_press
 from dispatch.fanout.directory import Directory
+from dispatch.fanout.drills import Drills
 from dispatch.fanout.floods import Floods
 from dispatch.fanout.metrics import PRESSES
 from dispatch.fanout.plan import plan_of
@@ -24,14 +25,18 @@ log = structlog.get_logger()
 class Presses:
     """Handles one message of the stream `INTAKE`."""
 
-    def __init__(self, desk: CaseDesk, directory: Directory, turns: Turns, clock: Clock = now) -> None:
+    def __init__(self, desk: CaseDesk, directory: Directory, turns: Turns, drills: Drills, clock: Clock = now) -> None:
         self._desk, self._directory, self._turns, self._clock = desk, directory, turns, clock
+        self._drills = drills
         self._floods = Floods()
 
     async def handle(self, message: Msg) -> None:
         """Put the press on the log. Raises `Malformed` for one that cannot be read, `Unavailable` for "later"."""
         arrived = message.metadata.timestamp
         press = decode_press(message.subject, message.headers, message.data, arrived=arrived)
+        if await self._drills.is_too_late(press):
+            PRESSES.labels("drill_over").inc()
+            return
         with structlog.contextvars.bound_contextvars(press=press.press, household=press.household):
             async with self._floods.one_at_a_time(press.household):
                 if self._floods.is_flooded(press, arrived):
@@ -45,7 +50,8 @@ class Presses:
             _report(handled)
 
     async def _plan(self, press: Press) -> Plan:
-        return plan_of(await self._directory.call_list(press.household), press.kind)
+        plan = plan_of(await self._directory.call_list(press.household), press.kind)
+        return await self._drills.fitted(press, plan)
 
     async def _take(self, press: Press, arrived: datetime) -> Handled:
         # A press id that is used again is another press: it is the message that is handled once.

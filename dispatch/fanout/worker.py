@@ -15,9 +15,11 @@ from nats.aio.client import Client
 
 from dispatch.cases import CaseDesk
 from dispatch.events import CASES, INTAKE, TIMERS, Channel, Timers
+from dispatch.fanout.again import JOBS, answering_again
 from dispatch.fanout.calls import Calls, Links
 from dispatch.fanout.channels import AppriseSender, LiveSender, Poster, Sender, WebhookSender, WebPushSender
 from dispatch.fanout.directory import Directory
+from dispatch.fanout.drills import Drills
 from dispatch.fanout.escalation import Escalation
 from dispatch.fanout.lanes import LIMITS
 from dispatch.fanout.metrics import DECISIONS_WAITING
@@ -79,7 +81,8 @@ class Fanout:
             turns = Turns(DECIDED_AT_ONCE)
             for rank in Rank:
                 DECISIONS_WAITING.labels(rank.name.lower()).set_function(partial(turns.waiting, rank))
-            presses = Presses(self._desk, directory, turns)
+            drills = Drills(self._nc, self._site, self._desk)
+            presses = Presses(self._desk, directory, turns, drills)
             limits = {**LIMITS, "sms": limits_of(self._settings)}
             sending = Sending(self._roster, await self._senders(stack), limits)
             calls = Calls(self._desk, directory=directory, links=self._links, sending=sending)
@@ -122,7 +125,9 @@ class Fanout:
                     at_once=STEPS_IN_HAND,
                 ),
             )
-            async with asyncio.TaskGroup() as group:
+            again = {job.name: job.handler for job in jobs if job.name in JOBS}
+            async with answering_again(self._nc, self._site, again), asyncio.TaskGroup() as group:
+                group.create_task(drills.run())
                 for job in jobs:
                     group.create_task(Work(self._nc, self._site, job).run())
 

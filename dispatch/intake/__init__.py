@@ -4,10 +4,11 @@ A button's press is stored by nats-server itself; `ButtonGate` says who may send
 `ButtonAnswers` tells the button what became of it, `ButtonFeedback` who comes.
 """
 
+from dispatch.intake.again import PressAgain
 from dispatch.intake.callout import ButtonGate
 from dispatch.intake.desk import Accepted, IntakeDesk
 from dispatch.intake.feedback import ButtonFeedback
 from dispatch.intake.frequency import Limits
 from dispatch.intake.mqtt import ButtonAnswers
 
-__all__ = ["Accepted", "ButtonAnswers", "ButtonFeedback", "ButtonGate", "IntakeDesk", "Limits"]
+__all__ = ["Accepted", "ButtonAnswers", "ButtonFeedback", "ButtonGate", "IntakeDesk", "Limits", "PressAgain"]

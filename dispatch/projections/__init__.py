@@ -3,10 +3,11 @@
 A read model is one module and its `.sql` in `models/`, and a migration.
 """
 
+from dispatch.projections.again import ProjectAgain
 from dispatch.projections.models import all_projections
 from dispatch.projections.projection import Change, Projection
 from dispatch.projections.projector import Projector
 from dispatch.projections.queries import ReadModels
 from dispatch.projections.rebuild import rebuild
 
-__all__ = ["Change", "Projection", "Projector", "ReadModels", "all_projections", "rebuild"]
+__all__ = ["Change", "ProjectAgain", "Projection", "Projector", "ReadModels", "all_projections", "rebuild"]

@@ -20,6 +20,8 @@ class CheckpointQueries(msgspec.Struct, frozen=True, kw_only=True):
     begin: str
     checkpoint: str
     forget: str
+    held: str
+    back: str
 
 
 queries = load(Path(__file__).with_suffix(".sql"), CheckpointQueries)

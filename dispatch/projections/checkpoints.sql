@@ -10,3 +10,11 @@ select stream_created, seq, commit_id from checkpoints where site = $1 and proje
 -- name: forget
 -- Take a read model's checkpoint away: it begins anew.
 delete from checkpoints where site = $1 and projection = $2
+
+-- name: held
+-- How far a read model has come, and nobody moves it until this transaction ends.
+select stream_created, seq, commit_id from checkpoints where site = $1 and projection = $2 for update
+
+-- name: back
+-- One step back, for the statement that writes rows moves on by one at least.
+update checkpoints set seq = seq - 1 where site = $1 and projection = $2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 
 from dispatch.errors import Malformed, Unavailable
-from dispatch.identifiers import AreaId, CaseId, Site
+from dispatch.identifiers import AreaId, CaseId, PersonId, Site
 from dispatch.projections.models import all_projections
 from dispatch.projections.sql import load
 
@@ -38,6 +38,7 @@ class ReadQueries(msgspec.Struct, frozen=True, kw_only=True):
     response_summary: str
     counted: str
     responses: str
+    proofs: str
     positions: str
 
 
@@ -101,6 +102,10 @@ class ReadModels:
     async def responses(self, case: CaseId) -> Sequence[Row]:
         """Each responder of the case, with the times of their steps and the seconds between."""
         return await self._fetch(queries.responses, case)
+
+    async def proofs(self, people: Collection[PersonId]) -> Mapping[PersonId, datetime]:
+        """When each of `people` was last reached, who ever was: their phone said so, or they answered."""
+        return {row["responder"]: row["at"] for row in await self._fetch(queries.proofs, list(people))}
 
     async def latency(
         self,

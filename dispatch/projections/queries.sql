@@ -107,6 +107,13 @@ where site = $1
 -- The steps of each responder on a case.
 select * from responses where site = $1 and case_id = $2 order by step, responder
 
+-- name: proofs
+-- When each of some people was last reached: their phone said so, or they answered. Drills prove it as well.
+select responder, max(greatest(delivered_at, answered_at)) as at
+from responses
+where site = $1 and responder = any($2::text[]) and coalesce(delivered_at, answered_at) is not null
+group by responder
+
 -- name: positions
 -- How far each read model has come.
 select projection, seq from checkpoints where site = $1

@@ -26,6 +26,12 @@ NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 BAD_ROWS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 
+def encoded(rows: Sequence[msgspec.Struct]) -> str:
+    """`rows` as the JSON list that the statements take."""
+    body = msgspec.json.encode(rows)
+    return (NUL.sub(rb"\1\\ufffd", body) if b"\\u0000" in body else body).decode()
+
+
 class BadRows(Exception):
     """No rows could be made of a step."""
 
@@ -89,10 +95,10 @@ class Writer:
     def _rows(self, steps: Sequence[Step]) -> tuple[int, str]:
         try:
             rows = [row for change in changes(self._site, steps) for row in self.projection.rows(change)]
-            body = msgspec.json.encode(rows)
+            body = encoded(rows)
         except Exception as error:
             raise BadRows(f"{type(error).__name__}: {error}") from error
-        return len(rows), (NUL.sub(rb"\1\\ufffd", body) if b"\\u0000" in body else body).decode()
+        return len(rows), body
 
     async def _store(self, last: Step, body: str) -> None:
         arguments: tuple[Any, ...] = (

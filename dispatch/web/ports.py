@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -11,8 +11,9 @@ from nats.aio.client import Client
 
 from dispatch.access import Keys, Links, Tokens
 from dispatch.cases import CaseDesk
-from dispatch.events import CaseLog, Press
-from dispatch.identifiers import AreaId, CaseId, HouseholdId, PressId
+from dispatch.drills import DrillBook
+from dispatch.events import CaseLog, DlqDesk, Press
+from dispatch.identifiers import AreaId, CaseId, HouseholdId, PersonId, PressId
 from dispatch.roster import Roster
 from dispatch.settings import Settings
 
@@ -55,6 +56,9 @@ class ReadModels(Protocol):
     ) -> Mapping[str, Any]:
         """`{"cases": […], "summary": {…}}`: response times in seconds; drills are left out of the summary."""
 
+    async def proofs(self, people: Collection[PersonId]) -> Mapping[PersonId, datetime]:
+        """When each of `people` was last reached, who ever was."""
+
     async def wait_for(self, seq: int, timeout: float) -> bool:  # noqa: ASYNC109  (seconds, a contract of ours)
         """Whether the read models reached the log's sequence `seq` within `timeout` seconds."""
 
@@ -76,3 +80,5 @@ class WebDeps:
     links: Links
     accept: Accept
     read_models: ReadModels
+    dlq: DlqDesk
+    drills: DrillBook

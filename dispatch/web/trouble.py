@@ -11,19 +11,28 @@ from typing import Any
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
-from nats.js.errors import APIError
 from typing_extensions import TypedDict
 
-from dispatch.errors import Unavailable, Unreadable
-from dispatch.events import DLQ, INCIDENTS, DeadLetter, decode_letter, direct_get, follow
+from dispatch.clock import now
+from dispatch.errors import Unreadable
+from dispatch.events import (
+    DLQ,
+    INCIDENTS,
+    DeadLetter,
+    Letters,
+    decode_letter,
+    decode_mark,
+    follow,
+    letter_of,
+    marks_of,
+    state_of,
+)
 from dispatch.web.tasks import Tasks
 from dispatch.web.watched import Watched
 
 log = structlog.get_logger()
 
 COUNT_SECONDS = 30.0
-SEARCHED_BACK = 20_000
 OF_CASES = {"owed", "late"}
 """The kinds of incident that name a case."""
 _REMOVED = {"DEL", "PURGE"}
@@ -36,18 +45,11 @@ class LatestLetter(TypedDict):
 
 
 class DlqView(TypedDict):
+    """How many letters are left to deal with, the newest of all, and where the last letter or mark stands."""
+
     count: int
     latest: LatestLetter | None
-
-
-class LetterView(TypedDict):
-    seq: int
-    by: str
-    reason: str
-    at: datetime
-    stream: str
-    subject: str
-    body: str
+    position: int
 
 
 class IncidentView(TypedDict):
@@ -62,9 +64,17 @@ class Trouble:
 
     def __init__(self, nc: Client, site: str, changed: Callable[[str], None]) -> None:
         self._nc, self._site, self._changed = nc, site, changed
-        self.dlq: DlqView = {"count": 0, "latest": None}
+        self._letters, self._position = 0, 0
+        self._latest: LatestLetter | None = None
+        self._dealt_with: set[int] = set()
         self._incidents: dict[str, IncidentView] = {}
         self._watched = Watched(nc, site, lambda: changed("incidents"))
+
+    @property
+    def dlq(self) -> DlqView:
+        """The DLQ as those of the whole site may see it."""
+        count = max(0, self._letters - len(self._dealt_with))
+        return {"count": count, "latest": self._latest, "position": self._position}
 
     @property
     def incidents(self) -> list[IncidentView]:
@@ -76,8 +86,9 @@ class Trouble:
 
     def dlq_for(self, *, whole_site: bool) -> DlqView:
         """The DLQ as an operator may see it: a reason may name a household, so it is for those of the whole site."""
-        latest = self.dlq["latest"]
-        return self.dlq if whole_site or latest is None else {**self.dlq, "latest": {**latest, "reason": ""}}
+        shown = self.dlq
+        latest = shown["latest"]
+        return shown if whole_site or latest is None else {**shown, "latest": {**latest, "reason": ""}}
 
     def incidents_for(self, may_name: Callable[[str], bool]) -> list[IncidentView]:
         """The incidents, without the name of a case that the operator may not see."""
@@ -88,31 +99,47 @@ class Trouble:
 
     def start(self, tasks: Tasks) -> None:
         tasks.keep("dlq", self._follow_letters)
+        tasks.keep("dlq.marks", self._follow_marks)
         tasks.keep("dlq.count", self._count_for_ever)
         tasks.keep("incidents", self._follow_incidents)
         tasks.keep("watched", self._watched.follow)
 
     async def _follow_letters(self) -> None:
-        newest = await letters(self._nc, self._site, limit=1)
+        newest = await Letters(self._nc, self._site).newest(1)
         after = 0
         if newest:
-            after, letter = newest[0]
-            self.dlq = {"count": max(1, self.dlq["count"]), "latest": _latest(letter)}
+            after, letter = newest[0].seq, newest[0].letter
+            self._letters, self._latest = max(1, self._letters), _latest(letter)
         async for message in follow(self._nc, DLQ, f"dlq.{self._site}.*", after=after):
             try:
-                latest = _latest(decode_letter(message.data))
+                self._latest = _latest(decode_letter(message.data))
             except Unreadable as error:
-                latest = {"by": message.subject, "reason": error.detail, "at": message.metadata.timestamp}
-            self.dlq = {"count": self.dlq["count"] + 1, "latest": latest}
-            self._changed("dlq")
+                self._latest = {"by": message.subject, "reason": error.detail, "at": message.metadata.timestamp}
+            self._letters += 1
+            self._changed_at(message)
+
+    async def _follow_marks(self) -> None:
+        self._dealt_with.clear()
+        async for message in follow(self._nc, DLQ, marks_of(self._site)):
+            letter = letter_of(message.subject)
+            if state_of(decode_mark(message.data), now()) in {"retried", "dismissed"}:
+                self._dealt_with.add(letter)
+            else:
+                self._dealt_with.discard(letter)
+            self._changed_at(message)
+
+    def _changed_at(self, message: Msg) -> None:
+        self._position = max(self._position, message.metadata.sequence.stream)
+        self._changed("dlq")
 
     async def _count_for_ever(self) -> None:
-        """Somebody may take letters out: count again now and then."""
+        """The stream drops its oldest letters: count again now and then."""
         while True:
             info = await self._nc.jetstream().stream_info(DLQ, subjects_filter=f"dlq.{self._site}.*")
             count = sum((info.state.subjects or {}).values())
-            if count != self.dlq["count"]:
-                self.dlq = {**self.dlq, "count": count}
+            gone = {letter for letter in self._dealt_with if letter < info.state.first_seq}
+            if count != self._letters or gone:
+                self._letters, self._dealt_with = count, self._dealt_with - gone
                 self._changed("dlq")
             await asyncio.sleep(COUNT_SECONDS)
 
@@ -146,33 +173,3 @@ def _incident(key: str, message: Msg) -> IncidentView:
 def _text(known: dict[str, Any]) -> str:
     detail = known.get("detail", "")
     return detail if isinstance(detail, str) else json.dumps(detail, ensure_ascii=False)
-
-
-async def letters(nc: Client, site: str, *, limit: int) -> list[tuple[int, DeadLetter]]:
-    """The site's newest dead letters with their sequences, newest first, searched `SEARCHED_BACK` letters back.
-
-    Raises `Unavailable`.
-    """
-    try:
-        state = (await nc.jetstream().stream_info(DLQ)).state
-    except (NatsError, APIError, TimeoutError) as error:
-        raise Unavailable(f"the DLQ does not answer: {error!r}") from error
-    window = limit
-    while True:
-        start = max(state.first_seq, state.last_seq - window + 1, 1)
-        found = await _letters_from(nc, site, start)
-        if len(found) >= limit or start <= max(state.first_seq, 1) or window >= SEARCHED_BACK:
-            return found[::-1][:limit]
-        window *= 8
-
-
-async def _letters_from(nc: Client, site: str, start: int) -> list[tuple[int, DeadLetter]]:
-    found: list[tuple[int, DeadLetter]] = []
-    while page := await direct_get(nc, DLQ, {"seq": start, "next_by_subj": f"dlq.{site}.*", "batch": 256}):
-        for message in page:
-            start = int((message.headers or {})["Nats-Sequence"]) + 1
-            try:
-                found.append((start - 1, decode_letter(message.data)))
-            except Unreadable as error:
-                log.error("dlq.unreadable", seq=start - 1, reason=error.detail)
-    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
@@ -122,3 +124,45 @@ async def test_a_dead_letter_and_an_incident_are_shown_while_they_last(people: P
         await js.purge_stream(DLQ, subject=subject)
         await book.over(incident.name)
     await sees(desk, "[data-incident=disk]", state="hidden")
+
+
+async def test_a_letter_is_put_aside_and_taken_back_and_an_old_press_says_how_old_it_is(
+    people: People, live_system: LiveSystem
+) -> None:
+    nc, site = live_system.system.nc, live_system.log.site
+    js, subject = nc.jetstream(), f"dlq.{site}.fanout"
+    letter = DeadLetter(
+        by="fanout",
+        reason="not a press",
+        stream=INTAKE,
+        subject=f"intake.press.{site}.h-0001",
+        seq=9,
+        at=now(),
+        headers={},
+        body=b"oops",
+        stored_at=now() - timedelta(minutes=185),
+    )
+    elsewhere = await people.open("operator")  # of one area
+    desk = await people.blank(DESK)
+    await desk.goto(await live_system.system.link("operator", "chief"))
+    await sees(desk, ".line.live")
+    try:
+        seq = (await js.publish(subject, msgspec.json.encode(letter))).seq
+        mine = f"[data-letter='{seq}']"
+        await desk.locator(f"{mine} [data-deed=retry]").click()
+        await sees(desk, "dialog[open] [data-old]:has-text('3:05:')")
+        await desk.locator("dialog [data-confirm]").click()
+        await sees(desk, "[data-dealt=open]:has-text('cannot be read')")
+        await sees(desk, f"{mine}:has-text('cannot be read')")
+
+        await desk.locator(f"{mine} [data-deed=dismiss]").click()
+        await desk.locator("dialog [name=reason]").fill("测试按钮")
+        await desk.locator("dialog [data-confirm]").click()
+        await sees(desk, mine, state="hidden")
+        await sees(desk, "[data-dealt=dismissed]")
+        await desk.locator("[data-undo]").click()
+        await sees(desk, mine)
+        await sees(elsewhere, mine)
+        assert await elsewhere.locator("[data-deed=retry], [data-deed=dismiss]").count() == 0
+    finally:
+        await js.purge_stream(DLQ, subject=subject)

@@ -18,20 +18,22 @@ from prometheus_client import REGISTRY
 from dispatch.cases import fold
 from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats, EmbeddedPostgres
-from dispatch.errors import Malformed, Unavailable
+from dispatch.errors import Malformed, Refused, Unavailable
 from dispatch.events import (
     CASES,
     DLQ,
     INCIDENTS,
     CaseLog,
     DeadLetter,
+    Letters,
+    Mark,
     connect,
     decode_letter,
     direct_get,
     ensure_streams,
 )
 from dispatch.identifiers import CaseId, HouseholdId
-from dispatch.projections import Change, Projection, Projector, ReadModels, all_projections, lane, rebuild
+from dispatch.projections import Change, ProjectAgain, Projection, Projector, ReadModels, all_projections, lane, rebuild
 from dispatch.projections.models import timeline
 from dispatch.settings import Settings
 from tests.projection_stories import (
@@ -376,6 +378,43 @@ async def test_a_commit_that_makes_no_rows_is_skipped_by_that_read_model_alone(d
     assert [row["data"].get("text") for row in await desk.models.timeline(case)][2:] == ["fine", "end"]
     assert (await desk.models.list_cases())[0][0]["notes"] == 4
     assert await desk.letters("project-timeline") == [end - 2, end - 1]
+
+
+async def test_what_was_buried_is_applied_after_its_cause_was_mended(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picky = Projection(name="timeline", rows=_picky, queries=timeline.PROJECTION.queries)
+    case = await tell(desk.log, "h-1", noted("n1", 1, "fine"), noted("n2", 2, "poison"), noted("n3", 3, "end"))
+    end = await desk.log.last_sequence()
+    async with projecting(desk.projector(projections=[picky])):
+        await until(lambda: _reached(desk, ("timeline",), end), "the read model to get to the end")
+
+    async def texts() -> list[str | None]:
+        return [row["data"].get("text") for row in await desk.models.timeline(case)][2:]
+
+    letters, again = Letters(desk.nc, desk.log.site), ProjectAgain(desk.log, desk.dsn)
+    (kept,) = await letters.newest(10)
+    monkeypatch.setattr("dispatch.projections.again.all_projections", lambda: (picky,))
+    with pytest.raises(Refused, match="cannot digest this"):
+        await again(kept)
+    assert await texts() == ["fine", "end"]
+    monkeypatch.undo()
+    before = await desk.models.positions()
+    for _ in range(2):
+        await again(kept)
+    assert (await texts(), await desk.models.positions()) == (["fine", "poison", "end"], before)
+
+    await letters.put(kept, Mark(deed="retried", by="operator:li", at=now()))
+    applied = await sums(desk.dsn)
+    await rebuild(desk.dsn, desk.log.site, ["timeline"])
+    async with projecting(desk.projector(projections=[timeline.PROJECTION])):
+        await until(lambda: _reached(desk, ("timeline",), end), "the read model to be built again")
+    assert await sums(desk.dsn) == applied, "as a rebuild makes it"
+
+    await rebuild(desk.dsn, desk.log.site, ["timeline"])
+    async with projecting(desk.projector(projections=[picky])):
+        await until(lambda: _reached(desk, ("timeline",), end), "the read model to be built by the old code")
+    assert await desk.letters("project-timeline") == [end - 1, end - 1], "it came back"
 
 
 async def _reached(desk: Desk, names: tuple[str, ...], seq: int) -> bool:

@@ -16,8 +16,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from nats.aio.client import Client
 
 from dispatch.access import Links, Tokens, load_keys
+from dispatch.app import dlq_desk
 from dispatch.cases import Case, CaseDesk, Command, Plan, RaiseAlarm
 from dispatch.clock import now
+from dispatch.drills import DrillBook
 from dispatch.events import CaseLog, Channel, PlannedCall, Press, Reason, RespondersCalled, connect, ensure_streams
 from dispatch.identifiers import (
     AreaId,
@@ -88,6 +90,8 @@ class World:
             links=self.links,
             accept=IntakeDesk(self.nc, self.site).accept,
             read_models=self.read_models,
+            dlq=dlq_desk(self.nc, self.settings),
+            drills=DrillBook(self.nc, self.site),
         )
 
     @contextlib.asynccontextmanager

@@ -51,7 +51,7 @@ def test_each_help_has_examples_that_can_be_typed(name: str) -> None:
 def parse(command: object, words: list[str]) -> None:
     """Read `words` as the command line does. Raises a usage error when it would refuse them."""
     assert isinstance(command, TyperCommand | TyperGroup)
-    if isinstance(command, TyperCommand):
+    if isinstance(command, TyperCommand) or (command.invoke_without_command and words[0].startswith("-")):
         command.make_context("dispatch", list(words)).close()
     else:
         assert words[0] in command.commands, words
@@ -92,6 +92,11 @@ def test_whom_and_what_the_examples_name_is_in_the_demo_roster() -> None:
         "roster show foo x",
         "up --port 70000",
         "dlq list --limit x",
+        "dlq retry",
+        "dlq retry 0",
+        "dlq dismiss 1",
+        "drill --minutes 0 --household h-0002",
+        "drill report",
     ],
 )
 def test_what_is_typed_wrongly_ends_with_exit_code_2_and_says_why(

@@ -40,6 +40,13 @@ class Desk:
         raise Unavailable("not here")
 
 
+class NoDrills:
+    """The book of drills where there is none."""
+
+    async def is_too_late(self, _press: Press) -> bool:
+        return False
+
+
 def message(subject: str, body: bytes = b"{}", headers: dict[str, str] | None = None) -> Any:
     metadata = SimpleNamespace(timestamp=AT, sequence=SimpleNamespace(stream=7), num_delivered=1)
     return SimpleNamespace(subject=subject, data=body, headers=headers, metadata=metadata)
@@ -48,7 +55,7 @@ def message(subject: str, body: bytes = b"{}", headers: dict[str, str] | None = 
 async def test_presses_are_decided_before_steps_and_steps_before_notices() -> None:
     turns, desk = Turns(1), Desk()
     parts = cast("Any", None)
-    presses = Presses(cast("Any", desk), parts, turns)
+    presses = Presses(cast("Any", desk), parts, turns, cast("Any", NoDrills()))
     escalation = Escalation(cast("Any", desk), roster=parts, timers=parts, turns=turns)
     notices = Notices(cast("Any", desk), directory=parts, links=parts, sending=parts, turns=turns)
     closed = encode_events([CaseResolved(at=AT, by="operator:wang", resolution="helped", text="")])

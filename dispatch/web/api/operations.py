@@ -1,27 +1,23 @@
-"""For those who run the system: health, metrics, dead letters."""
+"""For those who run the system: health, metrics."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Literal
+from typing import Literal
 
 from aiohttp import web
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from dispatch.errors import Unavailable
-from dispatch.events import CASES, INTAKE, ROSTER, TOKENS, DeadLetter
+from dispatch.events import CASES, INTAKE, ROSTER, TOKENS
 from dispatch.web.endpoint import Request
 from dispatch.web.parts import Parts
-from dispatch.web.reading import Sent
-from dispatch.web.trouble import LetterView, letters
 
 NEEDED_STREAMS = (INTAKE, CASES, f"KV_{ROSTER}", f"KV_{TOKENS}")
 ANSWER_SECONDS = 1.0
-SHOWN_BYTES = 2000
 
 
 class Health(TypedDict):
@@ -34,15 +30,6 @@ class Readiness(TypedDict):
     postgres: Literal["up", "away"]
     board: Literal["following", "caught_up"]
     position: int
-
-
-class LettersAsked(Sent):
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-
-
-class Letters(TypedDict):
-    letters: list[LetterView]
-    count: int
 
 
 async def healthz(_request: Request[None, None]) -> Health:
@@ -67,28 +54,6 @@ async def readyz(request: Request[None, None]) -> Readiness:
 
 async def metrics(_request: Request[None, None]) -> web.Response:
     return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
-async def dead_letters(request: Request[None, LettersAsked]) -> Letters:
-    """The newest dead letters. What stands in them is for those who may see the whole site."""
-    deps, whole_site = request.parts.deps, request.principal.area is None
-    found = await letters(deps.nc, deps.settings.site, limit=request.query.limit)
-    return {
-        "letters": [_letter(seq, letter, whole_site=whole_site) for seq, letter in found],
-        "count": request.parts.board.trouble.dlq["count"],
-    }
-
-
-def _letter(seq: int, letter: DeadLetter, *, whole_site: bool) -> LetterView:
-    return {
-        "seq": seq,
-        "by": letter.by,
-        "reason": letter.reason if whole_site else "",
-        "at": letter.at,
-        "stream": letter.stream,
-        "subject": letter.subject if whole_site else "",
-        "body": letter.body[:SHOWN_BYTES].decode(errors="replace") if whole_site else "",
-    }
 
 
 async def _require_streams(parts: Parts) -> None:

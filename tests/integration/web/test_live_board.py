@@ -76,7 +76,7 @@ async def test_a_snapshot_comes_first_and_then_what_changes(
         assert snapshot.name == "snapshot"
         assert snapshot.position == snapshot["position"] >= case.seq
         assert ids(snapshot["cases"]) == {case.id}
-        assert snapshot["dlq"] == {"count": 0, "latest": None}
+        assert snapshot["dlq"] == {"count": 0, "latest": None, "position": 0}
         await village.do(case.id, GiveAnswer, responder=PersonId("p-1"), answer="going", via="page", eta_minutes=3)
         changed = await desk.next("case")
         assert (changed["id"], changed["status"], changed["coming"]) == (case.id, "under_way", 1)

@@ -23,7 +23,7 @@ Client = TestClient[Any, Any]
 
 
 def path_of(route: Route, case: str = "h-1-ABCDEFGH") -> str:
-    return route.path.format(id=case, notification="A" * 26, link="forged", person="p-1")
+    return route.path.format(id=case, notification="A" * 26, link="forged", seq="9999999", person="p-1")
 
 
 def name_of(route: Route) -> str:
@@ -76,6 +76,7 @@ async def test_a_case_of_others_is_as_one_that_is_not_there(
             "notes": {"text": "x"},
             "resolve": {"resolution": "helped"},
             "calls": {"responder": "p-3"},
+            "left-out": {"person": "p-3", "reason": "x"},
         }
         body = bodies.get(route.path.rpartition("/")[2], {})
         answers = []

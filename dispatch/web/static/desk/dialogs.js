@@ -1,7 +1,8 @@
 // What an operator is asked before something changes for other people.
 
+import { now, span } from "../lib/clock.js";
 import { Dialog } from "../lib/dialog.js";
-import { html, T } from "../lib/ui.js";
+import { At, html, T } from "../lib/ui.js";
 import { deeds, kinds, nameOf, resolutions, w } from "../lib/words.js";
 import { HouseholdSearch } from "./search.js";
 
@@ -50,6 +51,21 @@ export function DeedDialog({ asked, people, ...rest }) {
           <label class="check"><input type="checkbox" name="even_left_out" /> <${T} of=${w.callLeftOut} /></label>`}`}
       ${deed === "hand-over" && view.handed_over && html`<p class="problem" role="alert"><${T} of=${w.handOverAgain} /></p>`}
       <p><${T} of=${sure} /></p>
+    <//>`;
+}
+
+export function LetterDialog({ asked, ...rest }) {
+  const { letter, letterDeed } = asked;
+  const retry = letterDeed === "retry";
+  return html`
+    <${Form} ...${rest} title=${retry ? w.retryLetter : w.dismissLetter} confirm=${retry ? w.retry : w.dismissLetter} danger=${retry && letter.old_press}>
+      <p><b>${letter.household ?? letter.subject}</b> <span class="dim">${letter.by} · <${At} at=${letter.stored_at} /></span></p>
+      <p>${letter.reason}</p>
+      ${retry && letter.old_press && html`<p class="notice" data-old><${T} of=${w.oldPress(span(now() - Date.parse(letter.stored_at)))} /></p>`}
+      ${retry ? html`<p><${T} of=${letter.stream === "INTAKE" ? w.retryPressSure : w.retrySure} /></p>` : html`
+        <label class="field"><span><${T} of=${w.reason} /></span>
+          <input type="text" name="reason" required maxlength="500" autocomplete="off" /></label>
+        <p><${T} of=${w.dismissSure} /></p>`}
     <//>`;
 }
 

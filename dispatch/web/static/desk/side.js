@@ -6,17 +6,17 @@ import { kinds, nameOf, statuses, w } from "../lib/words.js";
 
 const MOST_CLOSED = 30;
 
-// The dead letters, fetched again when their count changes.
+// The dead letters, fetched again when one came or was dealt with.
 export class Letters {
   constructor(changed) {
-    Object.assign(this, { changed, count: 0, letters: [] });
+    Object.assign(this, { changed, at: "0 0", letters: [] });
   }
 
-  show({ count }) {
-    if (count === this.count) return;
-    this.count = count;
-    if (!count) this.letters = [];
-    else get("/v1/dlq").then(({ letters }) => { this.letters = letters; this.changed(); }, () => { this.count = -1; });
+  show({ count, position = 0 }) {
+    const at = `${count} ${position}`;
+    if (at === this.at) return;
+    this.at = at;
+    get("/v1/dlq").then(({ letters }) => { this.letters = letters; this.changed(); }, () => { this.at = null; });
   }
 }
 
@@ -26,13 +26,21 @@ export const Incidents = ({ incidents }) => incidents.map((incident) => html`
     <span>${incident.detail}</span>${incident.since && html`<span><${At} at=${incident.since} /></span>`}
   </div>`);
 
-export function Dlq({ dlq, letters }) {
+// `onAsk(letter, deed)` where this operator may deal with letters, else nothing.
+export function Dlq({ dlq, letters, onAsk }) {
   return html`
     <section class="block ${dlq.count ? "alert" : ""}" data-dlq=${dlq.count}>
       <h3><${T} of=${w.dlq} /> ${dlq.count}</h3>
       ${!dlq.count && html`<p class="dim"><${T} of=${w.dlqNone} /></p>`}
       <ul class="letters">${letters.slice(0, 20).map((letter) => html`
-        <li key=${letter.seq}><span class="dim"><${At} at=${letter.at} /> ${letter.by} ${letter.subject}</span><span>${letter.reason}</span></li>`)}</ul>
+        <li key=${letter.seq} data-letter=${letter.seq}>
+          <span class="dim"><${At} at=${letter.stored_at} /> ${letter.by} ${letter.household ?? letter.subject}</span>
+          <span>${letter.reason}</span>
+          ${onAsk && html`<span class="deeds">
+            ${letter.can_retry && html`<button type="button" class="small thin" data-deed="retry" disabled=${letter.state === "retrying"}
+              onClick=${() => onAsk(letter, "retry")}><${T} of=${letter.state === "retrying" ? w.retrying : w.retry} /></button>`}
+            <button type="button" class="small thin" data-deed="dismiss" onClick=${() => onAsk(letter, "dismiss")}><${T} of=${w.dismissLetter} /></button>
+          </span>`}</li>`)}</ul>
     </section>`;
 }
 

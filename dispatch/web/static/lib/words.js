@@ -202,6 +202,40 @@ export const w = {
   phone: ["电话", "Phone"],
   noteWord: ["备注", "Note"],
   keys: ["J/K 上下选择 · N 记录 · Esc 返回", "J/K choose · N note · Esc back"],
+
+  // drills
+  drills: ["演练", "Drills"],
+  newDrill: ["演练", "Drill"],
+  drillOver: ["已结束", "Over"],
+  drillRunning: ["进行中", "Running"],
+  drillReport: ["演练报告", "Report of the drill"],
+  noGroups: ["本辖区没有联防组", "There is no joint-defence group in your area"],
+  householdsIn: (count) => [`${count}户`, `households: ${count}`],
+  unreachable: (count) => [`${count}人可能呼叫不到`, `${count} may not be reached`],
+  endsAfter: ["多久后自动结束", "Ends by itself after"],
+  alsoEscalate: ["含升级：邻组、邻村、派出所、指挥中心、110", "With escalation: neighbours, station, command centre, 110"],
+  withEscalation: ["应答不够时也会呼叫邻组、邻村、派出所、指挥中心和110。", "Neighbours, the station, the command centre and 110 are called, too, if too few answer."],
+  withoutEscalation: ["只呼叫所选的组和负责民警，不升级。", "Only the chosen groups and their officers are called."],
+  whoIsRung: ["下一步：会呼叫谁", "Next: who will be rung"],
+  beginDrill: ["开始演练，现在响铃", "Begin: ring them now"],
+  endDrill: ["立即结束", "End it now"],
+  drillPlanned: (groups, people, minutes) => [`${groups}组 ${people}人，${minutes}分钟后自动结束`, `groups: ${groups}, people: ${people}; ends after ${minutes} min`],
+  drillSum: (called, reached, answered) => [`呼叫${called}人 · 送达${reached}人 · 应答${answered}人`, `${called} called · ${reached} reached · ${answered} answered`],
+
+  // dead letters
+  retry: ["重试", "Try again"],
+  retrying: ["重试中", "Trying…"],
+  retryLetter: ["重新处理", "Process it again"],
+  dismissLetter: ["搁置", "Put aside"],
+  dismissSure: ["保留记录，可以撤回。", "It is kept, and can be taken up again."],
+  retrySure: ["已完成的呼叫不会重复。原因仍在时，它会留在这里。", "Calls that were made are not made again. If its cause is still there, it stays."],
+  retryPressSure: ["将按现在的名册立即呼叫所有人，无法撤回。确定吗？", "Everybody is called now, which cannot be undone. Are you sure?"],
+  oldPress: (text) => [`这是${text}前的按键`, `This press is ${text} old`],
+  letterDismissed: ["已搁置", "Put aside"],
+  letterRetried: ["已重新处理", "Processed again"],
+  letterStays: ["仍然失败，保留在此", "It failed again and stays"],
+  undo: ["撤回", "Undo"],
+
   etaLeft: (text) => [`还有${text}`, `in ${text}`],
 };
 
@@ -222,6 +256,15 @@ export const roles = {
   command_centre: ["指挥中心", "Command centre"],
   emergency_centre: ["110指挥中心", "110 centre"],
   asked: ["值班员指定", "Asked for by the operator"],
+};
+
+// Whether somebody could be reached, and if not, why.
+export const standings = {
+  proven: ["已证实", "proven"],
+  unproven: ["近30天未证实", "not proven within 30 days"],
+  retired: ["联系方式全部失效", "every contact point expired"],
+  none: ["没有联系方式", "no contact point"],
+  missing: ["不在名册中", "not in the roster"],
 };
 
 // What an operator can do about the escalation of a case, by the name of its path.

@@ -1,13 +1,14 @@
 // The operator's desk: what is open, most urgent first, and everything known of the case that is chosen.
 
-import { get, identity, insist, newKey } from "../lib/api.js";
+import { call, get, identity, insist, newKey } from "../lib/api.js";
 import { now } from "../lib/clock.js";
 import { isOpen, Live } from "../lib/live.js";
 import { chime, canSound, unlock } from "../lib/sound.js";
 import { html, LineState, page, T } from "../lib/ui.js";
 import { kinds, w } from "../lib/words.js";
 import { Detail } from "../desk/detail.js";
-import { AlarmDialog, CloseDialog, DeedDialog } from "../desk/dialogs.js";
+import { AlarmDialog, CloseDialog, DeedDialog, LetterDialog } from "../desk/dialogs.js";
+import { DrillDialog, DrillList, Drills, ReportDialog } from "../desk/drills.js";
 import { unneeded } from "../desk/escalation.js";
 import { CaseList } from "../desk/list.js";
 import { byUrgency } from "../desk/order.js";
@@ -19,7 +20,7 @@ const PAUSE_MINUTES = 5;
 const SOUND = `dispatch.desk.sound.${identity.subject}`;
 
 const state = {
-  me: null, selected: null, awaited: null, area: "", kind: "", recording: null, asked: null, problem: null, busy: false, said: null,
+  me: null, selected: null, awaited: null, area: "", kind: "", recording: null, asked: null, problem: null, busy: false, said: null, dealt: null,
   sound: localStorage.getItem(SOUND) !== "off",
 };
 
@@ -95,6 +96,23 @@ async function carryOut({ responder = "", even_left_out: even }) {
   if (await post(`/v1/cases/${view.id}/${deed}`, body, deed === "calls" ? newKey() : key)) dismiss();
 }
 
+// A ring cannot be taken back, so it is asked for first; a letter that was put aside can.
+async function dealWith({ reason = "" }) {
+  const { letter, letterDeed, key } = state.asked;
+  const body = letterDeed === "retry" ? { old_press: letter.old_press } : { reason: reason.trim() };
+  let after = null;
+  const path = `/v1/dlq/${letter.seq}/${letterDeed}`;
+  if (!await act(async () => { after = await call("POST", path, { body, key, timeout: 30_000 }); })) return;
+  state.dealt = after;
+  dismiss();
+}
+
+async function takeBack() {
+  const { seq } = state.dealt;
+  if (await post(`/v1/dlq/${seq}/reopen`, {})) state.dealt = null;
+  draw();
+}
+
 async function raise({ household, kind, silent, drill }) {
   const body = { household, kind, silent: silent === "on", drill: drill === "on" };
   // Its case can be on the board before the answer is here.
@@ -142,7 +160,9 @@ function Page() {
         <${Detail} key=${view.id} view=${view} history=${history} recording=${state.recording} actions=${actions} />`
         : html`<p class="empty"><${T} of=${w.pickCase} /><br /><small class="dim"><${T} of=${w.keys} /></small></p>`}</main>
       <aside class="pane side-pane">
-        <${Dlq} dlq=${live.dlq} letters=${letters.letters} />
+        <${Dealt} />
+        <${Dlq} dlq=${live.dlq} letters=${letters.letters} onAsk=${state.me && !state.me.area && askLetter} />
+        <${Drills} drills=${drills.drills} onShow=${showDrill} />
         <${Recent} views=${[...live.cases.values()]} selected=${state.selected} onSelect=${select} />
       </aside>
     </div>
@@ -152,7 +172,7 @@ function Page() {
 }
 
 function Bar({ open }) {
-  const count = (status) => open.filter((view) => view.status === status).length;
+  const count = (status) => open.filter((view) => view.status === status && !view.drill).length; // a drill counts nowhere
   return html`
     <header class="bar">
       <h1><${T} of=${w.desk} /> <small class="dim">${state.me?.name ?? ""}</small></h1>
@@ -163,6 +183,8 @@ function Bar({ open }) {
       <div class="tools">
         <button type="button" class="small" aria-pressed=${String(state.sound && canSound())} onClick=${toggleSound}>
           ${state.sound && canSound() ? "✓" : "○"} <${T} of=${w.soundCases} /></button>
+        <button type="button" class="small" data-new-drill onClick=${() => { Object.assign(state, { asked: { drill: true }, problem: null }); draw(); }}>
+          <${T} of=${w.newDrill} /></button>
         <button type="button" class="small raise" onClick=${() => { Object.assign(state, { asked: { key: newKey() }, problem: null, said: null }); draw(); }}>
           <${T} of=${w.newAlarm} /></button>
         <span class="line ${live.state}">${live.state === "live" ? "●" : "○"} <${T} of=${live.state === "live" ? w.lineGood : w.lineConnecting} /></span>
@@ -183,6 +205,31 @@ function Filters({ open }) {
     </div>`;
 }
 
+function showDrill(report) {
+  Object.assign(state, { asked: { report }, problem: null });
+  draw();
+}
+
+function askLetter(letter, letterDeed) {
+  Object.assign(state, { asked: { letter, letterDeed, key: newKey() }, problem: null, dealt: null });
+  draw();
+}
+
+function Dealt() {
+  if (!state.dealt) return null;
+  const { seq, state: standing, reason } = state.dealt;
+  const words = { dismissed: w.letterDismissed, retried: w.letterRetried }[standing] ?? w.letterStays;
+  return html`
+    <section class="block" role="status" data-dealt=${standing}>
+      <p><${T} of=${words} /> #${seq}</p>
+      ${standing === "open" && html`<p>${reason}</p>`}
+      <div class="deeds">
+        ${standing === "dismissed" && html`<button type="button" class="small" data-undo onClick=${takeBack}><${T} of=${w.undo} /></button>`}
+        <button type="button" class="small" onClick=${() => { state.dealt = null; draw(); }}><${T} of=${w.close} /></button>
+      </div>
+    </section>`;
+}
+
 function Asked() {
   if (!state.asked) return null;
   const common = { problem: state.problem, busy: state.busy, onClose: dismiss };
@@ -190,6 +237,9 @@ function Asked() {
     const people = new Map([...live.cases.values()].flatMap((view) => view.responders).map((one) => [one.id, one.name]));
     return html`<${DeedDialog} asked=${state.asked} people=${[...people]} onSubmit=${carryOut} ...${common} />`;
   }
+  if (state.asked.report) return html`<${ReportDialog} key=${state.asked.report} id=${state.asked.report} onClose=${dismiss} onEnded=${() => drills.look()} />`;
+  if (state.asked.drill) return html`<${DrillDialog} onClose=${dismiss} onBegun=${(drill) => { drills.look(); showDrill(drill.id); }} />`;
+  if (state.asked.letter) return html`<${LetterDialog} asked=${state.asked} onSubmit=${dealWith} ...${common} />`;
   if (state.asked.view) return html`<${CloseDialog} asked=${state.asked} onSubmit=${closeCase} ...${common} />`;
   return html`<${AlarmDialog} onSubmit=${raise} ...${common} />`;
 }
@@ -224,6 +274,7 @@ addEventListener("click", async () => { if (state.sound && !canSound() && await 
 const draw = page(() => html`<${Page} />`);
 const history = new History(draw);
 const letters = new Letters(draw);
+const drills = new DrillList(draw);
 const live = new Live({ changed: draw, onCase });
 get("/v1/me").then((me) => { state.me = me; draw(); }, () => {});
 setInterval(draw, RESORT_MS);

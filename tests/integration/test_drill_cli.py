@@ -1,0 +1,88 @@
+"""`dispatch drill` and `dispatch roster reachability` as a user types them, on a real log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from dispatch.events import INTAKE, connect, decode_press, ensure_streams
+from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId
+from dispatch.roster import Area, Group, Household, Person, Roster
+from dispatch.settings import Settings
+from tests.integration.test_projection_cli import Terminal
+
+
+@pytest.fixture
+async def terminal(settings: Settings) -> AsyncIterator[Terminal]:
+    nc = await connect(settings.require_nats(), "test")
+    await ensure_streams(nc.jetstream())
+    roster, area, group, people = Roster(nc, settings.site), AreaId("v-1"), GroupId("g-1"), (PersonId("p-1"),)
+    for document in (
+        Area(id=area, name="茅州村", kind="village"),
+        Group(id=group, name="一组", area=area, members=people),
+        Household(id=HouseholdId("h-1"), name="李家", address="1 号", area=area, group=group),
+        Person(id=people[0], name="王芳"),
+    ):
+        await roster.put(document, by="test")
+    yield Terminal(settings, nc, None)  # type: ignore[arg-type]
+    await nc.close()
+
+
+async def presses(nc: Client, site: str) -> int:
+    info = await nc.jetstream().stream_info(INTAKE, subjects_filter=f"intake.press.{site}.*")
+    return sum((info.state.subjects or {}).values())
+
+
+async def test_a_drill_is_shown_asked_for_begun_and_reported(
+    terminal: Terminal, settings: Settings, tmp_path: Path
+) -> None:
+    code, out, err = await terminal.run("drill", "--group", "g-1")
+    assert (code, "1 组 groups, 1 人 people" in out, "--yes" in err) == (2, True, True), "nobody can be asked here"
+    assert await presses(terminal.nc, settings.site) == 0
+
+    begun = (await terminal.json("drill", "--area", "v-1", "--kind", "fire", "--minutes", "5", "--yes", "--by", "li"))[
+        "drill"
+    ]
+    assert (begun["kind"], begun["by"], begun["households"]) == ("fire", "operator:li", 1)
+    message = await terminal.nc.jetstream().get_last_msg(INTAKE, f"intake.press.{settings.site}.h-1")
+    press = decode_press(str(message.subject), message.headers, message.data or b"", arrived=message.time)  # type: ignore[arg-type]
+    assert (press.press, press.drill, press.source) == (begun["id"], True, "cli")
+
+    sheet = tmp_path / "演练.csv"
+    code, out, err = await terminal.run("drill", "report", begun["id"], "--csv", str(sheet))
+    assert (code, "called 0" in out) == (0, True), err  # no fan-out runs here
+    assert sheet.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert "not begun" in sheet.read_text(encoding="utf-8-sig")
+    assert (await terminal.run("drill", "end", begun["id"]))[0] == 0
+    listed = await terminal.json("drill", "list")
+    assert (listed["id"], listed["over"]) == (begun["id"], True)
+    assert "已结束 over" in (await terminal.run("drill", "list"))[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--group", "g-1", "--area", "v-1", "--yes"), 2),
+        (("--group", "g-9", "--yes"), 1),
+        (("--household", "h-9", "--yes"), 1),
+        (("--minutes", "0", "--group", "g-1", "--yes"), 2),
+        (("report", "d-none"), 1),
+    ],
+)
+async def test_what_cannot_be_rings_nobody(
+    terminal: Terminal, settings: Settings, arguments: tuple[str, ...], expected: int
+) -> None:
+    code, _, err = await terminal.run("drill", *arguments)
+    assert (code, bool(err.strip())) == (expected, True)
+    assert await presses(terminal.nc, settings.site) == 0
+
+
+async def test_reachability_names_whom_a_group_cannot_count_on(terminal: Terminal) -> None:
+    found = await terminal.json("roster", "reachability", "--area", "v-1")
+    assert (found["group"], found["score"], found["people"][0]["standing"]) == ("g-1", 0, "none")
+    screen = (await terminal.run("roster", "reachability"))[1]
+    assert all(word in screen for word in ("一组", "0/1 0%", "没有联系方式"))
+    assert (await terminal.run("roster", "reachability", "--area", "v-9"))[0] == 1
