@@ -7,7 +7,7 @@ from rich.console import Console
 
 from tests.faults.rampage.__main__ import rampage
 
-KILLS = 6
+KILLS = 4
 
 
 @pytest.mark.embedded

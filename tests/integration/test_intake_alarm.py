@@ -32,6 +32,7 @@ from dispatch.events import (
 from dispatch.identifiers import AreaId, CaseId, CommitId, HouseholdId, PersonId
 from dispatch.roster import Household, Person, Roster
 from dispatch.settings import Settings
+from tests import commands
 
 HOME = Household(id=HouseholdId("h-0012"), name="茅州村 李家", address="12", area=AreaId("maozhou"))
 NEIGHBOUR = PersonId("p-1")
@@ -56,9 +57,8 @@ class CommandLine:
         )
 
     async def run(self, *arguments: str) -> tuple[int, str, str]:
-        process = await self.start(*arguments)
-        out, err = await asyncio.wait_for(process.communicate(), 30)
-        return process.returncode or 0, out.decode(), " ".join(err.decode().split())
+        code, out, err = await commands.dispatch(*arguments, env=self._environment)
+        return code, out, " ".join(err.split())
 
     async def press(self) -> Press:
         """The next press of the household."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,6 +15,7 @@ from dispatch.identifiers import AreaId, CaseId, HouseholdId, PersonId
 from dispatch.projections import Projector, ReadModels
 from dispatch.roster import Area, Household, Person, Roster
 from dispatch.settings import Settings
+from tests.commands import dispatch
 from tests.projection_stories import answered, projecting, recorded, tell
 
 Result = tuple[int, str, str]
@@ -37,11 +36,7 @@ class Terminal:
             "DISPATCH_POSTGRES_DSN": postgres or self._settings.require_postgres(),
             "COLUMNS": str(columns),
         }
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "dispatch", *arguments, env=environment, stdout=-1, stderr=-1
-        )
-        out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
+        return await dispatch(*arguments, env=environment)
 
     async def json(self, *arguments: str) -> Any:
         code, out, err = await self.run(*arguments, "--json")

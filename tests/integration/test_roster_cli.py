@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import secrets
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from dispatch.roster.demo import FILES
+from tests import commands
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
 
@@ -24,13 +23,7 @@ def run(nats_url: str) -> Run:
     environment = os.environ | {"DISPATCH_NATS_URL": nats_url, "DISPATCH_SITE": site, "COLUMNS": "80"}
 
     async def dispatch(*arguments: object, typed: str | None = None) -> tuple[int, str, str]:
-        command = (sys.executable, "-m", "dispatch", *map(str, arguments))
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
-        )
-        output, errors = await process.communicate(typed.encode() if typed is not None else None)
-        return process.returncode or 0, output.decode(), errors.decode()
+        return await commands.dispatch(*arguments, env=environment, typed=typed)
 
     return dispatch
 
