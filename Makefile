@@ -9,7 +9,7 @@ RUN_READY := $(VENV)/.run-ready
 TEST_READY := $(VENV)/.test-ready
 SOURCES := dispatch tests bench
 # Each test process has servers of its own, but for those that are given from outside.
-WORKERS ?= $(if $(filter external,$(DISPATCH_TEST_SERVERS)),0,2)
+WORKERS ?= $(if $(filter external,$(DISPATCH_TEST_SERVERS)),0,3)
 
 .DEFAULT_GOAL := help
 .PHONY: help up test check format bench faults lock clean system-packages

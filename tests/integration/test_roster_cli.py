@@ -150,7 +150,8 @@ async def test_pins_are_asked_for_twice_and_shown_nowhere(run: Run, tmp_path: Pa
     assert json.loads(output)["written"]["changed"] == 0, "no file takes a PIN away"
     changed = tmp_path / "households.csv"
     changed.write_text("户编号,户主,住址,辖区,联防组\nh-0002,段家,新址 9 号,maozhou,g-01\n")
-    assert (await run("roster", "import", changed, "--partial"))[0] == 0
+    code, _, errors = await run("roster", "import", changed, "--partial")
+    assert code == 0, errors
     _, output, _ = await run("roster", "show", "household", "h-0002", "--json")
     assert {"address": "新址 9 号", "pin": "set"}.items() <= json.loads(output).items()
     assert (await run("roster", "pin", "h-0002", "--clear"))[1] == "h-0002: no PIN\n"

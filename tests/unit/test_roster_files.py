@@ -131,7 +131,9 @@ def test_a_header_with_a_typo_is_named_with_what_it_may_have_been() -> None:
     assert isinstance(problems, list)
     unknown, missing = map(str, problems)
     assert unknown.startswith("a.csv:1:C(phnoe) 'phnoe' → a sheet of people has no such column ")
-    assert "(it has id, name, phone, webhook, webhook_secret, sms, apprise); did you mean phone? else remove it" in unknown
+    assert (
+        "(it has id, name, phone, webhook, webhook_secret, sms, apprise); did you mean phone? else remove it" in unknown
+    )
     assert missing.startswith("a.csv:1 '' → a sheet of people needs a column phone; add one: phone / 手机号")
 
 
