@@ -2,7 +2,9 @@
 
 from dispatch.fanout.again import DUE, JOBS, CommitAgain, DueAgain
 from dispatch.fanout.calls import Links
+from dispatch.fanout.rescue import rescuing
+from dispatch.fanout.senders import Keys
 from dispatch.fanout.watchdog import Watchdog
-from dispatch.fanout.worker import Fanout, Keys
+from dispatch.fanout.worker import Fanout
 
-__all__ = ["DUE", "JOBS", "CommitAgain", "DueAgain", "Fanout", "Keys", "Links", "Watchdog"]
+__all__ = ["DUE", "JOBS", "CommitAgain", "DueAgain", "Fanout", "Keys", "Links", "Watchdog", "rescuing"]

@@ -31,4 +31,5 @@ NOT_ANSWERING = Gauge(
 )
 REFUSED = Counter("dispatch_lane_refused_total", "Calls given up because their provider is held back", ["channel"])
 NEXT_CHANNELS = Counter("dispatch_next_channels_total", "Next channels of people who were not reached", ["because"])
+RESCUED = Counter("dispatch_rescued_total", "Rings that the watchdog made itself", ["channel", "outcome"])
 NOTICES = Counter("dispatch_notices_total", "Word sent that somebody need not come", ["channel", "outcome"])

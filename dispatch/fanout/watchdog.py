@@ -7,6 +7,7 @@ every role whether it is there.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import structlog
@@ -23,6 +24,7 @@ from dispatch.fanout.alerts import Alerts
 from dispatch.fanout.channel_health import ChannelHealth
 from dispatch.fanout.incidents import Incidents
 from dispatch.fanout.owing import LOOK_BACK, Owing, owed_since
+from dispatch.fanout.rescue import AFTER, Rescue
 from dispatch.roles import ROLES, Role, looked_subject, ping_subject
 from dispatch.settings import Settings
 
@@ -34,13 +36,18 @@ WAITING = timedelta(seconds=5)
 LATE = timedelta(seconds=3)
 SILENT = timedelta(seconds=3)
 BLIND = timedelta(seconds=10)
+AWAY = timedelta(seconds=10)
+"""How long the fan-out may be away before its calls are made from here: a restart takes a few seconds."""
 OTHERS = tuple(role for role in ROLES if role != "watch")
 
 
 class Watchdog:
     """Watches one site and keeps what is wrong in the bucket `INCIDENTS`."""
 
-    def __init__(self, nc: Client, cases: CaseLog, settings: Settings, clock: Clock = now) -> None:
+    def __init__(
+        self, nc: Client, cases: CaseLog, settings: Settings, *, rescue: Rescue | None = None, clock: Clock = now
+    ) -> None:
+        """Without a `rescue` it tells what is wrong, and rings nobody."""
         self._nc, self._js, self._clock = nc, nc.jetstream(timeout=LOOK_SECONDS), clock
         self._site = settings.site
         self._channels = ChannelHealth()
@@ -48,6 +55,7 @@ class Watchdog:
         self._timers = Timers(nc, self._site)
         self._incidents = Incidents(nc, self._site)
         self._alerts = Alerts(settings.watch_urls.split(), self._site)
+        self._rescue = rescue
         self._answered: dict[str, datetime] = {}
 
     async def run(self) -> None:
@@ -69,6 +77,7 @@ class Watchdog:
                     found = await self._found()
                     self._alerts.are(found)
                     await self._incidents.are(found)
+                    await self._ring_ourselves(found)
                     await self._nc.publish(looked_subject(self._site))
                     seen = self._clock()
             except (NatsError, APIError, TimeoutError, DispatchError) as error:
@@ -86,6 +95,12 @@ class Watchdog:
             *self._silent(),
             *self._channels.incidents(self._clock()),
         ]
+
+    async def _ring_ourselves(self, found: Collection[Incident]) -> None:
+        """While the fan-out is away, or leaves calls lie, what is owed for long is rung from here."""
+        away = any(one.name in {"silent.fanout", "waiting.calls"} and one.since < self._clock() - AWAY for one in found)
+        if away and self._rescue is not None:
+            self._rescue.ring(await self._owing.overdue(self._clock() - AFTER))
 
     async def _late(self, case: Case) -> Incident:
         """The timer of a step was lost, or nobody heeds it: it is rung anew until somebody does."""

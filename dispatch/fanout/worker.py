@@ -8,7 +8,6 @@ import resource
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Protocol
 
 import structlog
 from nats.aio.client import Client
@@ -17,7 +16,7 @@ from dispatch.cases import CaseDesk
 from dispatch.events import CASES, INTAKE, TIMERS, Channel, Timers
 from dispatch.fanout.again import JOBS, answering_again
 from dispatch.fanout.calls import Calls, Links
-from dispatch.fanout.channels import AppriseSender, LiveSender, Poster, Sender, WebhookSender, WebPushSender
+from dispatch.fanout.channels import Sender
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.drills import Drills
 from dispatch.fanout.escalation import Escalation
@@ -25,6 +24,7 @@ from dispatch.fanout.lanes import LIMITS
 from dispatch.fanout.metrics import DECISIONS_WAITING
 from dispatch.fanout.notices import Notices
 from dispatch.fanout.presses import Presses
+from dispatch.fanout.senders import Keys, open_senders
 from dispatch.fanout.sending import Sending
 from dispatch.fanout.sms.texting import account_of, limits_of, texting
 from dispatch.fanout.turns import Rank, Turns
@@ -43,16 +43,6 @@ CALLS_IN_HAND = 4096
 STEPS_IN_HAND = 2048
 MANY_FILES = 65_536
 OBJECTS_A_COLLECTION = 100_000
-
-
-class Keys(Protocol):
-    """The site's keys; here the one that signs Web Push."""
-
-    @property
-    def vapid_private_pem(self) -> str: ...
-
-    @property
-    def vapid_public(self) -> str: ...
 
 
 class Fanout:
@@ -132,29 +122,11 @@ class Fanout:
                     group.create_task(Work(self._nc, self._site, job).run())
 
     async def _senders(self, stack: AsyncExitStack) -> Mapping[Channel, Sender]:
-        phones = await stack.enter_async_context(Poster(guarded=not self._settings.private_push_endpoints))
-        endpoints = await stack.enter_async_context(Poster(guarded=False))
-        messengers = AppriseSender(guarded=not self._settings.private_push_endpoints)
-        stack.callback(asyncio.create_task(messengers.load()).cancel)
-        senders: dict[Channel, Sender] = {
-            "live": LiveSender(self._nc, self._site),
-            "webpush": WebPushSender(
-                phones, self._keys.vapid_private_pem, self._keys.vapid_public, contact_of(self._settings)
-            ),
-            "webhook": WebhookSender(endpoints),
-            "apprise": messengers,
-        }
+        senders = await open_senders(stack, self._nc, self._keys, self._settings)
         if (account := account_of(self._settings)) is not None:
             texts = texting(self._nc, account, site=self._site, desk=self._desk, roster=self._roster)
             senders["sms"] = await stack.enter_async_context(texts)
         return senders
-
-
-def contact_of(settings: Settings) -> str:
-    """By what a push service can reach us (RFC 8292, 2.1): what is set, else our own address when it is https."""
-    if settings.contact is not None:
-        return settings.contact
-    return settings.url if settings.url.startswith("https://") else "mailto:dispatch@localhost.localdomain"
 
 
 def _open_many_files() -> None:

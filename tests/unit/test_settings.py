@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dispatch.errors import SetupError
-from dispatch.fanout.worker import contact_of
+from dispatch.fanout.senders import contact_of
 from dispatch.settings import RunningServers, Settings, load_settings, running_servers
 
 
