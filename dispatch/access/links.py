@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import msgspec
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData, Serializer, URLSafeTimedSerializer
+from itsdangerous.encoding import base64_encode
 
 from dispatch.errors import Malformed, NotSignedIn
 from dispatch.identifiers import CaseId, PersonId, household_of, token
@@ -21,12 +22,19 @@ class LinkClaims(msgspec.Struct, frozen=True):
     responder: PersonId
 
 
+class _Uncompressed(URLSafeTimedSerializer):
+    """Does not try to compress some thirty bytes: in a storm a link is made for every ring. It reads both."""
+
+    def dump_payload(self, obj: object) -> bytes:
+        return base64_encode(Serializer.dump_payload(self, obj))
+
+
 class Links:
     """Makes and reads the links below `base_url` (without a slash at its end), signed with `secret`."""
 
     def __init__(self, secret: bytes, base_url: str) -> None:
         self._base = base_url
-        self._serializer = URLSafeTimedSerializer(secret, salt="dispatch.one-tap-link.v1")
+        self._serializer = _Uncompressed(secret, salt="dispatch.one-tap-link.v1")
 
     def make(self, case: CaseId, responder: PersonId) -> str:
         """The whole URL of the link with which `responder` answers `case`."""
