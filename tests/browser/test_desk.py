@@ -72,6 +72,10 @@ async def test_another_case_is_read_from_its_top(people: People, quiet_village: 
             assert await desk.locator(".case-pane").evaluate("(pane) => pane.scrollTop") == 0
             below = await desk.locator(".case-pane").evaluate("(pane) => pane.scrollTop = 200")
             assert below == await desk.locator(".case-pane").evaluate("(pane) => pane.scrollTop")
+    assert await desk.evaluate("[document.scrollingElement.scrollTop, innerHeight]") == [
+        0,
+        await desk.evaluate("document.scrollingElement.scrollHeight"),
+    ], "the bar above the cases stays where it is"
 
 
 async def test_why_a_call_failed_is_said_in_chinese(people: People, live_system: LiveSystem, case: CaseId) -> None:
