@@ -172,7 +172,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     duress_heeded: bool = False
     """Whether the call has widened for it."""
     pretended: Case | None = None
-    """Under duress: the cancelled case that the one who pressed is shown, for good."""
+    """What the one who pressed and then cancelled is shown, for good, whether they were under duress or not."""
     handed_over: HandedOver | None = None
     """The newest hand-over to 110."""
     firsts: Firsts = Firsts()
@@ -294,10 +294,11 @@ def fold(commits: Iterable[Commit], case: Case | None = None) -> Case:
     for commit in commits:
         if commit.seq <= case.seq:
             continue
+        before = case.pretended
         for event in commit.events:
             case = evolve(case, event)
         case = replace(case, seq=commit.seq, commits=case.commits | {commit.id})
-        if case.pretended is not None and any(isinstance(event, DuressSignalled) for event in commit.events):
+        if case.pretended is not None and before is None:
             case = replace(case, pretended=replace(case.pretended, seq=commit.seq))
     return case
 
@@ -333,7 +334,9 @@ def _end(case: Case, event: CaseResolved | CaseCancelled | DuressSignalled) -> C
             closing = Closing(by=event.by, at=event.at, resolution=event.resolution, text=event.text)
             return replace(case, closing=closing)
         case CaseCancelled():
-            return replace(case, closing=Closing(by=event.by, at=event.at, resolution=None, text=event.reason))
+            closed = replace(case, closing=Closing(by=event.by, at=event.at, resolution=None, text=event.reason))
+            by_those_who_pressed = event.by == f"device:{case.alarm.household}"
+            return replace(closed, pretended=closed) if by_those_who_pressed and case.pretended is None else closed
         case DuressSignalled():
             shown = replace(case, closing=Closing(by=event.by, at=event.at, resolution=None, text=event.reason))
             return replace(case, duress=event, silenced=True, pretended=shown)

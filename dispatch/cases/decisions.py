@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from dispatch.cases.case import OUTCOME_RANK, Case
 from dispatch.cases.commands import (
     AddNote,
@@ -90,7 +92,7 @@ def _raise(case: Case, command: RaiseAlarm) -> list[Event]:
     if case.raised is None:
         return _open(command)
     _require_open(case)
-    if (_is_flood(case, command) and not is_news(case, command)) or (press.drill and not case.alarm.drill):
+    if _leaves_no_trace(case, command):
         return []
     again: list[Event] = [
         PressedAgain(
@@ -130,7 +132,8 @@ def was_passed_over(case: Case, command: RaiseAlarm) -> bool:
     """Whether this press came while `case`, which is over, was open, and left no trace on it (see `_raise`)."""
     if case.closing is None or not case.alarm.accepted_at <= command.accepted_at <= case.closing.at:
         return False
-    return len(case.presses) >= PRESSES_RECORDED or (command.press.drill and not case.alarm.drill)
+    open_still = replace(case, closing=None)
+    return not is_overtaken(open_still, command.press) and _leaves_no_trace(open_still, command)
 
 
 def is_news(case: Case, command: RaiseAlarm) -> bool:
@@ -142,6 +145,11 @@ def is_news(case: Case, command: RaiseAlarm) -> bool:
     says_more = other_kind or (command.press.silent and not case.silent)
     called_at = max((call.called_at for call in case.calls.values()), default=case.alarm.at)
     return says_more or command.accepted_at - called_at >= CALL_AGAIN_AFTER
+
+
+def _leaves_no_trace(case: Case, command: RaiseAlarm) -> bool:
+    """Whether a press on the open case is one of very many, or a mere drill's on a case in earnest."""
+    return (_is_flood(case, command) and not is_news(case, command)) or (command.press.drill and not case.alarm.drill)
 
 
 def _is_flood(case: Case, command: RaiseAlarm) -> bool:

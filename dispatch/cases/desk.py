@@ -53,6 +53,10 @@ class CaseDesk:
         remembered = self._remembered.get(case_id)
         return remembered if remembered is not None and remembered.seq >= at_least else await self.load(case_id)
 
+    def remembered(self, case_id: CaseId) -> Case | None:
+        """The case as this process knows it, at no cost; another may know more."""
+        return self._remembered.get(case_id)
+
     async def handle(self, case_id: CaseId, command: Command) -> Handled:
         """Decide `command` on the case and append what happens.
 

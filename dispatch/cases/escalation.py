@@ -61,6 +61,10 @@ def waits_for(case: Case) -> Wait | None:  # noqa: PLR0911  (one return for each
         return Wait(what="operator", because="pause_over", until=case.paused_until)
     if _pointless(case):
         return Wait(what="answers", because="pointless", until=case.stepped_at)
+    if case.stood_down and (gave_up := _last_refusal(case)) is not None:
+        # It was enough, and is not any more: the others were told to stay at home, and nobody else is being waited for.
+        seconds = step_at(case, case.position).within_seconds
+        patience = min(patience, max(case.stepped_at, gave_up) + timedelta(seconds=seconds))
     return Wait(what="answers", because="no_answer", until=patience)
 
 
@@ -100,6 +104,10 @@ def _patience(case: Case) -> timedelta:
     repeated = max(0, case.position + 1 - len(steps_of(case)))
     seconds = step_at(case, case.position).within_seconds
     return max(timedelta(seconds=seconds), min(timedelta(seconds=seconds * 2 ** min(repeated, 10)), LONGEST_PATIENCE))
+
+
+def _last_refusal(case: Case) -> datetime | None:
+    return max((reply.at for reply in case.replies.values() if reply.answer == "cannot"), default=None)
 
 
 def _pointless(case: Case) -> bool:

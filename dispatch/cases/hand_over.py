@@ -19,8 +19,9 @@ def hand_over(case: Case, command: HandOver) -> list[Event]:
             field="again",
             handed_over_at=known.at.isoformat(),
         )
-    called = RespondersCalled(at=command.at, step=case.last_step + 1, calls=command.calls, gaps=command.gaps)
-    return [HandedOver(at=command.at, by=command.by, to=post_of_110(command.calls)), called]
+    calls = tuple(call for call in command.calls if call.responder not in case.left_out)
+    called = RespondersCalled(at=command.at, step=case.last_step + 1, calls=calls, gaps=command.gaps)
+    return [HandedOver(at=command.at, by=command.by, to=post_of_110(calls)), called]
 
 
 def is_to_hand_over(case: Case) -> bool:

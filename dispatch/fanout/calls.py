@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Literal, Protocol, get_args
 
 import msgspec
@@ -15,7 +16,7 @@ from dispatch.events import CallOutcome, Channel, Commit, FellBack, RespondersCa
 from dispatch.fanout.channels import Sent
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import ACCEPTED_TO_SENT, CALL_SECONDS, CALLS
-from dispatch.fanout.reasons import CLOSED, NOT_WANTED
+from dispatch.fanout.reasons import CLOSED, LEFT_OUT, NOT_WANTED
 from dispatch.fanout.recorder import Recorder, insist
 from dispatch.fanout.ring import Ring, Scene, make_ring
 from dispatch.fanout.sending import Sending
@@ -155,7 +156,12 @@ class Calls:
             ring = rings.of(owed.call)
             with _SECONDS[owed.channel].time():
                 sent = await self._sending.send(
-                    ring, owed.channel, person, place_of(case, owed.call), another=bool(owed.call.then)
+                    ring,
+                    owed.channel,
+                    person,
+                    place_of(case, owed.call),
+                    another=bool(owed.call.then),
+                    unless=partial(self._why_not, case.id, owed.call),
                 )
         except Exception as error:  # one call that cannot be made stops none of the others
             log.exception("call.error", responder=owed.call.responder, channel=owed.channel)
@@ -163,6 +169,17 @@ class Calls:
         outcome = owed.came_to(sent.outcome, self._clock, sent.reason)
         _report(case, outcome)
         return outcome
+
+    def _why_not(self, case_id: CaseId, call: Call) -> str | None:
+        """Why a call that has waited for its turn is not to be made any more, as far as this process knows."""
+        case = self._desk.remembered(case_id)
+        if case is None:
+            return None
+        if not case.is_open:
+            return CLOSED
+        if call.responder in case.left_out:
+            return LEFT_OUT
+        return NOT_WANTED if call.responder in case.stood_down else None
 
 
 def rings_of(commit: Commit) -> set[RingKey]:

@@ -86,7 +86,7 @@ class Drills:
     async def _end(self, drill: Drill) -> None:
         for household in drill.households:
             case = await self._desk.load(case_of(drill.id, household))
-            if case.is_open and case.alarm.drill:
+            if case.is_open and case.alarm.drill and case.duress is None:
                 command = Cancel(id=CommitId(f"drill-over:{drill.id}"), at=self._clock(), by="system", reason=OVER)
                 with suppress(Conflict, NotFound):  # somebody else has just ended it
                     await self._desk.handle(case.id, command)

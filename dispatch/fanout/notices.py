@@ -43,7 +43,9 @@ class Notices:
         word, people = whom_to_tell(case, commit)
         told: set[tuple[PersonId, Channel]] = set()
         while True:
-            calls = [call for call in newest_calls(case) if call.responder in people]
+            # Who was called again meanwhile, or left out, is told nothing.
+            told_now = people & (case.stood_down if word == "stood_down" else case.called())
+            calls = [call for call in newest_calls(case) if call.responder in told_now]
             rung = {(call.responder, channel): call for call in calls for channel in rang(call)}
             await self._tell(case, word, {key: call for key, call in rung.items() if key not in told})
             told |= rung.keys()

@@ -4,4 +4,5 @@ from __future__ import annotations
 
 CLOSED = "case closed before the call"
 NOT_WANTED = "answered or stood down before this channel rang"
-NOT_MADE = frozenset({CLOSED, NOT_WANTED})
+LEFT_OUT = "left out before this channel rang"
+NOT_MADE = frozenset({CLOSED, NOT_WANTED, LEFT_OUT})

@@ -17,7 +17,7 @@ from uuid import uuid4
 import structlog
 from nats.aio.client import Client
 
-from dispatch.cases import Call, Case, CaseDesk, RecordCalls
+from dispatch.cases import OUTCOME_RANK, Call, Case, CaseDesk, RecordCalls, still_wanted
 from dispatch.clock import Clock, now
 from dispatch.errors import DispatchError
 from dispatch.events import CallOutcome, Channel
@@ -26,7 +26,7 @@ from dispatch.fanout.metrics import RESCUED
 from dispatch.fanout.ring import Ring, make_ring, scene_of
 from dispatch.fanout.senders import Keys, open_senders
 from dispatch.identifiers import CaseId, CommitId, PersonId
-from dispatch.roster import Person, Roster, left_out_of, points_for
+from dispatch.roster import ContactPoint, Person, Roster, left_out_of, points_for
 from dispatch.settings import Settings
 
 log = structlog.get_logger()
@@ -55,6 +55,8 @@ class Rescue:
         self._clock = clock
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[CaseId, asyncio.Task[None]] = {}
+        self._rung: set[Key] = set()
+        """What was rung from here, once for all: the log may refuse to keep what came of it."""
 
     def ring(self, cases: Collection[Case]) -> None:
         """Ring what is owed on these since before `AFTER`. Returns at once."""
@@ -79,7 +81,10 @@ class Rescue:
                 (call, channel)
                 for call in case.owed()
                 for channel in call.owed()
-                if channel in self._senders and call.asked_at(channel) < before
+                if channel in self._senders
+                and call.asked_at(channel) < before
+                and still_wanted(case, call.responder)
+                and (case.id, call.step, call.responder, channel) not in self._rung
             ]
             if not case.is_open or not owed:
                 return
@@ -90,6 +95,7 @@ class Rescue:
             log.error("rescue.rings", case=case.id, rings=len(owed))
 
             async def one(call: Call, channel: Channel) -> CallOutcome:
+                self._rung.add((case.id, call.step, call.responder, channel))
                 ring = make_ring(case, call, scene, self._links.make(case.id, call.responder))
                 async with self._turns:
                     sent = await self._send(self._senders[channel], ring, channel, people.get(call.responder))
@@ -112,19 +118,22 @@ class Rescue:
             log.error("rescue.failed", case=case.id, reason=error.detail)
 
     async def _send(self, sender: Sender, ring: Ring, channel: Channel, person: Person | None) -> Sent:
-        sent = Sent("failed", "no contact point for this channel any more")
-        for point in points_for(person, channel) if channel != "live" else (None,):
-            try:
-                async with asyncio.timeout(TRY_SECONDS):
-                    sent = await sender.send(ring, point)
-            except TimeoutError:
-                sent = Sent("failed", "no answer in time; it may have arrived")
-            except Exception as error:  # one ring that cannot be made stops none of the others
-                log.exception("rescue.error", channel=channel)
-                sent = Sent("failed", f"an error of ours: {type(error).__name__}")
-            if sent.outcome != "failed":
-                break
-        return sent
+        """The best over all of the person's contact points: the first that takes it may be an old machine's."""
+        points = points_for(person, channel) if channel != "live" else (None,)
+        if not points:
+            return Sent("failed", "no contact point for this channel any more")
+        results = await asyncio.gather(*(self._to(sender, ring, point) for point in points))
+        return max(results, key=lambda sent: OUTCOME_RANK[sent.outcome])
+
+    async def _to(self, sender: Sender, ring: Ring, point: ContactPoint | None) -> Sent:
+        try:
+            async with asyncio.timeout(TRY_SECONDS):
+                return await sender.send(ring, point)
+        except TimeoutError:
+            return Sent("failed", "no answer in time; it may have arrived")
+        except Exception as error:  # one ring that cannot be made stops none of the others
+            log.exception("rescue.error", responder=ring.responder)
+            return Sent("failed", f"an error of ours: {type(error).__name__}")
 
 
 @asynccontextmanager

@@ -110,7 +110,7 @@ def make_ring(case: Case, call: Call, scene: Scene, link: str) -> Ring:
         kind=case.kind,
         drill=alarm.drill,
         silent=case.silent,
-        title=f"{DRILL if alarm.drill else ''}{DURESS if case.duress else ''}{KINDS[case.kind][0]} · {scene.place}",
+        title=f"{_mark(case)}{KINDS[case.kind][0]} · {scene.place}",
         body=_body(case, call.reasons[0].role, scene),
         household=RingHousehold(name=scene.name, address=scene.address),
         reason=call.reasons[0].role,
@@ -132,6 +132,12 @@ def plain(text: str, most: int) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
+def _mark(case: Case) -> str:
+    if case.duress is not None:
+        return DURESS
+    return DRILL if case.alarm.drill else ""
+
+
 def _body(case: Case, role: Role, scene: Scene) -> str:
     alarm = case.alarm
     zh_kind, en_kind = KINDS[case.kind]
@@ -145,7 +151,7 @@ def _body(case: Case, role: Role, scene: Scene) -> str:
         en = f"Duress: do not ring back, do not show that you know. {en}"
     elif case.silent:
         zh, en = f"静默报警，请勿回拨电话。{zh}", f"Silent alarm: do not ring back. {en}"
-    if alarm.drill:
+    if alarm.drill and case.duress is None:
         zh, en = f"这是演练，不是真实警情。{zh}", f"This is a drill, not a real alarm. {en}"
     note = f"注意：{scene.note}" if scene.note else ""
     return f"{zh}{note}\n{en}"

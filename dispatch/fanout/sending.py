@@ -12,6 +12,7 @@ from dispatch.cases import OUTCOME_RANK
 from dispatch.errors import DispatchError
 from dispatch.events import Channel
 from dispatch.fanout.channels import HasProviders, Sender, Sent
+from dispatch.fanout.channels.sender import failed
 from dispatch.fanout.lanes import LIMITS, Lane, Limits
 from dispatch.fanout.ring import Ring
 from dispatch.fanout.turns import Place
@@ -32,11 +33,19 @@ class Sending:
         self._provider = {channel: _provider_of(channel, sender) for channel, sender in senders.items()}
 
     async def send(
-        self, ring: Ring, channel: Channel, person: Person | None, place: Place, *, another: bool = False
+        self,
+        ring: Ring,
+        channel: Channel,
+        person: Person | None,
+        place: Place,
+        *,
+        another: bool = False,
+        unless: Callable[[], str | None] = lambda: None,
     ) -> Sent:
         """What came of it: the best over the person's contact points. Those that are gone are retired.
 
-        `place` is that of the ring in the queues; `another`: the person can be reached another way.
+        `place` is that of the ring in the queues; `another`: the person can be reached another way. `unless` says
+        at the last moment, before each try, why it is not to be sent any more.
         """
         sender = self._senders.get(channel)
         if sender is None:
@@ -47,20 +56,34 @@ class Sending:
         if not points:
             return Sent("failed", "no contact point for this channel any more")
         if len(points) == 1:  # at once, not in a task that waits behind every open page
-            results = [await self._to(point, ring, channel, place, another=another) for point in points]
+            results = [await self._to(point, ring, channel, place, another=another, unless=unless) for point in points]
         else:
             results = await asyncio.gather(
-                *(self._to(point, ring, channel, place, another=another) for point in points)
+                *(self._to(point, ring, channel, place, another=another, unless=unless) for point in points)
             )
         for point, sent in zip(points, results, strict=True):
             if sent.gone:
                 await self._retire(ring.responder, point, sent.reason or "gone")
         return max(results, key=lambda sent: OUTCOME_RANK[sent.outcome])
 
-    async def _to(self, point: ContactPoint, ring: Ring, channel: Channel, place: Place, *, another: bool) -> Sent:
+    async def _to(
+        self,
+        point: ContactPoint,
+        ring: Ring,
+        channel: Channel,
+        place: Place,
+        *,
+        another: bool,
+        unless: Callable[[], str | None],
+    ) -> Sent:
         sender = self._senders[channel]
         provider = self._provider[channel](point)
-        return await self._lanes[channel].send(provider, place, lambda: sender.send(ring, point), another=another)
+
+        async def once() -> Sent:
+            reason = unless()
+            return await sender.send(ring, point) if reason is None else failed(reason)
+
+        return await self._lanes[channel].send(provider, place, once, another=another)
 
     async def _retire(self, person: PersonId, point: ContactPoint, reason: str) -> None:
         def change(person: Person) -> Person:

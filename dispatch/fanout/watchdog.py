@@ -76,8 +76,8 @@ class Watchdog:
                 if self._owing.caught_up.is_set():
                     found = await self._found()
                     self._alerts.are(found)
-                    await self._incidents.are(found)
                     await self._ring_ourselves(found)
+                    await self._incidents.are(found)
                     await self._nc.publish(looked_subject(self._site))
                     seen = self._clock()
             except (NatsError, APIError, TimeoutError, DispatchError) as error:

@@ -74,7 +74,7 @@ class IntakeDesk:
         return accepted
 
     async def _over(self, press: Press) -> CaseId | None:
-        """The newest case of the press's household if the press would open another; None while it would not.
+        """The newest case of the press's household if the press opens another, or seems to; None while it does not.
 
         Raises `Unavailable` when that cannot be known.
         """
@@ -82,7 +82,7 @@ class IntakeDesk:
         if head is None:
             return None
         case = await self._cases.load(head.case)
-        return head.case if not case.is_open or is_overtaken(case, press) else None
+        return head.case if not case.as_pressed.is_open or is_overtaken(case, press) else None
 
     async def _store(self, press: Press) -> PubAck:
         subject, headers, body = encode_press(press, self._site)

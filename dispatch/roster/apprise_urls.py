@@ -7,9 +7,10 @@ on this machine's desktop, or read or write its files.
 from __future__ import annotations
 
 import logging
+import re
 from functools import cache
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from dispatch.errors import Malformed
 
@@ -66,10 +67,15 @@ def _require_usable(module: str | None, url: str) -> None:
         raise NotUsable(f"speaks to this machine itself ({module}), which nobody may by the roster")
     if module in OTHER_CHANNELS:
         raise NotUsable(f"is for {OTHER_CHANNELS[module]}, a channel of its own here")
-    names = {name.lower().lstrip("+-:") for name, _ in parse_qsl(url.partition("?")[2], keep_blank_values=True)}
+    names = {_name(one) for one in re.split("[&;]", url.partition("?")[2])}
     files = names & (READS_FILES | ({"template"} if module in FILE_TEMPLATES else set()))
     if files:
         raise NotUsable(f"names a file of this machine ({', '.join(sorted(files))}), which nobody may by the roster")
+
+
+def _name(parameter: str) -> str:
+    """The name of a parameter as Apprise reads it: it splits at semicolons too, and forgives spaces and capitals."""
+    return unquote_plus(parameter.partition("=")[0]).strip().lower().lstrip("+-:").strip()
 
 
 def load() -> None:

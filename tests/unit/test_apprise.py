@@ -153,6 +153,9 @@ async def test_nothing_of_a_url_is_in_reasons_or_logs(server: Messenger, logs: p
         "blink1://", "SYSLOG://", "file:///etc/passwd", "foo://x", "hello", "vapid://a@b.example/x",
         "fcm://project/key/token?keyfile=/etc/passwd", "fcm://project/key/token?KeyFile=x", "mailto://u:p@h.cn?pgp=yes",
         "discord://1234567890123456789/" + "a" * 68 + "?template=/etc/passwd", "https://example.org/hook",
+        "discord://1234567890123456789/" + "a" * 68 + "/?%20template=/etc/passwd",
+        "discord://1234567890123456789/" + "a" * 68 + "/?a=b;Template=/etc/passwd",
+        "discord://1234567890123456789/" + "a" * 68 + "/?%C2%A0template=/etc/passwd",
     ],
 )  # fmt: skip
 async def test_what_is_no_service_elsewhere_is_refused_in_words(url: str) -> None:

@@ -21,7 +21,7 @@ from dispatch.cases import (
     decide,
     evolve,
 )
-from dispatch.cases.decisions import is_news, is_overtaken, is_repeat
+from dispatch.cases.decisions import PRESSES_RECORDED, is_news, is_overtaken, is_repeat, was_passed_over
 from dispatch.errors import Conflict, DispatchError, Forbidden, NotFound
 from dispatch.events import (
     AlarmRaised,
@@ -356,3 +356,22 @@ def test_nothing_can_be_done_on_a_case_that_has_not_begun(command: Command) -> N
 def test_a_press_without_a_plan_cannot_open_a_case() -> None:
     with pytest.raises(ValueError, match="plan"):
         decide(Case(), press("press-1"))
+
+
+def many(*, drill: bool) -> list[RaiseAlarm]:
+    first = press("m-0", 0, PLAN, drill=drill)
+    return [first, *(press(f"m-{number}", number, drill=drill) for number in range(1, PRESSES_RECORDED))]
+
+
+def test_an_alarm_in_earnest_is_not_taken_for_one_of_the_many_of_a_drill_that_it_ended() -> None:
+    case = given(*many(drill=True), replace(CANCEL, at=at(60), by="system"))
+    assert case.closing is not None
+    assert not was_passed_over(case, press("real", 25))
+    assert was_passed_over(case, press("more", 25, drill=True))
+
+
+def test_news_that_came_before_a_closing_is_not_passed_over() -> None:
+    case = given(*many(drill=False), replace(RESOLVE, at=at(60)))
+    assert was_passed_over(case, press("more", 25))
+    fire = press("fire", 25)
+    assert not was_passed_over(case, replace(fire, press=replace(fire.press, kind="fire")))

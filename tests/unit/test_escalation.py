@@ -456,3 +456,25 @@ def test_a_due_step_is_taken_and_the_next_is_later(asked: list[Command], plan: P
         assert events
         taken += 1
         assert taken <= len(POLICY.steps) + 2
+
+
+def test_when_those_who_came_give_up_the_others_are_not_waited_for_as_long_as_at_the_end() -> None:
+    """Everybody else was told to stay at home: the patience of a last step that was repeated often is not for that."""
+    often = [step(position, 2000 * position) for position in range(1, 7)]
+    came = [answer(ANNA, "going", 12050), answer(LI, "going", 12050)]
+    case = carry_out(press(), *often, *came)[0]
+    assert case.stood_down
+    case = carry_out(answer(ANNA, "cannot", 12060), answer(LI, "cannot", 12061), case=case)[0]
+    wait = waits_for(case)
+    assert wait is not None
+    assert wait.until == at(12061 + 30)
+
+
+def test_what_the_household_sees_after_its_own_cancel_is_frozen_with_and_without_duress() -> None:
+    outcome = CallOutcome(step=0, responder=BO, channel="webhook", outcome="delivered", at=at(5))
+    late = RecordCalls(id=CommitId("late"), at=at(6), outcomes=(outcome,))
+    own = Cancel(id=CommitId("cancel"), at=at(3), by=f"device:{HOUSEHOLD}")
+    by_desk = Cancel(id=CommitId("cancel"), at=at(3), by="operator:wang")
+    seen = [carry_out(press(), end, late)[0].as_pressed for end in (own, duress(3))]
+    assert [(one.seq, one.status, one.firsts.delivered) for one in seen] == [(2, "cancelled", None)] * 2
+    assert carry_out(press(), by_desk, late)[0].as_pressed.firsts.delivered is not None

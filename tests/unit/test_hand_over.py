@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from dispatch.cases import Case, HandOver, Plan, RecordCalls, StandDown, TakeStep, decide, is_to_hand_over
+from dispatch.cases import Case, HandOver, LeaveOut, Plan, RecordCalls, StandDown, TakeStep, decide, is_to_hand_over
 from dispatch.errors import Conflict
 from dispatch.events import (
     CallOutcome,
@@ -105,3 +105,12 @@ def test_it_is_called_over_all_it_has_and_not_again_with_the_others() -> None:
     assert (planned.channels, planned.then) == (("live", "apprise", "sms"), ())
     case, _ = carry_out(ASKED, case=case)
     assert {call.responder for call in step_plan(case, ["again"], (), (), {}).calls} == {ANNA, BO, LI}
+
+
+def test_who_is_left_out_is_not_let_in_by_a_hand_over() -> None:
+    out = LeaveOut(id=CommitId("out"), at=at(2), people=(ANNA,), by="operator:wang")
+    to_anna = replace(CALL, responder=ANNA)
+    case, events = carry_out(press(plan=PLAN), out, replace(ASKED, calls=(CALL, to_anna)))
+    assert hand_overs(events) == [("operator:wang", (CENTRE,))]
+    assert ANNA in case.left_out
+    assert ANNA not in case.called()

@@ -34,16 +34,16 @@ class WebhookSender:
         self._poster, self._clock = poster, clock
 
     async def send(self, ring: Ring, point: WebhookPoint) -> Sent:
-        """Post to the endpoint; `webhook-id` is the notification's id, so that a second ring is known as such.
+        """Post to the endpoint; `webhook-id` is the notification and the step, so that a second try is known.
 
-        What takes a ring back has an id of its own, or an endpoint that knows the ring would drop it.
+        Another step rings anew, and what takes a ring back is no ring: an endpoint that knows the id would drop them.
         """
         try:
             key = secret_key(point.secret)
         except ValueError as error:
             return failed(str(error))
         body = msgspec.json.encode(_Payload(TYPES[ring.word], ring.raised_at, ring))
-        message = ring.notification if ring.word == "called" else f"{ring.notification}-{ring.word}"
+        message = f"{ring.notification}-{ring.step}" + ("" if ring.word == "called" else f"-{ring.word}")
 
         headers = signed_headers(key, message, int(self._clock().timestamp()), body)
         return await self._poster.post(point.url, body, headers)

@@ -123,7 +123,8 @@ class Inbox:
             return
         answer = read_answer(text)
         told = NO_CASE
-        for called in await self._memory.calls_of(number):
+        calls = await self._memory.calls_of(number)
+        for called in calls:
             case = await self._desk.load(called.case)
             if not case.is_open or called.responder not in case.called():
                 continue
@@ -134,7 +135,8 @@ class Inbox:
                 return
         log.info("sms.unused", readable=answer is not None, has_case=told == UNREADABLE)
         SMS_HEARD.labels("unreadable" if told == UNREADABLE else "no case").inc()
-        await self._tell(number, told)
+        if calls:  # a stranger's text, or one in a stranger's name, costs us none
+            await self._tell(number, told)
 
     async def _answer(self, called: Called, answer: ReadAnswer) -> bool:
         command = GiveAnswer(

@@ -48,7 +48,8 @@ async def cancel(request: Request[CancelSent, None]) -> CaseView:
     household = await request.parts.deps.roster.household(case.alarm.household)
     if case.as_pressed.silent and (household is None or household.duress_pin is None):
         raise Forbidden("a silent alarm is called off by the command centre alone: telephone 110", field="case")
-    said = await _said(request, household) if household is not None and household.pin is not None else "pin"
+    asked = household is not None and household.pin is not None and case.as_pressed.is_open  # else there is no guessing
+    said = await _said(request, household) if household is not None and asked else "pin"
     deed = SignalDuress if said == "duress" else Cancel
     return await carried_out(request, case, deed(id=id_, at=at, by=request.author, reason=body.reason))
 

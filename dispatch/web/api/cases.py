@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -12,7 +12,7 @@ from dispatch.cases import AddNote, Case, Resolve
 from dispatch.clock import now
 from dispatch.errors import Refused
 from dispatch.events import Kind, Resolution
-from dispatch.identifiers import AreaId
+from dispatch.identifiers import AreaId, PersonId
 from dispatch.web.api.common import carried_out, from_postgres, permitted_area, shown, visible_case
 from dispatch.web.endpoint import Request
 from dispatch.web.ports import Row
@@ -79,7 +79,9 @@ async def timeline(request: Request[None, FreshAsked]) -> Timeline:
     case, models = await visible_case(request), request.parts.deps.read_models
     await _caught_up(request)
     entries = await from_postgres(models.timeline(case.id))
-    return {"entries": _plain([entry for entry in entries if entry["type"] not in _unseen(request)])}
+    if request.principal.role != "operator":
+        entries = [seen for entry in entries if (seen := _without(entry, case.left_out)) is not None]
+    return {"entries": _plain(entries)}
 
 
 async def calls(request: Request[None, FreshAsked]) -> Calls:
@@ -90,9 +92,17 @@ async def calls(request: Request[None, FreshAsked]) -> Calls:
     return {"calls": _plain([row for row in rows if row["responder"] not in hidden])}
 
 
-def _unseen(request: Request[None, FreshAsked]) -> set[str]:
-    """What of a timeline is for operators alone."""
-    return set() if request.principal.role == "operator" else {"responder_left_out"}
+def _without(entry: Mapping[str, Any], left_out: Collection[PersonId]) -> Mapping[str, Any] | None:
+    """An entry of a timeline as others than operators read it: nothing of those who are left out."""
+    data = entry["data"]
+    if entry["type"] == "responder_left_out" or data.get("responder") in left_out:
+        return None
+    kept = {
+        name: [one for one in value if (one["responder"] if isinstance(one, dict) else one) not in left_out]
+        for name, value in data.items()
+        if name in {"calls", "outcomes", "responders", "to"} and isinstance(value, list)
+    }
+    return {**entry, "data": {**data, **kept}}
 
 
 async def add_note(request: Request[NoteSent, None]) -> CaseView:

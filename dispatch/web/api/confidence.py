@@ -20,8 +20,8 @@ from dispatch.web.reading import Id, Sent, Text
 
 
 class PinsSent(Sent):
-    pin: Annotated[str | None, Field(max_length=32, repr=False, description="4 to 8 digits; null for none")] = None
-    duress_pin: Annotated[str | None, Field(max_length=32, repr=False, description="another; null for none")] = None
+    pin: Annotated[str | None, Field(max_length=32, repr=False, description="4 to 8 digits; null for none")]
+    duress_pin: Annotated[str | None, Field(max_length=32, repr=False, description="another; null for none")]
 
 
 class PinsSet(TypedDict):

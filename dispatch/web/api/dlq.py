@@ -96,7 +96,7 @@ def _named(request: Request[Any, Any]) -> int:
     if request.principal.area is not None:
         raise Forbidden("dead letters are dealt with by operators of the whole site", field="area")
     text = request.path("seq")
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) < LARGEST_SEQ):
+    if not (text.isascii() and text.isdigit() and len(text) <= 16 and 0 < int(text) < LARGEST_SEQ):
         raise Malformed(f"{text[:80]!r} is not the number of a letter", field="seq")
     return int(text)
 

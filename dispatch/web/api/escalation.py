@@ -99,7 +99,8 @@ async def hand_over(request: Request[HandOverSent, None]) -> CaseView:
     """Hand the case over to 110: whoever stands at its post is called over every channel; the case stays open."""
     case, at = await visible_case(request), now()
     alarm, roster = case.alarm, request.parts.deps.roster
-    called, gaps = await aid_list(roster, ["hand_over"], alarm.group, alarm.areas, at)
+    out = left_out_of(await roster.household(alarm.household))
+    called, gaps = await aid_list(roster, ["hand_over"], alarm.group, alarm.areas, at, left_out=out)
     calls = tuple(
         PlannedCall(responder=one.person.id, reasons=one.reasons, channels=every_channel_of(one.person))
         for one in called

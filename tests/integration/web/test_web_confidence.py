@@ -73,9 +73,20 @@ async def test_pins_are_kept_as_hashes_and_only_an_operator_of_the_area_sets_the
         assert kept.startswith("$argon2id$")
     assert {name: value for name, value in (await ask(client, device, "GET", "/v1/me"))[1].items() if name == "pin"}
     elsewhere = await village.bearer("operator", "li", "v-2")
+    none = {"pin": None, "duress_pin": None}
     for who, expected in ((elsewhere, 404), (device, 403)):
-        assert (await ask(client, who, "POST", f"/v1/households/{HOME}/pin", {}))[0] == expected
-    assert (await ask(client, operator, "POST", f"/v1/households/{HOME}/pin", {}))[1]["pin"] is False
+        assert (await ask(client, who, "POST", f"/v1/households/{HOME}/pin", none))[0] == expected
+    for half in ({}, {"pin": "2468"}, {"duress_pin": None}):
+        assert (await ask(client, operator, "POST", f"/v1/households/{HOME}/pin", half))[0] == 400, "null is to be said"
+    assert (await ask(client, operator, "POST", f"/v1/households/{HOME}/pin", none))[1]["pin"] is False
+
+
+async def test_on_a_case_that_is_over_no_pin_can_be_guessed(
+    client: Client, operator: dict[str, str], device: dict[str, str], case: Case
+) -> None:
+    await give_pins(client, operator)
+    assert (await cancel(client, device, case, pin=PIN))[0] == 200
+    assert {(await cancel(client, device, case, pin=pin))[0] for pin in (PIN, DURESS, "0000")} == {409}
 
 
 async def test_a_household_with_a_pin_is_asked_for_it_and_the_alarm_goes_on(
