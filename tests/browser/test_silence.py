@@ -9,6 +9,7 @@ from playwright.async_api import Page
 
 from tests.browser.people import People, hold, sees
 from tests.live import LiveSystem
+from tests.system import until
 
 KEY, STOP = ".key", ".stop"
 PIN, DURESS = "4711", "0815"
@@ -92,6 +93,11 @@ async def test_operators_alone_see_who_is_left_out(people: People, quiet_village
     await quiet_village.call("operator", "POST", path, {"person": him, "reason": "打过她"})
     try:
         case = await quiet_village.press(kind="help")
+
+        async def known() -> bool:  # what pages show of the roster is some seconds old
+            return bool((await quiet_village.call("operator", "GET", f"/v1/cases/{case}"))[1]["left_out"])
+
+        await until(known, "the desk to read the household anew")
         resident, neighbour, desk = [await people.open(who) for who in ("resident", "neighbour", "operator")]
         await desk.locator(f".list-pane [data-case='{case}']").click()
         await sees(desk, "[data-left-out]:has-text('打过她')")
