@@ -20,6 +20,7 @@ CaseId = NewType("CaseId", str)
 CommitId = NewType("CommitId", str)
 NotificationId = NewType("NotificationId", str)
 
+_PAST_TAIL, _LONGEST_CALL = 26, 37
 TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -54,6 +55,17 @@ def case_id_for(household: HouseholdId, press: PressId) -> CaseId:
     the household, so that the case can be found in the log by its id alone.
     """
     return CaseId(f"{household}-{short_hash(household, press)}")
+
+
+def past_case_id(call: str) -> CaseId:
+    """The case of `call`, the id that an older system had for it: the same each time, and no household's."""
+    named = call if TOKEN.fullmatch(call) and len(call) <= _LONGEST_CALL else "call"
+    return CaseId(f"{named}-{short_hash('past', call, length=_PAST_TAIL)}")
+
+
+def is_past(case: CaseId) -> bool:
+    """Whether `case` was imported: it belongs to the history and calls nobody."""
+    return len(case.rpartition("-")[2]) == _PAST_TAIL
 
 
 def household_of(case: CaseId) -> HouseholdId:

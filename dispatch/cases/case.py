@@ -33,6 +33,7 @@ from dispatch.events import (
     PressedAgain,
     Reason,
     Resolution,
+    ResponderCleared,
     ResponderLeftOut,
     ResponderReplied,
     RespondersCalled,
@@ -224,7 +225,12 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_open(self) -> bool:
-        return self.raised is not None and self.closing is None
+        return self.raised is not None and self.closing is None and not self.is_imported
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether an older system had it: it is over, closed or not, and nobody is owed a call."""
+        return self.raised is not None and self.raised.source == "import"
 
     @property
     def nearest_eta_at(self) -> datetime | None:
@@ -249,7 +255,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         return [call for call in self.taking_part() if call.owed()]
 
 
-def evolve(case: Case, event: Event) -> Case:  # noqa: C901, PLR0911  (one return for each event)
+def evolve(case: Case, event: Event) -> Case:  # noqa: C901, PLR0911, PLR0912  (one return for each event)
     """`case` after `event`. Fails on an event it does not know, rather than overlook it."""
     match event:
         case AlarmRaised():
@@ -277,6 +283,8 @@ def evolve(case: Case, event: Event) -> Case:  # noqa: C901, PLR0911  (one retur
             return replace(case, handed_over=event)
         case ResponderReplied():
             return _reply(case, event)
+        case ResponderCleared():
+            return case  # a moment for the read models; nothing is decided by it
         case ResponderLeftOut():
             return _leave_out(case, event.responder)
         case CaseNoted():
@@ -360,8 +368,13 @@ def _heard(event: AlarmRaised | PressedAgain) -> Heard:
 def _call(case: Case, event: RespondersCalled) -> Case:
     calls = {(event.step, planned.responder): _owed(event, planned) for planned in event.calls}
     called_again = {planned.responder for planned in event.calls}
+    # Of an imported call there is no outcome: that it was made is what the older system says.
+    firsts = case.firsts
+    if case.is_imported and event.calls:
+        firsts = replace(firsts, called=_earlier(firsts.called, event.at))
     return replace(
         case,
+        firsts=firsts,
         calls={**case.calls, **calls},
         gaps=(*case.gaps, *event.gaps),
         called_at=event.at,

@@ -16,7 +16,7 @@ from dispatch.cases.commands import Cancel, Command, LeaveOut, Plan, RaiseAlarm
 from dispatch.cases.decisions import REPEAT_WINDOW, decide, is_news, is_overtaken, is_repeat, was_passed_over
 from dispatch.errors import Conflict, Refused, Unavailable
 from dispatch.events import CaseLog, Event, Head, Press, Stale
-from dispatch.identifiers import CaseId, CommitId, HouseholdId, PressId, case_id_for, household_of
+from dispatch.identifiers import CaseId, CommitId, HouseholdId, PressId, case_id_for, household_of, is_past
 
 REMEMBERED_CASES = 4096
 TRIES = 20
@@ -62,6 +62,8 @@ class CaseDesk:
 
         Raises what `decide` raises, and `Unavailable` when the log cannot be reached.
         """
+        if is_past(case_id):
+            raise Conflict(f"case {case_id} was imported: it is history, and nothing is added to it", case=case_id)
         remembered = self._remembered.get(case_id)
         if remembered is not None and remembered.is_open:
             # Only the log can confirm a memory; what it refuses, or finds nothing new in, is decided on the log below.

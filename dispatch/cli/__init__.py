@@ -13,6 +13,7 @@ MODULES = {
     "alarm": "alarm",
     "case": "cases",
     "roster": "roster",
+    "history": "history",
     "token": "tokens",
     "dlq": "dlq",
     "drill": "drill",

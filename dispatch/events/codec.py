@@ -44,6 +44,11 @@ def case_subject(site: Site | str, case: CaseId, household: str) -> str:
     return f"cases.{site}.{household}.{case}"
 
 
+def past_subject(site: Site | str, case: CaseId, area: str) -> str:
+    """Where the one commit of an imported `case` stands; `area` may be `*` to find it."""
+    return f"history.{site}.{area}.{case}"
+
+
 def encode_events(events: Sequence[Event]) -> bytes:
     return _encoder.encode(_Body(tuple(events)))
 
@@ -79,6 +84,11 @@ def decode_commit(
     events, case = decode_events(body), CaseId(parts[3])
     if not events:
         raise Unreadable("a commit without events")
-    if any(isinstance(event, AlarmRaised) and (event.case, event.household) != (case, parts[2]) for event in events):
+    if any(isinstance(event, AlarmRaised) and (event.case, _place(event)) != (case, parts[2]) for event in events):
         raise Unreadable(f"an alarm of another case or household on the subject {subject!r}")
     return Commit(id=CommitId(headers["ce-id"]), case=case, events=events, seq=seq, stored_at=stored_at)
+
+
+def _place(alarm: AlarmRaised) -> str:
+    """What stands before the case in its subject: the household, for an imported call its area."""
+    return alarm.areas[0] if alarm.source == "import" and alarm.areas else alarm.household

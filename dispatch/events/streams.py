@@ -35,7 +35,8 @@ def stream_configs(replicas: int = 1) -> list[StreamConfig]:
         StreamConfig(
             name=CASES,
             description="What happened: one message is one commit of one case",
-            subjects=["cases.*.*.*"],
+            # Imported calls are history: nobody who acts on cases hears of them.
+            subjects=["cases.*.*.*", "history.*.*.*"],
             storage=StorageType.FILE,
             num_replicas=replicas,
             discard=DiscardPolicy.NEW,

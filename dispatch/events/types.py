@@ -20,8 +20,10 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Kind = Literal["help", "intrusion", "medical", "fire"]
 """Kind of case: 求助, 入室, 急病, 火警. A device with one key and nothing else says `help`."""
 
-Source = Literal["http", "mqtt", "cli", "desk"]
-"""By what way a press came in; `desk`: an operator raised the alarm for somebody who telephoned."""
+Source = Literal["http", "mqtt", "cli", "desk", "import"]
+"""By what way a press came in; `desk`: an operator raised the alarm for somebody who telephoned; `import`: a call of an
+older system, of which there was no press here.
+"""
 Channel = Literal["live", "webpush", "webhook", "sms", "apprise"]
 Outcome = Literal["unknown", "failed", "sent", "delivered", "seen"]
 """What came of one call over one channel, from worst to best.
@@ -31,7 +33,7 @@ it. `unknown`: a crash came between the sending and the record, so it is made ag
 """
 
 Answer = Literal["going", "cannot", "on_scene"]
-Via = Literal["page", "link", "operator", "sms"]
+Via = Literal["page", "link", "operator", "sms", "import"]
 """By what way an answer came in."""
 
 Resolution = Literal["helped", "false_alarm", "handed_over", "other"]
@@ -190,6 +192,12 @@ class ResponderReplied(_Event, frozen=True, kw_only=True, tag="responder_replied
     eta_minutes: int | None = None
 
 
+class ResponderCleared(_Event, frozen=True, kw_only=True, tag="responder_cleared.v1"):
+    """A responder was free again, as an older system had it."""
+
+    responder: PersonId
+
+
 class CaseNoted(_Event, frozen=True, kw_only=True, tag="case_noted.v1"):
     """Somebody wrote something down on the case."""
 
@@ -291,6 +299,7 @@ Event = (
     | RespondersCalled
     | CallsRecorded
     | ResponderReplied
+    | ResponderCleared
     | CaseNoted
     | CaseResolved
     | CaseCancelled

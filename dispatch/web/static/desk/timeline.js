@@ -77,6 +77,7 @@ function said({ type, data = {} }, names) {
     calls_recorded: () => data.outcomes.map(call).join("；"),
     responder_replied: () => `${who(data.responder)} ${nameOf(answers, data.answer).join(" ")}`
       + (data.eta_minutes == null ? "" : ` ${w.minutes(data.eta_minutes)[0]}`) + (data.via === "operator" ? "（代记 by operator）" : ""),
+    responder_cleared: () => `${who(data.responder)} 处置完毕 Cleared`,
     policy_stamped: () => `预案 Policy：${data.policy}`,
     widening_asked: () => `要求升级 Widening asked for${asked(data.by)}`,
     escalated: () => `升级至第${data.position + 1}步 Widened to step ${data.position + 1} · ${nameOf(becauses, data.because).join(" ")}${asked(data.by)}`,

@@ -347,7 +347,7 @@ export const resolutions = {
   other: ["其他", "Other"],
 };
 
-export const sources = { http: ["手机", "Phone"], mqtt: ["按钮", "Button"], cli: ["命令行", "Command line"], desk: ["指挥台代报", "By the desk"] };
+export const sources = { http: ["手机", "Phone"], mqtt: ["按钮", "Button"], cli: ["命令行", "Command line"], desk: ["指挥台代报", "By the desk"], import: ["历史导入", "Imported"] };
 
 export const problems = {
   0: ["没有连上服务器", "The server could not be reached"],

@@ -1,0 +1,115 @@
+"""`dispatch history …`: past calls of an older system."""
+
+from __future__ import annotations
+
+import json
+from datetime import tzinfo
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import msgspec
+import typer
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from dispatch.cli.connected import connected
+from dispatch.events import CaseLog
+from dispatch.history import Report, import_history
+from dispatch.roster import Roster
+
+EXAMPLES = """
+The past: calls of an older system / 历史警情.
+
+Examples:
+
+  dispatch history import calls.csv --timezone Asia/Shanghai --dry-run   what is wrong
+
+  dispatch history import calls.csv --timezone Asia/Shanghai             the same, written
+"""
+_SHOWN_PROBLEMS = 50
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, callback=_nothing)
+    group.command("import")(import_command)
+    app.add_typer(group, name="history", help=EXAMPLES)
+
+
+def _nothing() -> None:
+    """With a callback Typer asks for the command's name even where there is only one."""
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        raise typer.BadParameter(f"{name!r} is no time zone; use a name like Asia/Shanghai") from None
+
+
+def import_command(
+    file: Annotated[Path, typer.Argument(help="A CSV (UTF-8 or GB18030) or XLSX file.")],
+    timezone: Annotated[
+        str | None, typer.Option("--timezone", help="The zone of times that do not say theirs, like Asia/Shanghai.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count, write nothing.")] = False,
+    partial: Annotated[
+        bool,
+        typer.Option("--partial", help="Import calls whose rows are good even when others are wrong (exit code 1)."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print for a machine.")] = False,
+) -> None:
+    """Import past calls into the log, as events with their own times, marked as imported. Nobody is called.
+
+    Columns: call_id, kind, area, raised_at, responder_id, called_at, en_route_at, on_scene_at, cleared_at; one row for
+    each responder on a call. Times may be empty. kind is help, intrusion, medical or fire; the areas must be in the
+    roster. All rows are checked first. To run it again is safe: what is there stays as it is, what is missing goes in.
+
+    Examples:
+
+      dispatch history import calls.csv --timezone Asia/Shanghai --dry-run
+
+      dispatch history import calls.xlsx --partial --json
+    """
+    zone = _zone(timezone) if timezone else None
+    report = uvloop.run(_import(file, zone, dry_run=dry_run, partial=partial, quiet=as_json))
+    if as_json:
+        typer.echo(json.dumps(msgspec.to_builtins(report) | {"dry_run": dry_run}, ensure_ascii=False))
+    else:
+        _tell(report, dry_run=dry_run)
+    if report.problems:
+        raise typer.Exit(1)
+
+
+async def _import(file: Path, zone: tzinfo | None, *, dry_run: bool, partial: bool, quiet: bool) -> Report:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bars:
+        stages: dict[str, TaskID] = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in stages:
+                stages[stage] = bars.add_task(stage, total=total)
+            bars.update(stages[stage], completed=done, total=total)
+
+        async with connected() as (nc, site):
+            log, roster = CaseLog(nc, site), Roster(nc, site)
+            return await import_history(
+                log, roster, file, zone=zone, dry_run=dry_run, partial=partial, progress=progress
+            )
+
+
+def _tell(report: Report, *, dry_run: bool) -> None:
+    console = Console(stderr=True)
+    for problem in report.problems[:_SHOWN_PROBLEMS]:
+        console.print(Text(str(problem)), soft_wrap=True)
+    if len(report.problems) > _SHOWN_PROBLEMS:
+        console.print(f"… and {len(report.problems) - _SHOWN_PROBLEMS} more; --json gives all")
+    if report.unused:
+        console.print(Text(f"columns passed over: {', '.join(report.unused)}"), soft_wrap=True)
+    if report.written is None:
+        console.print(f"Nothing was written: {len(report.problems)} problem(s). Correct them, or use --partial.")
+        return
+    written = f"{report.written} calls {'can be' if dry_run else 'were'} imported"
+    typer.echo(f"{report.rows} rows read; {written}" + (f", {report.unchanged} as they were." if not dry_run else "."))

@@ -1,0 +1,214 @@
+"""Rows of an older system's file as past calls, each checked; what is wrong is said by line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+
+from dispatch.events import Kind
+from dispatch.history.past_calls import PastCall, PastResponse
+from dispatch.identifiers import TOKEN, AreaId, PersonId
+from dispatch.roster.imports.files import Row, Sheet, read_file
+from dispatch.roster.imports.problems import BadFileError, Place, Problem
+
+MOMENTS = ("called_at", "en_route_at", "on_scene_at", "cleared_at")
+COLUMNS = ("call_id", "kind", "area", "raised_at", "responder_id", *MOMENTS)
+"""The columns of a file, in any order; others are passed over."""
+LONGEST_CALL_ID = 64
+FUTURE = timedelta(minutes=5)
+"""By how much a clock may be wrong; what is later has not happened."""
+
+Progress = Callable[[str, int, int], None]
+
+
+class Read(msgspec.Struct, frozen=True):
+    """The calls of a file with the first line of each; `unused` are columns that were passed over."""
+
+    calls: tuple[tuple[Place, PastCall], ...]
+    problems: tuple[Problem, ...]
+    unused: tuple[str, ...] = ()
+    rows: int = 0
+
+
+def read_calls(path: Path, zone: tzinfo | None, now: datetime, progress: Progress) -> Read:
+    """Every call of the file at `path`; times without an offset are in `zone`, and without that a problem.
+
+    A call with a row that is wrong is left out as a whole. `progress` is told `reading`, how many rows, of how many.
+    """
+    try:
+        sheets = read_file(path)
+    except BadFileError as error:
+        return Read((), (error.problem,))
+    table = _Table(zone, now)
+    unused: dict[str, None] = {}
+    total, done = sum(len(sheet.rows) for sheet in sheets), 0
+    for sheet in sheets:
+        if (places := table.header(sheet)) is None:
+            continue
+        unused |= dict.fromkeys(name for name in sheet.header.cells if name and name.lower() not in COLUMNS)
+        for row in sheet.rows:
+            table.take(row, places)
+            done += 1
+            if done % 500 == 0 or done == total:
+                progress("reading", done, total)
+    return Read(tuple(table.calls()), tuple(sorted(table.problems, key=_by_place)), tuple(unused), done)
+
+
+class _Table:
+    """The rows taken so far, by call."""
+
+    def __init__(self, zone: tzinfo | None, now: datetime) -> None:
+        self._zone, self._latest = zone, now + FUTURE
+        self.problems: list[Problem] = []
+        self._calls: dict[str, tuple[Place, PastCall]] = {}
+        self._responses: dict[str, dict[PersonId, tuple[Place, PastResponse]]] = {}
+        self._wrong: set[str] = set()
+
+    def header(self, sheet: Sheet) -> dict[str, int] | None:
+        """Where each column stands; None when one is missing, which is said."""
+        places = {name.strip().lower(): index for index, name in enumerate(sheet.header.cells)}
+        missing = [name for name in COLUMNS if name not in places]
+        if missing:
+            advice = f"the first line must name {', '.join(COLUMNS)}; a column may be empty"
+            self._problem(sheet.header, "", 0, f"has no column {', '.join(missing)}", advice)
+            return None
+        return {name: places[name] for name in COLUMNS}
+
+    def take(self, row: Row, places: dict[str, int]) -> None:
+        """Take a row in, or say what is wrong with it."""
+        cells = _Cells(row, places, self._zone, self._latest)
+        call = cells.text("call_id", required=True, longest=LONGEST_CALL_ID)
+        head = PastCall(
+            call=call,
+            kind=cells.kind(),
+            area=AreaId(cells.id("area")),
+            raised_at=cells.moment("raised_at") or self._latest,
+        )
+        if not cells.text("raised_at"):
+            cells.wrong("raised_at", "is empty", "write when the call came in")
+        times = {name: cells.moment(name) for name in MOMENTS}
+        responder = PersonId(cells.id("responder_id", required=any(times.values())))
+        if not cells.problems:
+            self._together(cells, head, PastResponse(responder=responder, **times) if responder else None)
+        if cells.problems:
+            self.problems += cells.problems
+            self._wrong.add(call)
+
+    def _together(self, cells: _Cells, head: PastCall, response: PastResponse | None) -> None:
+        place, known = self._calls.setdefault(head.call, (cells.place, head))
+        for column in ("kind", "area", "raised_at"):
+            if getattr(known, column) != getattr(head, column):
+                cells.wrong(
+                    column, f"differs from line {place.line} of the same call", "give all rows of a call the same"
+                )
+        if response is None:
+            return
+        there = self._responses.setdefault(head.call, {}).setdefault(response.responder, (cells.place, response))
+        if there[1] != response:  # the same row twice says nothing new
+            cells.wrong(
+                "responder_id", f"has other times in line {there[0].line}", "keep one row per responder and call"
+            )
+
+    def calls(self) -> Iterator[tuple[Place, PastCall]]:
+        for name, (place, head) in self._calls.items():
+            if name not in self._wrong:
+                responses = tuple(response for _, response in self._responses.get(name, {}).values())
+                yield place, msgspec.structs.replace(head, responses=responses)
+
+    def _problem(self, row: Row, value: str, column: int, wrong: str, advice: str) -> None:
+        self.problems.append(Problem(place=row.place, column=column, value=value, wrong=wrong, advice=advice))
+
+
+class _Cells:
+    """The cells of a row by column; `problems` grows as they are read."""
+
+    def __init__(self, row: Row, places: dict[str, int], zone: tzinfo | None, latest: datetime) -> None:
+        self._row, self._places, self._zone, self._latest = row, places, zone, latest
+        self.problems: list[Problem] = []
+
+    @property
+    def place(self) -> Place:
+        return self._row.place
+
+    def wrong(self, column: str, wrong: str, advice: str) -> None:
+        where = self._places[column]
+        self.problems.append(
+            Problem(
+                place=self.place, column=where + 1, header=column, value=self._value(column), wrong=wrong, advice=advice
+            )
+        )
+
+    def text(self, column: str, *, required: bool = False, longest: int = 200) -> str:
+        value = self._value(column)
+        if required and not value:
+            self.wrong(column, "is empty", "write it, or leave the row out")
+        if len(value) > longest or not value.isprintable():
+            self.wrong(column, f"is no text of at most {longest} printable characters", "correct it")
+        return value
+
+    def id(self, column: str, *, required: bool = True) -> str:
+        value = self._value(column)
+        if not value and required:
+            self.wrong(column, "is empty", "write the id")
+        elif value and not TOKEN.fullmatch(value):
+            self.wrong(
+                column, "is not an id", "use 1 to 64 letters, digits, '-' or '_', beginning with a letter or digit"
+            )
+        return value
+
+    def kind(self) -> Kind:
+        kinds: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
+        value = self._value("kind").lower()
+        if value not in kinds:
+            self.wrong("kind", "is no kind of case", f"write one of {', '.join(kinds)}")
+        return kinds.get(value, "help")
+
+    def moment(self, column: str) -> datetime | None:
+        """The time in UTC; None when the cell is empty or wrong, which is said."""
+        value = self._value(column)
+        if not value:
+            return None
+        try:
+            at = datetime.fromisoformat(value.replace("/", "-"))
+        except ValueError:
+            self.wrong(column, "is not a time", "write it like 2026-11-21T08:00:00+08:00")
+            return None
+        if at.tzinfo is None and self._zone is None:
+            self.wrong(column, "does not say its zone", "add it, like +08:00, or give --timezone Asia/Shanghai")
+            return None
+        return self._in_utc(column, at if at.tzinfo else at.replace(tzinfo=self._zone))
+
+    def _in_utc(self, column: str, at: datetime) -> datetime | None:
+        try:
+            utc = at.astimezone(UTC)
+        except OverflowError:
+            self.wrong(column, "is not a time", "correct the year")
+            return None
+        if utc.astimezone(at.tzinfo).replace(tzinfo=None) != at.replace(tzinfo=None):
+            self.wrong(column, "never was: clocks were put forward over it", "correct it, or write its offset")
+        elif utc > self._latest:
+            self.wrong(column, "is in the future", "only what is over can be imported")
+        return utc
+
+    def _value(self, column: str) -> str:
+        index = self._places[column]
+        return self._row.cells[index] if index < len(self._row.cells) else ""
+
+
+def _by_place(problem: Problem) -> tuple[Place, int]:
+    return problem.place, problem.column
+
+
+def places_of(calls: Iterable[tuple[Place, PastCall]]) -> dict[AreaId, Place]:
+    """Where each area is named first."""
+    found: dict[AreaId, Place] = {}
+    for place, call in calls:
+        found.setdefault(call.area, place)
+    return found
+
+
+__all__: Sequence[str] = ("COLUMNS", "Progress", "Read", "places_of", "read_calls")

@@ -1,0 +1,135 @@
+"""`dispatch history import` with the real NATS: what goes in, what a second run does, and that nobody hears of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from dispatch.cases import AddNote, CaseDesk
+from dispatch.clock import now
+from dispatch.errors import Conflict
+from dispatch.events import CASES, CaseLog, connect, direct_get, ensure_streams
+from dispatch.identifiers import CommitId, Site, past_case_id
+from tests import commands
+
+Run = Callable[..., Awaitable[tuple[int, str, str]]]
+AREAS = "辖区编号,名称,级别,上级辖区\ncounty,某县,county,\na-1,某村,village,county\n"
+HEADER = "call_id,kind,area,raised_at,responder_id,called_at,en_route_at,on_scene_at,cleared_at,remarks\n"
+ROWS = (
+    "17-1,fire,a-1,2017-01-01 00:00:00,e-1,2017-01-01 00:01:00,2017-01-01 00:02:00,"
+    "2017-01-01 00:05:00,2017-01-01 00:30:00,\n"
+    "17-2,medical,a-1,2017-01-01 00:10:00,e-2,2017-01-01 00:11:00,,,,\n"
+    "17-1,fire,a-1,2017-01-01 00:00:00,e-2,2017-01-01 00:01:00,,,2017-01-01 00:20:00,\n"
+)
+
+
+@pytest.fixture
+async def nc(nats_url: str) -> AsyncIterator[Client]:
+    client = await connect(nats_url, "test")
+    await ensure_streams(client.jetstream())
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site(f"t{secrets.token_hex(5)}")
+
+
+@pytest.fixture
+async def run(nats_url: str, site: Site, tmp_path: Path) -> Run:
+    environment = os.environ | {"DISPATCH_NATS_URL": nats_url, "DISPATCH_SITE": site, "COLUMNS": "80"}
+    areas = tmp_path / "areas.csv"
+    areas.write_text(AREAS)
+
+    async def dispatch(*arguments: object) -> tuple[int, str, str]:
+        return await commands.dispatch(*arguments, env=environment)
+
+    code, _, errors = await dispatch("roster", "import", areas)
+    assert code == 0, errors
+    return dispatch
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "calls.csv"
+    path.write_text(HEADER + ROWS)
+    return path
+
+
+async def stored(nc: Client, pattern: str) -> int:
+    return len(await direct_get(nc, CASES, {"next_by_subj": pattern, "seq": 1, "batch": 256}))
+
+
+async def test_past_calls_go_into_the_log_where_nobody_acts_on_them(
+    run: Run, file: Path, nc: Client, site: Site
+) -> None:
+    code, output, errors = await run("history", "import", file, "--timezone", "Asia/Shanghai")
+    assert (code, output) == (0, "3 rows read; 2 calls were imported, 0 as they were.\n")
+    assert "columns passed over: remarks" in errors
+    assert await stored(nc, f"cases.{site}.*.*") == 0
+    assert await stored(nc, f"history.{site}.a-1.*") == 2
+    case = await CaseDesk(CaseLog(nc, site)).load(past_case_id("17-1"))
+    assert (case.is_imported, case.status, case.alarm.areas) == (True, "resolved", ("a-1", "county"))
+    assert case.alarm.at.isoformat() == "2016-12-31T16:00:00+00:00"
+
+
+async def test_to_run_it_again_changes_nothing(run: Run, file: Path, nc: Client, site: Site) -> None:
+    await run("history", "import", file, "--timezone", "Asia/Shanghai")
+    shuffled = HEADER + "".join(reversed(ROWS.splitlines(keepends=True)))
+    file.write_text(shuffled)
+    code, output, _ = await run("history", "import", file, "--timezone", "Asia/Shanghai")
+    assert (code, output) == (0, "3 rows read; 0 calls were imported, 2 as they were.\n")
+    assert await stored(nc, f"history.{site}.*.*") == 2
+
+
+async def test_a_call_with_other_facts_than_those_in_the_log_is_a_problem(
+    run: Run, file: Path, nc: Client, site: Site
+) -> None:
+    await run("history", "import", file, "--timezone", "Asia/Shanghai")
+    file.write_text(HEADER + ROWS.replace("17-2,medical", "17-2,help"))
+    code, _, errors = await run("history", "import", file, "--timezone", "Asia/Shanghai")
+    assert code == 1
+    assert "was imported before with other facts" in errors
+    assert (await CaseDesk(CaseLog(nc, site)).load(past_case_id("17-2"))).kind == "medical"
+
+
+async def test_nothing_goes_in_when_anything_is_wrong_unless_partial(
+    run: Run, file: Path, nc: Client, site: Site
+) -> None:
+    file.write_text(
+        HEADER + ROWS + "17-3,fire,b-9,2017-01-01 00:00:00,,,,,,\n17-4,rain,a-1,2017-01-01 00:00:00,,,,,,\n"
+    )
+    code, output, errors = await run("history", "import", file, "--timezone", "Asia/Shanghai")
+    assert (code, output) == (1, "")
+    assert "is not an area of the roster; import the areas first" in errors
+    assert "'rain' → is no kind of case" in errors
+    assert await stored(nc, f"history.{site}.*.*") == 0
+    code, output, _ = await run("history", "import", file, "--timezone", "Asia/Shanghai", "--partial", "--json")
+    assert (code, json.loads(output)["written"]) == (1, 2)
+    assert await stored(nc, f"history.{site}.*.*") == 2
+
+
+async def test_a_dry_run_writes_nothing(run: Run, file: Path, nc: Client, site: Site) -> None:
+    code, output, _ = await run("history", "import", file, "--timezone", "Asia/Shanghai", "--dry-run")
+    assert (code, output) == (0, "3 rows read; 2 calls can be imported.\n")
+    assert await stored(nc, f"history.{site}.*.*") == 0
+
+
+async def test_a_zone_that_is_none_is_refused(run: Run, file: Path) -> None:
+    code, _, errors = await run("history", "import", file, "--timezone", "Mars/Olympus")
+    assert code == 2
+    assert "is no time zone" in errors
+
+
+async def test_nothing_is_added_to_an_imported_case(run: Run, file: Path, nc: Client, site: Site) -> None:
+    await run("history", "import", file, "--timezone", "Asia/Shanghai")
+    note = AddNote(id=CommitId("n-1"), at=now(), author="operator:op", text="later")
+    with pytest.raises(Conflict, match="it is history"):
+        await CaseDesk(CaseLog(nc, site)).handle(past_case_id("17-1"), note)
