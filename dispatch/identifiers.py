@@ -20,6 +20,9 @@ CaseId = NewType("CaseId", str)
 CommitId = NewType("CommitId", str)
 NotificationId = NewType("NotificationId", str)
 
+NO_HOUSEHOLD = HouseholdId("imported")
+"""What an imported case has in a household's place: older systems know of places, not of our households."""
+
 _PAST_TAIL, _LONGEST_CALL = 26, 37
 TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -65,11 +68,16 @@ def past_case_id(call: str) -> CaseId:
 
 def is_past(case: CaseId) -> bool:
     """Whether `case` was imported: it belongs to the history and calls nobody."""
-    return len(case.rpartition("-")[2]) == _PAST_TAIL
+    return len(case.rpartition("-")[2]) == _PAST_TAIL and TOKEN.fullmatch(case) is not None
 
 
 def household_of(case: CaseId) -> HouseholdId:
-    """The household in a case's id. Raises `Malformed` when `case` is no case id."""
+    """The household in a case's id, `NO_HOUSEHOLD` in an imported one's.
+
+    Raises `Malformed` when `case` is no case id.
+    """
+    if is_past(case):
+        return NO_HOUSEHOLD
     household, dash, tail = case.rpartition("-")
     if not dash or len(tail) != 8 or not TOKEN.fullmatch(household):
         raise Malformed(f"case {case[:80]!r} is not a case id", field="case")

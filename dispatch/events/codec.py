@@ -11,7 +11,7 @@ from dispatch.errors import Unreadable
 from dispatch.events.envelope import CloudEvent, headers_of
 from dispatch.events.types import AlarmRaised, Event
 from dispatch.events.upcasting import Document, upcast
-from dispatch.identifiers import CaseId, CommitId, Site
+from dispatch.identifiers import CaseId, CommitId, Site, is_past
 
 COMMIT_TYPE = "dispatch.case.commit.v1"
 
@@ -40,13 +40,8 @@ _documents = msgspec.json.Decoder(_Documents)
 
 
 def case_subject(site: Site | str, case: CaseId, household: str) -> str:
-    """Where the commits of `case` stand in the log."""
-    return f"cases.{site}.{household}.{case}"
-
-
-def past_subject(site: Site | str, case: CaseId, area: str) -> str:
-    """Where the one commit of an imported `case` stands; `area` may be `*` to find it."""
-    return f"history.{site}.{area}.{case}"
+    """Where the commits of `case` stand in the log; those of an imported one, where nobody acts on them."""
+    return f"{'history' if is_past(case) else 'cases'}.{site}.{household}.{case}"
 
 
 def encode_events(events: Sequence[Event]) -> bytes:
@@ -84,11 +79,6 @@ def decode_commit(
     events, case = decode_events(body), CaseId(parts[3])
     if not events:
         raise Unreadable("a commit without events")
-    if any(isinstance(event, AlarmRaised) and (event.case, _place(event)) != (case, parts[2]) for event in events):
+    if any(isinstance(event, AlarmRaised) and (event.case, event.household) != (case, parts[2]) for event in events):
         raise Unreadable(f"an alarm of another case or household on the subject {subject!r}")
     return Commit(id=CommitId(headers["ce-id"]), case=case, events=events, seq=seq, stored_at=stored_at)
-
-
-def _place(alarm: AlarmRaised) -> str:
-    """What stands before the case in its subject: the household, for an imported call its area."""
-    return alarm.areas[0] if alarm.source == "import" and alarm.areas else alarm.household

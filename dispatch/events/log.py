@@ -21,12 +21,12 @@ from nats.js.errors import APIError, NotFoundError
 
 from dispatch.clock import now
 from dispatch.errors import DispatchError, Unavailable, Unreadable
-from dispatch.events.codec import Commit, case_subject, commit_headers, decode_commit, encode_events, past_subject
+from dispatch.events.codec import Commit, case_subject, commit_headers, decode_commit, encode_events
 from dispatch.events.direct import direct_get
 from dispatch.events.streams import CASES
 from dispatch.events.subscription import follow
 from dispatch.events.types import Event
-from dispatch.identifiers import AreaId, CaseId, CommitId, HouseholdId, Site, household_of, is_past
+from dispatch.identifiers import CaseId, CommitId, HouseholdId, Site, household_of
 
 log = structlog.get_logger()
 
@@ -90,7 +90,7 @@ class CaseLog:
             return stored
         return Commit(id=commit, case=case, events=tuple(events), seq=stored, stored_at=at)
 
-    async def keep_past(self, case: CaseId, area: AreaId, events: Sequence[Event], *, commit: CommitId) -> bool:
+    async def keep_past(self, case: CaseId, events: Sequence[Event], *, commit: CommitId) -> bool:
         """Store an imported case whole, where nobody acts on it; gives whether it was not there before.
 
         Raises `Stale` when it is there with another `commit` id, `Unavailable` when no acknowledgement came.
@@ -98,7 +98,7 @@ class CaseLog:
         headers = commit_headers(self.site, case, commit, now())
         headers["Nats-Msg-Id"] = f"{self.site}:{case}:{commit}"
         headers["Nats-Expected-Last-Subject-Sequence"] = "0"
-        subject = past_subject(self.site, case, area)
+        subject = case_subject(self.site, case, household_of(case))
         return isinstance(await self._store(subject, encode_events(events), headers, case, commit), int)
 
     async def _store(
@@ -133,7 +133,7 @@ class CaseLog:
         A commit that cannot be read is logged and stands there without events: the rest of the case must go on.
         Raises `Unavailable` when the server does not answer.
         """
-        subject = self._subject_of(case)
+        subject = case_subject(self.site, case, household_of(case))
         commits: list[Commit] = []
         while True:
             page = await self._page(subject, after + 1)
@@ -190,11 +190,6 @@ class CaseLog:
         """The sequence of the newest message in the stream, of any site."""
         info = await self._js.stream_info(CASES)
         return info.state.last_seq
-
-    def _subject_of(self, case: CaseId) -> str:
-        if is_past(case):
-            return past_subject(self.site, case, "*")
-        return case_subject(self.site, case, household_of(case))
 
     def _household_subject(self, household: str) -> str:
         return f"cases.{self.site}.{household}.*"

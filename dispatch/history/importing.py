@@ -108,7 +108,7 @@ class _Keeping:
     async def _one(self, place: Place, call: PastCall) -> None:
         events = as_events(call, self._paths[call.area])
         try:
-            new = await self._log.keep_past(call.case, call.area, events, commit=call.commit)
+            new = await self._log.keep_past(call.case, events, commit=call.commit)
         except Stale:
             wrong = "was imported before with other facts, and stays as it was"
             advice = "the log is never changed; give a corrected call an id of its own"

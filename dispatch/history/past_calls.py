@@ -20,10 +20,8 @@ from dispatch.events import (
     ResponderReplied,
     RespondersCalled,
 )
-from dispatch.identifiers import AreaId, CaseId, CommitId, HouseholdId, PersonId, PressId, past_case_id, short_hash
+from dispatch.identifiers import NO_HOUSEHOLD, AreaId, CaseId, CommitId, PersonId, PressId, past_case_id, short_hash
 
-HOUSEHOLD = HouseholdId("imported")
-"""Older systems know places, not our households."""
 BY = "import"
 
 
@@ -70,7 +68,7 @@ def as_events(call: PastCall, areas: Sequence[AreaId]) -> tuple[Event, ...]:
     raised = AlarmRaised(
         at=call.raised_at,
         case=call.case,
-        household=HOUSEHOLD,
+        household=NO_HOUSEHOLD,
         press=PressId(short_hash("past", call.call, length=26)),
         device=BY,
         kind=call.kind,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from dispatch.errors import Conflict
 from dispatch.events import CASES, CaseLog, connect, direct_get, ensure_streams
 from dispatch.identifiers import CommitId, Site, past_case_id
 from tests import commands
+from tests.village import until
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
 AREAS = "辖区编号,名称,级别,上级辖区\ncounty,某县,county,\na-1,某村,village,county\n"
@@ -74,7 +77,7 @@ async def test_past_calls_go_into_the_log_where_nobody_acts_on_them(
     assert (code, output) == (0, "3 rows read; 2 calls were imported, 0 as they were.\n")
     assert "columns passed over: remarks" in errors
     assert await stored(nc, f"cases.{site}.*.*") == 0
-    assert await stored(nc, f"history.{site}.a-1.*") == 2
+    assert await stored(nc, f"history.{site}.*.*") == 2
     case = await CaseDesk(CaseLog(nc, site)).load(past_case_id("17-1"))
     assert (case.is_imported, case.status, case.alarm.areas) == (True, "resolved", ("a-1", "county"))
     assert case.alarm.at.isoformat() == "2016-12-31T16:00:00+00:00"
@@ -133,3 +136,31 @@ async def test_nothing_is_added_to_an_imported_case(run: Run, file: Path, nc: Cl
     note = AddNote(id=CommitId("n-1"), at=now(), author="operator:op", text="later")
     with pytest.raises(Conflict, match="it is history"):
         await CaseDesk(CaseLog(nc, site)).handle(past_case_id("17-1"), note)
+
+
+async def test_an_import_that_was_killed_is_finished_by_the_next(
+    run: Run, tmp_path: Path, nc: Client, site: Site, nats_url: str
+) -> None:
+    calls = 3000
+    file = tmp_path / "many.csv"
+    file.write_text(HEADER + "".join(f"c-{n},fire,a-1,2017-01-01T00:00:00Z,e-1,,,,,\n" for n in range(calls)))
+    environment = os.environ | {"DISPATCH_NATS_URL": nats_url, "DISPATCH_SITE": site}
+    importing = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "dispatch", "history", "import", str(file), env=environment
+    )
+    await until(lambda: stored(nc, f"history.{site}.*.*"), "the import to have begun")
+    importing.kill()
+    await importing.wait()
+    there = await count(nc, site)
+    assert 0 < there < calls
+    code, output, _ = await run("history", "import", file, "--json")
+    report = json.loads(output)
+    assert (code, report["written"], report["unchanged"]) == (0, calls - there, there)
+    assert await count(nc, site) == calls
+
+
+async def count(nc: Client, site: Site) -> int:
+    info = await nc.jetstream().stream_info(CASES, subjects_filter=f"history.{site}.*.*")
+    subjects = info.state.subjects or {}
+    assert set(subjects.values()) <= {1}
+    return len(subjects)
