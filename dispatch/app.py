@@ -145,11 +145,17 @@ async def fanout(settings: Settings) -> None:
 
 
 async def project(settings: Settings) -> None:
-    """The read models in Postgres follow the log."""
+    """The read models in Postgres follow the log, and so does the archive."""
+    from dispatch.archive import Archivist
     from dispatch.projections import Projector
 
-    async with backbone(settings, "project") as base, alive(base.nc, "project", settings):
-        await Projector(base.nc, base.log, settings.require_postgres()).run()
+    async with (
+        backbone(settings, "project") as base,
+        alive(base.nc, "project", settings),
+        asyncio.TaskGroup() as group,
+    ):
+        group.create_task(Projector(base.nc, base.log, settings.require_postgres()).run())
+        group.create_task(Archivist(base.nc, settings.site, settings.archive_folder).run())
 
 
 async def watch(settings: Settings) -> None:

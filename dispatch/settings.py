@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     sms_window: int = Field(10, ge=1, le=1000)
     """How many may wait for the SMSC's answer at a time."""
 
+    archive: Path | None = None
+    """Where the log is written down as it grows; `archive` in the data folder when unset."""
+
     watch_urls: str = ""
     """Where the watchdog tells of incidents: Apprise URLs, separated by spaces (they hold secrets)."""
 
@@ -105,6 +108,10 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """Where people reach this system, without a slash at the end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def archive_folder(self) -> Path:
+        return self.archive or self.data / "archive"
 
     @property
     def servers_file(self) -> Path:

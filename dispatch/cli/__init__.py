@@ -24,6 +24,9 @@ MODULES = {
     "watch": "serve",
     "migrate": "migrate",
     "rebuild": "rebuild",
+    "backup": "archive",
+    "restore": "archive",
+    "verify": "archive",
 }
 """Where each command is. Only the one that is asked for is imported: a worker that died is back the sooner for it."""
 

@@ -12,10 +12,10 @@ import msgspec
 import typer
 import uvloop
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from dispatch.cli.connected import connected
+from dispatch.cli.progress import bars
 from dispatch.events import CaseLog
 from dispatch.history import Report, import_history
 from dispatch.roster import Roster
@@ -84,20 +84,10 @@ def import_command(
 
 
 async def _import(file: Path, zone: tzinfo | None, *, dry_run: bool, partial: bool, quiet: bool) -> Report:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bars:
-        stages: dict[str, TaskID] = {}
-
-        def progress(stage: str, done: int, total: int) -> None:
-            if stage not in stages:
-                stages[stage] = bars.add_task(stage, total=total)
-            bars.update(stages[stage], completed=done, total=total)
-
+    with bars(quiet=quiet) as told:
         async with connected() as (nc, site):
             log, roster = CaseLog(nc, site), Roster(nc, site)
-            return await import_history(
-                log, roster, file, zone=zone, dry_run=dry_run, partial=partial, progress=progress
-            )
+            return await import_history(log, roster, file, zone=zone, dry_run=dry_run, partial=partial, progress=told)
 
 
 def _tell(report: Report, *, dry_run: bool) -> None:

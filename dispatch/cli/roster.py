@@ -13,12 +13,12 @@ import typer
 import uvloop
 from msgspec.structs import replace
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from dispatch.cli import confidence
 from dispatch.cli.connected import connected
+from dispatch.cli.progress import bars
 from dispatch.cli.reachability import reachability
 from dispatch.cli.tables import folded_columns, whole_column
 from dispatch.errors import Malformed, NotFound
@@ -196,19 +196,9 @@ def _read_policies(file: Path) -> tuple[EscalationPolicy, ...]:
 async def _import(files: list[Path], *, dry_run: bool, partial: bool, by: str, quiet: bool) -> Report:
     from dispatch.roster.imports import import_files  # brings openpyxl, which other commands would wait for
 
-    columns = (TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bars: dict[str, TaskID] = {}
     async with connected() as (nc, site):
-        with Progress(*columns, console=Console(stderr=True), disable=quiet) as shown:
-
-            def progress(stage: str, done: int, total: int) -> None:
-                if stage not in bars:
-                    bars[stage] = shown.add_task(stage, total=total)
-                shown.update(bars[stage], completed=done, total=total)
-
-            return await import_files(
-                Roster(nc, site), files, by=by, dry_run=dry_run, partial=partial, progress=progress
-            )
+        with bars(quiet=quiet) as told:
+            return await import_files(Roster(nc, site), files, by=by, dry_run=dry_run, partial=partial, progress=told)
 
 
 async def _show(kind: DocumentKind, document_id: str) -> dict[str, object]:

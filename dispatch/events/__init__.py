@@ -40,7 +40,7 @@ from dispatch.events.streams import (
     TOKENS,
     ensure_streams,
 )
-from dispatch.events.subscription import consume, follow, work_consumer
+from dispatch.events.subscription import begin_behind, consume, follow, work_consumer
 from dispatch.events.timers import Timers
 from dispatch.events.types import (
     AlarmRaised,
@@ -93,8 +93,8 @@ __all__ = [
     "IncidentBook", "Kept", "Kind", "Letters", "Mark", "Moment", "NextBecause", "NextCall", "Outcome", "PlannedCall",
     "PolicyStamped", "PolicyStep", "Press", "PressedAgain", "Quorum", "Reason", "Resolution", "ResponderCleared",
     "ResponderLeftOut", "ResponderReplied", "RespondersCalled", "RespondersStoodDown", "Retry", "Role", "Source",
-    "Stale", "Target", "Timers", "Via", "WideningAsked", "answer_subject", "believed", "bury", "commit_of", "connect",
-    "consume", "decode_letter", "decode_mark", "decode_press", "direct_get", "drill_of", "encode_press",
-    "ensure_streams", "follow", "is_cloud_event", "kind_of", "last_of_each", "letter_of", "marks_of", "moment_of",
-    "press_subject", "silent_of", "since", "state_of", "work_consumer",
+    "Stale", "Target", "Timers", "Via", "WideningAsked", "answer_subject", "begin_behind", "believed", "bury",
+    "commit_of", "connect", "consume", "decode_letter", "decode_mark", "decode_press", "direct_get", "drill_of",
+    "encode_press", "ensure_streams", "follow", "is_cloud_event", "kind_of", "last_of_each", "letter_of", "marks_of",
+    "moment_of", "press_subject", "silent_of", "since", "state_of", "work_consumer",
 ]  # fmt: skip

@@ -14,6 +14,8 @@ from dispatch.events.upcasting import Document, upcast
 from dispatch.identifiers import CaseId, CommitId, Site, is_past
 
 COMMIT_TYPE = "dispatch.case.commit.v1"
+STORED_AT = "Dispatch-Stored-At"
+"""On a message that was restored: when it was stored at first."""
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,4 +83,6 @@ def decode_commit(
         raise Unreadable("a commit without events")
     if any(isinstance(event, AlarmRaised) and (event.case, event.household) != (case, parts[2]) for event in events):
         raise Unreadable(f"an alarm of another case or household on the subject {subject!r}")
+    if STORED_AT in headers:
+        stored_at = datetime.fromisoformat(headers[STORED_AT])
     return Commit(id=CommitId(headers["ce-id"]), case=case, events=events, seq=seq, stored_at=stored_at)

@@ -23,7 +23,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import APIError
+from nats.js.errors import APIError, NotFoundError
 
 from dispatch.events.stopping import end_if_stopping
 
@@ -131,10 +131,24 @@ def work_consumer(name: str, subject: str, *, ack_wait: timedelta, max_ack_pendi
     )
 
 
+async def begin_behind(nc: Client, stream: str, config: ConsumerConfig, seq: int) -> None:
+    """Make the durable consumer of `config` before anybody reads with it: it begins behind sequence `seq`."""
+    place = config.evolve(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=seq + 1)
+    await nc.jetstream().add_consumer(stream, place)
+
+
+async def _make(nc: Client, stream: str, config: ConsumerConfig) -> None:
+    """Make the consumer, or bring it up to date; where it began stays as it is, for that cannot be changed."""
+    with contextlib.suppress(NotFoundError):
+        there = (await nc.jetstream().consumer_info(stream, str(config.durable_name))).config
+        config = config.evolve(deliver_policy=there.deliver_policy, opt_start_seq=there.opt_start_seq)
+    await nc.jetstream().add_consumer(stream, config)
+
+
 async def consume(nc: Client, stream: str, config: ConsumerConfig, *, batch: int = 256) -> AsyncIterator[Msg]:
     """Messages of a durable consumer, for as long as the caller wants; each must be acknowledged by the caller."""
     name = str(config.durable_name)
-    await nc.jetstream().add_consumer(stream, config)
+    await _make(nc, stream, config)
     async with Pull(nc, stream, name, batch=batch) as pull, _kept_alive(nc, stream, config, pull):
         while True:
             end_if_stopping()
@@ -150,7 +164,7 @@ async def _kept_alive(nc: Client, stream: str, config: ConsumerConfig, pull: Pul
             await pull.lost.wait()
             pull.lost.clear()
             try:
-                await nc.jetstream().add_consumer(stream, config)
+                await _make(nc, stream, config)
             except (NatsError, APIError) as error:
                 log.warning("subscription.waiting", stream=stream, consumer=config.durable_name, error=repr(error))
             await asyncio.sleep(HEARTBEAT_SECONDS)

@@ -49,13 +49,18 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     at_once: int
 
 
+def consumer_name(job: str, site: Site | str) -> str:
+    """The durable consumer of the work `job` of a site."""
+    return f"{job}-{site}"
+
+
 class Work:
     """Does `job` until it is cancelled; then finishes what it has in hand, within three seconds."""
 
     def __init__(self, nc: Client, site: Site | str, job: Job, *, ack_wait: timedelta = ACK_WAIT) -> None:
         self._nc, self._site, self._job = nc, site, job
         self._consumer = work_consumer(
-            f"{job.name}-{site}", job.subject, ack_wait=ack_wait, max_ack_pending=job.at_once
+            consumer_name(job.name, site), job.subject, ack_wait=ack_wait, max_ack_pending=job.at_once
         )
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._messages: dict[int, Msg] = {}

@@ -1,0 +1,104 @@
+"""Keeping the archive: the log is followed and written down, for as long as the process runs."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError
+
+from dispatch.archive.reading import records_of
+from dispatch.archive.records import record_of, seal_of
+from dispatch.archive.shelf import BrokenArchive, Shelf
+from dispatch.clock import now
+from dispatch.errors import DispatchError
+from dispatch.events import CASES, Incident, IncidentBook, follow
+from dispatch.identifiers import Site
+
+log = structlog.get_logger()
+
+KIND = "archive"
+BATCH = 512
+PAUSE_SECONDS = 5.0
+
+
+class Archivist:
+    """Writes the stream `CASES`, of every site on it, into `folder`. An incident says when it cannot."""
+
+    def __init__(self, nc: Client, site: Site | str, folder: Path) -> None:
+        self._nc, self._folder = nc, folder / CASES
+        self._book = IncidentBook(nc, site)
+        self._told = ""
+
+    async def run(self) -> None:
+        """Follow the log until cancelled; after any trouble it begins again where the archive ends."""
+        while True:
+            try:
+                await self._keep()
+            except BrokenArchive as error:
+                await self._tell(f"{error.detail}; move that folder away, and the archive is written anew from the log")
+            except OSError as error:
+                await self._tell(f"{self._folder} cannot be written: {error}")
+            except (NatsError, APIError, DispatchError, TimeoutError) as error:
+                log.warning("archive.waiting", error=repr(error))
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _keep(self) -> None:
+        shelf = await asyncio.to_thread(_opened, self._folder)
+        await self._require_same(shelf)
+        await self._over()
+        read: asyncio.Queue[Msg] = asyncio.Queue(maxsize=2 * BATCH)
+
+        async def reading() -> None:
+            async for message in follow(self._nc, CASES, ">", after=shelf.head.seq):
+                await read.put(message)
+
+        reader = asyncio.create_task(reading())
+        try:
+            while True:
+                messages = [await read.get()]
+                while len(messages) < BATCH and not read.empty():
+                    messages.append(read.get_nowait())
+                records = [record_of(message) for message in messages]
+                await asyncio.to_thread(shelf.append, records)
+                log.debug("archive.written", seq=shelf.head.seq, records=len(records))
+        finally:
+            reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await reader
+
+    async def _require_same(self, shelf: Shelf) -> None:
+        """Raise `BrokenArchive` when the log is not the one that the archive was written from."""
+        if (last := shelf.last()) is None:
+            return
+        before, sealed = last
+        async for record in records_of(self._nc, CASES, after=sealed.record.seq - 1, last=sealed.record.seq):
+            if seal_of(record, before) == sealed.seal:
+                return
+        raise BrokenArchive(f"{self._folder}: sequence {sealed.record.seq} is not in the log as it was written here")
+
+    async def _tell(self, reason: str) -> None:
+        detail = f"档案停止 / the archive stands still: {reason}"
+        if detail == self._told:
+            return
+        incident = Incident(kind=KIND, what="log", since=now(), detail=detail)
+        with suppress(NatsError, APIError, DispatchError, TimeoutError):
+            await self._book.tell(incident)
+            self._told = detail
+
+    async def _over(self) -> None:
+        for name in await self._book.told(f"{KIND}.>"):
+            await self._book.over(name)
+        self._told = ""
+
+
+def _opened(folder: Path) -> Shelf:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shelf = Shelf(folder)
+    shelf.mend()
+    return shelf

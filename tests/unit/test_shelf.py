@@ -1,0 +1,148 @@
+"""A chain of records: what was written is read, and whatever was done to it afterwards is named with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dispatch.archive import BrokenArchive, Shelf
+from dispatch.archive import shelf as shelves
+from dispatch.archive.records import Record
+
+START = datetime(2026, 11, 30, 23, 59, 58, tzinfo=UTC)
+
+
+def record(seq: int) -> Record:
+    return Record(
+        seq=seq, subject=f"cases.s.h.c-{seq}", at=START + timedelta(seconds=seq), headers={"ce-id": str(seq)}, data="{}"
+    )
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    """Five records, over the end of a month."""
+    written = Shelf(tmp_path)
+    written.append([record(1)])
+    written.append([record(seq) for seq in range(2, 6)])
+    return Shelf(tmp_path)
+
+
+def test_records_come_back_as_they_were_month_by_month(shelf: Shelf) -> None:
+    assert list(shelf.records()) == [record(seq) for seq in range(1, 6)]
+    assert [str(path.relative_to(shelf.folder)) for path in shelf.segments()] == [
+        "2026-11/000000000001.jsonl",
+        "2026-12/000000000002.jsonl",
+    ]
+    assert (shelf.head.seq, shelf.head.records) == (5, 5)
+
+
+def test_bytes_that_are_no_text_come_back_too(tmp_path: Path) -> None:
+    odd = Record(seq=1, subject="cases.s.h.c", at=START, data64="//4A")
+    Shelf(tmp_path).append([odd])
+    (back,) = Shelf(tmp_path).records()
+    assert back.body() == b"\xff\xfe\x00"
+
+
+def test_a_full_file_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelves, "SEGMENT_BYTES", 200)
+    shelf = Shelf(tmp_path)
+    for seq in range(2, 8):
+        shelf.append([record(seq)])
+    assert len(shelf.segments()) > 1
+    assert [one.seq for one in Shelf(tmp_path).records()] == list(range(2, 8))
+    before, last = shelf.last() or ("", None)
+    assert last is not None
+    assert last.record == record(7)
+    assert before != last.seal
+
+
+def test_what_a_crash_left_behind_the_head_is_written_again(shelf: Shelf) -> None:
+    last = shelf.segments()[-1]
+    whole = last.read_bytes()
+    last.write_bytes(whole + whole[-120:-60])
+    (shelf.folder / "2027-01").mkdir()
+    (shelf.folder / "2027-01" / "000000000006.jsonl").write_bytes(b'{"rec')
+    assert len(list(shelf.records())) == 5
+    shelf.mend()
+    shelf.append([record(6)])
+    assert [one.seq for one in Shelf(shelf.folder).records()] == [1, 2, 3, 4, 5, 6]
+
+
+def lines_of(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def edited(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"cases.s.h.c-3", b"cases.s.h.c-9"))
+
+
+def edited_head(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b'"ce-id":"3"', b'"ce-id":"4"'))
+
+
+def reordered(path: Path) -> None:
+    lines = lines_of(path)
+    path.write_bytes(b"".join([lines[1], lines[0], *lines[2:]]))
+
+
+def cut_in_the_middle(path: Path) -> None:
+    lines = lines_of(path)
+    path.write_bytes(b"".join([*lines[:1], *lines[2:]]))
+
+
+def cut_at_the_end(path: Path) -> None:
+    path.write_bytes(b"".join(lines_of(path)[:-1]))
+
+
+def torn(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+def doubled(path: Path) -> None:
+    lines = lines_of(path)
+    path.write_bytes(b"".join([lines[0], *lines]))
+
+
+def without_a_file(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("harm", "place"),
+    [
+        (edited, "2026-12/000000000002.jsonl:2"),
+        (edited_head, "2026-12/000000000002.jsonl:2"),
+        (reordered, "2026-12/000000000002.jsonl:1"),
+        (cut_in_the_middle, "2026-12/000000000002.jsonl:2"),
+        (cut_at_the_end, "ends with record 4"),
+        (torn, "2026-12/000000000002.jsonl:4"),
+        (doubled, "2026-12/000000000002.jsonl:2"),
+        (without_a_file, "ends with record 1"),
+    ],
+)
+def test_harm_is_found_and_its_place_named(shelf: Shelf, harm: Callable[[Path], None], place: str) -> None:
+    harm(shelf.segments()[-1])
+    with pytest.raises(BrokenArchive) as error:
+        list(Shelf(shelf.folder).records())
+    assert place in error.value.detail
+
+
+def test_a_missing_first_file_is_found(shelf: Shelf) -> None:
+    shelf.segments()[0].unlink()
+    with pytest.raises(BrokenArchive, match=r"2026-12/000000000002\.jsonl:1"):
+        list(Shelf(shelf.folder).records())
+
+
+def test_a_missing_head_is_found(shelf: Shelf) -> None:
+    (shelf.folder / "head.json").unlink()
+    with pytest.raises(BrokenArchive, match=r"head\.json is missing"):
+        Shelf(shelf.folder)
+
+
+def test_a_chain_that_was_cut_is_not_gone_on_with(shelf: Shelf) -> None:
+    cut_at_the_end(shelf.segments()[-1])
+    with pytest.raises(BrokenArchive, match="was cut off"):
+        Shelf(shelf.folder).mend()
