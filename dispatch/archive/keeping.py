@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 
-from dispatch.archive.reading import records_of
+from dispatch.archive.reading import held, records_of
 from dispatch.archive.records import record_of, seal_of
 from dispatch.archive.shelf import BrokenArchive, Shelf
 from dispatch.clock import now
@@ -77,6 +77,9 @@ class Archivist:
         if (last := shelf.last()) is None:
             return
         before, sealed = last
+        _, end = await held(self._nc, CASES)
+        if end < sealed.record.seq:
+            raise BrokenArchive(f"{self._folder} reaches sequence {sealed.record.seq}, but the log ends at {end}")
         async for record in records_of(self._nc, CASES, after=sealed.record.seq - 1, last=sealed.record.seq):
             if seal_of(record, before) == sealed.seal:
                 return
