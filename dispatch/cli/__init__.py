@@ -27,6 +27,7 @@ MODULES = {
     "backup": "archive",
     "restore": "archive",
     "verify": "archive",
+    "what-if": "what_if",
 }
 """Where each command is. Only the one that is asked for is imported: a worker that died is back the sooner for it."""
 
