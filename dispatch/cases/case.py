@@ -160,12 +160,20 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     policy: PolicyStamped | None = None
     position: int = 0
     """How many steps of the policy were taken after the first call."""
-    called_at: datetime | None = None
-    """When anybody was called last."""
+    escalated_at: datetime | None = None
+    """When the newest of those steps was taken."""
     paused_until: datetime | None = None
     asked: WideningAsked | None = None
     """An operator's wish that the call widen, until it does."""
+    awaited: frozenset[PersonId] = frozenset()
+    """Those who, since they were called last, have neither answered nor been stood down."""
     stood_down: frozenset[PersonId] = frozenset()
+    dismissed: frozenset[PersonId] = frozenset()
+    """Those of them whom an operator stood down by name, and who have not answered: no step calls them again."""
+    thanked: bool = False
+    """Whether the others were told, since the newest step, that it is enough."""
+    given_up_at: datetime | None = None
+    """When the last of those who came gave up after that."""
     left_out: frozenset[PersonId] = frozenset()
     """Those who were called and have no part in it any more: what they did stands on the log and counts for nothing."""
     duress: DuressSignalled | None = None
@@ -199,8 +207,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stepped_at(self) -> datetime:
-        """When somebody was called last, or should have been. Only for a case that has begun."""
-        return self.called_at or self.alarm.at
+        """When the first call or the newest step was; who is called by hand meanwhile puts off no step.
+
+        Only for a case that has begun.
+        """
+        return self.escalated_at or self.alarm.at
 
     @property
     def silent(self) -> bool:
@@ -286,7 +297,7 @@ def evolve(case: Case, event: Event) -> Case:  # noqa: C901, PLR0911, PLR0912  (
         case ResponderCleared():
             return case  # a moment for the read models; nothing is decided by it
         case ResponderLeftOut():
-            return _leave_out(case, event.responder)
+            return _leave_out(case, event)
         case CaseNoted():
             note = Note(id=event.note, author=event.author, text=event.text, at=event.at)
             return replace(case, notes=(*case.notes, note))
@@ -323,13 +334,22 @@ def _widen(
             return replace(
                 case,
                 position=event.position,
-                called_at=event.at,
+                escalated_at=event.at,
                 paused_until=None,
                 asked=None,
+                thanked=False,
+                given_up_at=None,
                 duress_heeded=case.duress_heeded or event.because == "duress",
             )
         case RespondersStoodDown():
-            return replace(case, stood_down=case.stood_down | set(event.responders))
+            told = frozenset(event.responders)
+            return replace(
+                case,
+                awaited=case.awaited - told,
+                stood_down=case.stood_down | told,
+                dismissed=case.dismissed | told if event.by_name else case.dismissed,
+                thanked=case.thanked or not event.by_name,
+            )
         case EscalationPaused():
             return replace(case, paused_until=event.until)
         case _:
@@ -352,13 +372,23 @@ def _end(case: Case, event: CaseResolved | CaseCancelled | DuressSignalled) -> C
             assert_never(event)
 
 
-def _leave_out(case: Case, person: PersonId) -> Case:
+def _leave_out(case: Case, event: ResponderLeftOut) -> Case:
+    person = event.responder
     return replace(
         case,
+        given_up_at=_given_up_at(case, event),
         replies={who: reply for who, reply in case.replies.items() if who != person},
+        awaited=case.awaited - {person},
         stood_down=case.stood_down - {person},
+        dismissed=case.dismissed - {person},
         left_out=case.left_out | {person},
     )
+
+
+def _given_up_at(case: Case, event: ResponderReplied | ResponderLeftOut) -> datetime | None:
+    known = case.replies.get(event.responder)
+    came = known is not None and known.answer != "cannot"
+    return _later(case.given_up_at, event.at) if case.thanked and came else case.given_up_at
 
 
 def _heard(event: AlarmRaised | PressedAgain) -> Heard:
@@ -377,8 +407,9 @@ def _call(case: Case, event: RespondersCalled) -> Case:
         firsts=firsts,
         calls={**case.calls, **calls},
         gaps=(*case.gaps, *event.gaps),
-        called_at=event.at,
+        awaited=case.awaited | called_again,
         stood_down=case.stood_down - called_again,
+        dismissed=case.dismissed - called_again,
         left_out=case.left_out - called_again,
     )
 
@@ -428,19 +459,23 @@ def _record(case: Case, event: CallsRecorded) -> Case:
 def _reply(case: Case, event: ResponderReplied) -> Case:
     reply = Reply(id=event.reply, answer=event.answer, at=event.at, eta_minutes=event.eta_minutes)
     firsts = replace(case.firsts, answered=_earlier(case.firsts.answered, event.at))
+    given_up_at = case.given_up_at
     match event.answer:
         case "going":
             firsts = replace(firsts, going=_earlier(firsts.going, event.at))
         case "on_scene":
             firsts = replace(firsts, on_scene=_earlier(firsts.on_scene, event.at))
         case "cannot":
-            pass
+            given_up_at = _given_up_at(case, event)
         case _:
             assert_never(event.answer)
     return replace(
         case,
         replies={**case.replies, event.responder: reply},
         reply_ids=case.reply_ids | {event.reply},
+        awaited=case.awaited - {event.responder},
+        dismissed=case.dismissed - {event.responder},
+        given_up_at=given_up_at,
         firsts=firsts,
     )
 
@@ -454,3 +489,7 @@ def expected_at(reply: Reply) -> datetime | None:
 
 def _earlier(known: datetime | None, at: datetime) -> datetime:
     return at if known is None else min(known, at)
+
+
+def _later(known: datetime | None, at: datetime) -> datetime:
+    return at if known is None else max(known, at)

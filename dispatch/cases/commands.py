@@ -109,10 +109,14 @@ class TakeStep(_Command, frozen=True, kw_only=True):
 
 
 class StandDown(_Command, frozen=True, kw_only=True):
-    """Tell those who were called and have not answered that they need not come; all of them when none is named."""
+    """Tell those who were called and have not answered that they need not come; all of them when none is named.
+
+    `rest` says that `responders` are all who were left when the operator looked, and not chosen one by one.
+    """
 
     by: str
     responders: tuple[PersonId, ...] = ()
+    rest: bool = False
 
 
 class Pause(_Command, frozen=True, kw_only=True):

@@ -252,7 +252,7 @@ def _while_open(  # noqa: C901, PLR0911  (one case for each command)
 
 
 def _answer(case: Case, command: GiveAnswer) -> list[Event]:
-    known = case.replies.get(command.responder)
+    known = None if command.responder in case.awaited else case.replies.get(command.responder)
     if known is not None and (known.answer, known.eta_minutes) == (command.answer, command.eta_minutes):
         return []
     replied = ResponderReplied(

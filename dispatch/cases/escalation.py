@@ -18,6 +18,8 @@ from dispatch.identifiers import PersonId
 
 NEIGHBOURS: frozenset[Role] = frozenset({"group_leader", "member"})
 """In these roles somebody is a neighbour; in any other an officer."""
+ASKED: frozenset[Role] = frozenset({"asked"})
+"""An operator who calls somebody by name makes no officer of a neighbour."""
 
 FIRST_QUORUM = Quorum(anyone=2)
 FIRST_STEPS = (
@@ -52,7 +54,7 @@ def waits_for(case: Case) -> Wait | None:  # noqa: PLR0911  (one return for each
         return Wait(what="answers", because="duress", until=case.duress.at)
     if case.asked is not None:
         return Wait(what="operator", because="operator", until=case.asked.at)
-    if case.status == "on_scene":
+    if case.status == "on_scene" and (enough(case) or every_step_taken(case)):
         return Wait(what="closing", because="late", until=None)
     patience = case.stepped_at + _patience(case)
     if enough(case):
@@ -61,10 +63,10 @@ def waits_for(case: Case) -> Wait | None:  # noqa: PLR0911  (one return for each
         return Wait(what="operator", because="pause_over", until=case.paused_until)
     if _pointless(case):
         return Wait(what="answers", because="pointless", until=case.stepped_at)
-    if case.stood_down and (gave_up := _last_refusal(case)) is not None:
+    if case.given_up_at is not None:
         # It was enough, and is not any more: the others were told to stay at home, and nobody else is being waited for.
         seconds = step_at(case, case.position).within_seconds
-        patience = min(patience, max(case.stepped_at, gave_up) + timedelta(seconds=seconds))
+        patience = min(patience, max(case.stepped_at, case.given_up_at) + timedelta(seconds=seconds))
     return Wait(what="answers", because="no_answer", until=patience)
 
 
@@ -74,8 +76,13 @@ def enough(case: Case) -> bool:
     return _reaches(case, coming)
 
 
+def every_step_taken(case: Case) -> bool:
+    """Whether the call has widened as far as its policy goes; the last step may be repeated still."""
+    return case.position + 1 >= len(steps_of(case))
+
+
 def steps_of(case: Case) -> tuple[PolicyStep, ...]:
-    """The steps of the case's policy, the first call among them; the last is repeated while it is needed."""
+    """The steps of the case's policy, the first call among them; the last is repeated while nobody comes."""
     return case.policy.steps if case.policy is not None and case.policy.steps else FIRST_STEPS
 
 
@@ -106,13 +113,9 @@ def _patience(case: Case) -> timedelta:
     return max(timedelta(seconds=seconds), min(timedelta(seconds=seconds * 2 ** min(repeated, 10)), LONGEST_PATIENCE))
 
 
-def _last_refusal(case: Case) -> datetime | None:
-    return max((reply.at for reply in case.replies.values() if reply.answer == "cannot"), default=None)
-
-
 def _pointless(case: Case) -> bool:
     """Whether those who were called cannot be enough any more, whatever they answer, and there is somebody else."""
-    if case.position + 1 >= len(steps_of(case)):
+    if every_step_taken(case):
         return False
     could = {call.responder for call in case.taking_part() if call.may_ring()} | case.replies.keys()
     refused = {person for person, reply in case.replies.items() if reply.answer == "cannot"}
@@ -128,8 +131,8 @@ def _reaches(case: Case, people: Iterable[PersonId]) -> bool:
 
 
 def _is_neighbour(case: Case, person: PersonId) -> bool:
-    reasons = [reason for call in case.calls.values() if call.responder == person for reason in call.reasons]
-    return all(reason.role in NEIGHBOURS for reason in reasons)
+    roles = {reason.role for call in case.calls.values() if call.responder == person for reason in call.reasons}
+    return (roles - ASKED or roles) <= NEIGHBOURS
 
 
 def _arrival(case: Case) -> datetime:

@@ -11,7 +11,7 @@ import msgspec
 
 from dispatch.cases.case import OUTCOME_RANK, Call, Case
 from dispatch.cases.commands import FallBack
-from dispatch.cases.escalation import enough, waits_for
+from dispatch.cases.escalation import waits_for
 from dispatch.events import Channel, Event, FellBack, NextBecause, NextCall
 from dispatch.identifiers import PersonId
 
@@ -30,17 +30,19 @@ class Follows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def follows(case: Case) -> tuple[Follows, ...]:
-    """What rings next: for everybody whose newest call has a channel left, and who is not reached and still needed."""
-    if not case.is_open or enough(case):
-        return ()
+    """What rings next: for everybody whose newest call has a channel left, and who is not reached and still wanted."""
     newest = {call.responder: call for call in sorted(case.taking_part(), key=lambda call: call.step)}
     next_ones = (_next(case, call) for person, call in newest.items() if still_wanted(case, person))
     return tuple(one for one in next_ones if one is not None)
 
 
 def still_wanted(case: Case, person: PersonId) -> bool:
-    """Whether `person` is still to be reached: they have not answered, nobody stood them down, and it is not enough."""
-    return case.is_open and person not in case.replies and person not in case.stood_down and not enough(case)
+    """Whether `person` is still to be reached: since they were called, they neither answered nor were stood down.
+
+    Whether it is enough does not matter here: who is not needed is stood down, and who is called all the same is
+    (because those who were coming are late, or by hand, or at 110).
+    """
+    return case.is_open and person in case.awaited
 
 
 def due_at(case: Case) -> datetime | None:

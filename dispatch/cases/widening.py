@@ -31,7 +31,8 @@ def widen(case: Case, command: Widen) -> list[Event]:
 def take_step(case: Case, command: TakeStep) -> list[Event]:
     """The step, unless it was taken already or is not due (its timer came early, twice, or after the end).
 
-    Who has answered meanwhile is not called; under duress those who are going are, for they must know it.
+    Who has answered meanwhile is not called; under duress those who are going are, for they must know it. Nor is
+    whoever an operator stood down by name.
     """
     wait = waits_for(case)
     if wait is None or wait.until is None or command.at < wait.until or command.position != case.position + 1:
@@ -52,7 +53,7 @@ def take_step(case: Case, command: TakeStep) -> list[Event]:
 def _is_to_be_called(case: Case, person: PersonId, because: Because) -> bool:
     reply = case.replies.get(person)
     rings = reply is None or (because == "duress" and reply.answer == "going")
-    return rings and person not in case.left_out
+    return rings and person not in case.left_out and person not in case.dismissed
 
 
 def call_one(case: Case, command: CallOne) -> list[Event]:
@@ -71,11 +72,12 @@ def pause(case: Case, command: Pause) -> list[Event]:
 
 def stand_down(case: Case, command: StandDown) -> list[Event]:
     """Those named, or all, who were called and have not answered, are told that they need not come."""
-    left = unneeded(case)
-    if command.responders:
-        left = tuple(sorted({*left, *(at_110(case) - case.replies.keys() - case.stood_down)}))
-    chosen = tuple(person for person in left if not command.responders or person in command.responders)
-    return [RespondersStoodDown(at=command.at, responders=chosen, by=command.by)] if chosen else []
+    by_name = bool(command.responders) and not command.rest
+    left = set(unneeded(case))
+    if by_name:
+        left |= at_110(case) - case.replies.keys() - case.stood_down
+    chosen = tuple(sorted(left & set(command.responders) if command.responders else left))
+    return [RespondersStoodDown(at=command.at, responders=chosen, by=command.by, by_name=by_name)] if chosen else []
 
 
 def with_stand_down(case: Case, answered: Event) -> list[Event]:

@@ -260,10 +260,11 @@ class WideningAsked(_Event, frozen=True, kw_only=True, tag="widening_asked.v1"):
 
 
 class RespondersStoodDown(_Event, frozen=True, kw_only=True, tag="responders_stood_down.v1"):
-    """Enough help is there: these, who were called and had not answered, need not come."""
+    """Enough help is there: these, who were called and had not answered, need not come; `by_name` whoever comes."""
 
     responders: tuple[PersonId, ...]
     by: str
+    by_name: bool = False
 
 
 class EscalationPaused(_Event, frozen=True, kw_only=True, tag="escalation_paused.v1"):

@@ -46,7 +46,8 @@ def step_plan(
     """The plan of a step of `case`: those who come to its aid, and with `again` whoever was called and did not answer.
 
     Who is called again is called over every channel they have, and so is 110. Who was stood down is called again as
-    well: that the call widens means that it is not enough any more. 110 is not called again: it knows.
+    well: that the call widens means that it is not enough any more; but for those whom an operator stood down by name
+    (`take_step` leaves them out). 110 is not called again: it knows.
     """
     at_once = case.policy.at_once if case.policy is not None else STANDARD.at_once
     calls = {called.person.id: planned(called, at_once) for called in aid}

@@ -47,7 +47,8 @@ What = Literal["widens", "arrival", "paused", "closing", "handed_over"]
 
 class Next(msgspec.Struct, frozen=True):
     """What happens next: the call `widens` at `at`, or when the first is not there by then (`arrival`), or when the
-    operator's pause is over (`paused`); somebody is there (`closing`); others have it in hand (`handed_over`).
+    operator's pause is over (`paused`); somebody is there and nobody else is called (`closing`); others have it in
+    hand (`handed_over`).
     """
 
     what: What

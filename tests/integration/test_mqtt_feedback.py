@@ -113,6 +113,14 @@ async def test_the_button_hears_who_comes_and_what_is_next(village: Village) -> 
         await said(button, status="resolved", coming=0, next={"what": "handed_over", "at": None})
 
 
+async def test_with_one_there_and_too_few_the_button_hears_that_the_call_widens(village: Village) -> None:
+    async with village.button() as button, village.speaking():
+        case = await village.press()
+        await said(button, case=case, status="raised")
+        await village.do(case, GiveAnswer, responder=PEOPLE[0], answer="on_scene", via="page")
+        assert (await said(button, status="on_scene", coming=0))["next"]["what"] == "widens"
+
+
 async def test_of_a_silent_alarm_the_button_hears_nothing(village: Village) -> None:
     async with village.button() as button, village.speaking():
         silent = await village.press(silent=True)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from dispatch.cases import (
     CallOne,
@@ -15,6 +12,7 @@ from dispatch.cases import (
     Case,
     Command,
     GiveAnswer,
+    HandOver,
     LeaveOut,
     Pause,
     Plan,
@@ -27,6 +25,7 @@ from dispatch.cases import (
     TakeStep,
     Widen,
     decide,
+    due_at,
     enough,
     fold,
     waits_for,
@@ -196,8 +195,9 @@ def test_an_operator_widens_at_once() -> None:
 
 
 def test_an_operator_widens_also_when_it_is_enough() -> None:
-    case, _ = carry_out(press(), answer(ANNA, "on_scene", 90), widen(100), step(1, 100))
-    assert case.position == 1
+    case, _ = carry_out(press(), answer(ANNA, "on_scene", 90), answer(LI, "going", 91))
+    assert enough(case)
+    assert carry_out(widen(100), step(1, 100), case=case)[0].position == 1
 
 
 def test_a_refusal_that_leaves_too_few_advances_at_once() -> None:
@@ -255,11 +255,70 @@ def test_who_gives_up_after_it_was_enough_makes_it_widen_at_once() -> None:
     assert until(case) == 0
 
 
-def test_somebody_on_scene_ends_the_escalation() -> None:
-    case, _ = carry_out(press(), answer(ANNA, "on_scene", 90))
+def closing(case: Case) -> bool:
+    wait = waits_for(case)
+    return wait is not None and (wait.what, wait.until) == ("closing", None)
+
+
+def test_somebody_on_scene_is_not_enough_and_the_call_goes_on_widening() -> None:
+    case, _ = carry_out(press(), answer(ANNA, "on_scene", 30))
     wait = waits_for(case)
     assert wait is not None
-    assert (wait.what, wait.until) == ("closing", None)
+    assert (wait.what, wait.because, until(case)) == ("answers", "no_answer", 45)
+    assert due_at(case) == at(45), "and it is late when nobody takes that step"
+    case, _ = carry_out(step(1, 45), case=case)
+    assert {who for number, who in case.calls if number == 1} == {WANG}, "no phone rings at the scene"
+    assert until(case) == 105
+
+
+def test_with_somebody_on_scene_and_the_quorum_reached_it_waits_for_the_closing() -> None:
+    case, events = carry_out(press(), answer(ANNA, "going", 5), answer(LI, "on_scene", 30))
+    assert closing(case), "who is going counts too"
+    assert [e.responders for e in events if isinstance(e, RespondersStoodDown)] == [(BO,)]
+
+
+def test_with_somebody_on_scene_each_step_is_taken_once_and_the_last_is_not_repeated() -> None:
+    case, _ = carry_out(press(), answer(ANNA, "on_scene", 30), step(1, 45))
+    assert not closing(case)
+    case, _ = carry_out(step(2, 105), case=case)
+    assert not enough(case)
+    assert closing(case)
+    assert carry_out(step(3, 5000), case=case)[1] == []
+
+
+def test_the_last_step_is_repeated_once_nobody_is_on_scene_any_more() -> None:
+    case, _ = carry_out(press(), answer(ANNA, "on_scene", 30), step(1, 45), step(2, 105))
+    case, _ = carry_out(answer(ANNA, "cannot", 110), case=case)
+    assert until(case) == 135
+    case, _ = carry_out(step(3, 135), case=case)
+    assert {who for number, who in case.calls if number == 3} == {WANG}
+
+
+def test_who_leaves_the_scene_or_gives_up_while_one_is_there_makes_it_too_few_again() -> None:
+    case, _ = carry_out(press(), answer(ANNA, "on_scene", 30), answer(LI, "going", 31), answer(LI, "cannot", 40))
+    wait = waits_for(case)
+    assert wait is not None
+    assert (wait.because, until(case)) == ("pointless", 0), "no other officer was called"
+    case, _ = carry_out(press(), answer(LI, "on_scene", 30), answer(ANNA, "going", 31), answer(ANNA, "cannot", 40))
+    assert until(case) == 45, "Bo may come"
+
+
+def test_where_those_called_cannot_be_enough_somebody_on_scene_does_not_hold_it_up() -> None:
+    case, _ = carry_out(press(), answer(ANNA, "on_scene", 30), answer(LI, "cannot", 31))
+    wait = waits_for(case)
+    assert wait is not None
+    assert wait.because == "pointless"
+
+
+def test_an_operator_holds_it_back_also_while_somebody_is_on_scene() -> None:
+    paused = Pause(id=CommitId("pause"), at=at(32), by="operator:wang", until=at(600))
+    assert until(carry_out(press(), answer(ANNA, "on_scene", 30), paused)[0]) == 600
+
+
+def test_whoever_is_late_is_not_waited_for_once_the_first_is_there() -> None:
+    case, _ = carry_out(press(), answer(ANNA, "going", 5, eta=4), answer(LI, "going", 6, eta=30))
+    assert until(case) == 5 + 240 + 180
+    assert closing(carry_out(answer(ANNA, "on_scene", 240), case=case)[0])
 
 
 def test_a_pause_holds_the_escalation_and_runs_out() -> None:
@@ -278,7 +337,24 @@ def test_an_operator_stands_down_and_calls_one_more() -> None:
     assert [e.responders for e in events if isinstance(e, RespondersStoodDown)] == [(BO,)]
     assert decide(case, StandDown(id=CommitId("sd2"), at=at(9), by="operator:wang", responders=(BO,))) == []
     case, _ = carry_out(CallOne(id=CommitId("one"), at=at(20), by="operator:wang", call=call(BO)), case=case)
-    assert (case.stood_down, case.last_step, until(case)) == (frozenset(), 1, 65)
+    assert (case.stood_down, case.last_step) == (frozenset(), 1)
+
+
+FIRE = Press(press=PressId("p2"), household=HOUSEHOLD, device="key", source="http", pressed_at=at(44), kind="fire")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        CallOne(id=CommitId("one"), at=at(44), by="operator:wang", call=call(WANG, "auxiliary_officer")),
+        HandOver(id=CommitId("over"), at=at(44), by="operator:wang", calls=(call(WANG, "emergency_centre"),)),
+        RaiseAlarm(id=CommitId("p2"), at=at(44), accepted_at=at(44), press=FIRE, plan=FIRST),
+    ],
+)
+def test_who_is_called_by_hand_or_by_another_press_puts_off_no_step(asked: Command) -> None:
+    case, _ = carry_out(press(), asked)
+    assert case.last_step == 1
+    assert until(case) == 45
 
 
 def duress(seconds: float) -> SignalDuress:
@@ -367,107 +443,49 @@ def test_a_press_that_calls_again_calls_nobody_who_is_left_out() -> None:
     assert {who for number, who in case.calls if number == 1} == {BO, LI}
 
 
-moments = st.integers(0, 2000).map(lambda s: at(float(s)))
-ids = st.integers(0, 10**9).map(lambda n: CommitId(f"c{n}"))
-people = st.sampled_from([ANNA, BO, LI, WANG])
-plans = st.sampled_from([FIRST, NEXT, Plan(group=None, areas=(), calls=())])
-anything: st.SearchStrategy[Command] = st.one_of(
-    st.builds(
-        RaiseAlarm, id=ids, at=moments, accepted_at=moments, plan=plans, press=st.just(press().press)
-    ),
-    st.builds(
-        RecordCalls, id=ids, at=moments,
-        outcomes=st.lists(
-            st.builds(
-                CallOutcome, step=st.integers(0, 3), responder=people, channel=st.sampled_from(["live", "webhook"]),
-                outcome=st.sampled_from(["unknown", "failed", "sent", "delivered", "seen"]), at=moments,
-            ), max_size=4,
-        ).map(tuple),
-    ),
-    st.builds(
-        GiveAnswer, id=ids, at=moments, responder=people, answer=st.sampled_from(["going", "cannot", "on_scene"]),
-        via=st.just("page"), eta_minutes=st.none() | st.integers(0, 60),
-    ),
-    st.builds(
-        TakeStep, id=ids, at=moments, position=st.integers(0, 5), plan=plans, because=st.just("no_answer"),
-    ),
-    st.builds(Widen, id=ids, at=moments, by=st.just("op")),
-    st.builds(StandDown, id=ids, at=moments, by=st.just("op"), responders=st.lists(people, max_size=2).map(tuple)),
-    st.builds(Pause, id=ids, at=moments, by=st.just("op"), until=moments),
-    st.builds(CallOne, id=ids, at=moments, by=st.just("op"), call=people.map(call)),
-    st.builds(Cancel, id=ids, at=moments, by=st.sampled_from(["op", f"device:{HOUSEHOLD}"])),
-    st.builds(SignalDuress, id=ids, at=moments, by=st.just(f"device:{HOUSEHOLD}")),
-    st.builds(LeaveOut, id=ids, at=moments, by=st.just("op"), people=st.lists(people, max_size=2).map(tuple)),
-)  # fmt: skip
-
-
-def after(asked: list[Command]) -> Case:
-    case = Case()
-    for command in asked:
-        with contextlib.suppress(Refused):
-            case, _ = carry_out(command, case=case)
-    return case
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(anything, max_size=25))
-def test_an_open_case_always_waits_for_something(asked: list[Command]) -> None:
-    case = after(asked)
-    wait = waits_for(case)
-    assert (wait is not None) == case.is_open
-    if wait is not None:
-        assert wait.until is not None or case.status == "on_scene"
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(anything, max_size=15), st.lists(anything, max_size=15))
-def test_under_duress_those_who_pressed_see_a_cancelled_case_for_good(
-    before: list[Command], then: list[Command]
-) -> None:
-    case = after([press(), *before])
-    with contextlib.suppress(Refused):
-        case, _ = carry_out(duress(1000), case=case)
-    if case.duress is not None:
-        assert (case.as_pressed.status, waits_for(case.as_pressed)) == ("cancelled", None)
-        later = after([press(), *before, duress(1000), *then])
-        assert later.as_pressed == case.as_pressed
-        assert later.silent
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(anything, max_size=25))
-def test_who_is_left_out_counts_for_nothing(asked: list[Command]) -> None:
-    case = after(asked)
-    assert not case.left_out & (case.called() | case.replies.keys() | case.stood_down)
-    assert not case.left_out & {call.responder for call in case.owed()}
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(anything, max_size=15), plans)
-def test_a_due_step_is_taken_and_the_next_is_later(asked: list[Command], plan: Plan) -> None:
-    """Nothing runs in a circle: steps that are due at once are as many as the policy has, and no more."""
-    case = after(asked)
-    now, taken = at(3000), 0
-    while (wait := waits_for(case)) is not None and wait.until is not None and wait.until <= now:
-        command = TakeStep(
-            id=CommitId(f"due-{taken}"), at=now, position=case.position + 1, plan=plan, because=wait.because
-        )
-        case, events = carry_out(command, case=case)
-        assert events
-        taken += 1
-        assert taken <= len(POLICY.steps) + 2
+def came_and_gave_up() -> Case:
+    """After a last step that was repeated often it was enough, the others were thanked, and then it was not."""
+    often = [step(position, 2000 * position) for position in range(1, 7)]
+    came = [answer(ANNA, "going", 12050), answer(LI, "going", 12050)]
+    return carry_out(press(), *often, *came, answer(ANNA, "cannot", 12060), answer(LI, "cannot", 12061))[0]
 
 
 def test_when_those_who_came_give_up_the_others_are_not_waited_for_as_long_as_at_the_end() -> None:
     """Everybody else was told to stay at home: the patience of a last step that was repeated often is not for that."""
+    case = came_and_gave_up()
+    assert case.stood_down
+    assert until(case) == 12061 + 30
+
+
+def test_one_more_called_by_hand_after_they_gave_up_puts_off_no_step() -> None:
+    case = came_and_gave_up()
+    for who in sorted(case.stood_down):
+        one = CallOne(id=CommitId(f"one-{who}"), at=at(12070), by="operator:wang", call=call(who))
+        case, _ = carry_out(one, case=case)
+    assert (case.stood_down, until(case)) == (frozenset(), 12061 + 30)
+
+
+def test_a_stand_down_brings_no_step_forward() -> None:
+    often = [step(position, 2000 * position) for position in range(1, 7)]
+    case, _ = carry_out(press(), answer(ANNA, "cannot", 5), *often)
+    assert until(case) == 12000 + 480
+    word = StandDown(id=CommitId("sd"), at=at(12100), by="operator:wang")
+    assert until(carry_out(word, case=case)[0]) == 12000 + 480
+
+
+def test_who_came_and_is_left_out_then_has_given_up_too() -> None:
     often = [step(position, 2000 * position) for position in range(1, 7)]
     came = [answer(ANNA, "going", 12050), answer(LI, "going", 12050)]
-    case = carry_out(press(), *often, *came)[0]
-    assert case.stood_down
-    case = carry_out(answer(ANNA, "cannot", 12060), answer(LI, "cannot", 12061), case=case)[0]
-    wait = waits_for(case)
-    assert wait is not None
-    assert wait.until == at(12061 + 30)
+    case, _ = carry_out(press(), *often, *came, leave_out(ANNA, seconds=12060))
+    assert until(case) == 12060 + 30
+
+
+def test_a_neighbour_whom_an_operator_called_by_name_is_still_a_neighbour() -> None:
+    asked = PlannedCall(responder=ANNA, reasons=(Reason("asked", "operator:wang"),), channels=("live",))
+    one = CallOne(id=CommitId("one"), at=at(3), by="operator:wang", call=asked)
+    case, _ = carry_out(press(), one, answer(ANNA, "going", 5))
+    assert enough(carry_out(answer(LI, "going", 6), case=case)[0])
+    assert not enough(carry_out(answer(BO, "going", 6), case=case)[0]), "two neighbours and no officer"
 
 
 def test_what_the_household_sees_after_its_own_cancel_is_frozen_with_and_without_duress() -> None:

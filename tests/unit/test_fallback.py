@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dispatch.cases import (
+    CallOne,
     Cancel,
     Case,
     Command,
@@ -18,8 +19,10 @@ from dispatch.cases import (
     LeaveOut,
     Pause,
     Plan,
+    RaiseAlarm,
     RecordCalls,
     Resolve,
+    SignalDuress,
     StandDown,
     TakeStep,
     Widen,
@@ -31,9 +34,32 @@ from dispatch.cases import (
     waits_for,
 )
 from dispatch.errors import Refused
-from dispatch.events import CallOutcome, Channel, FellBack, Outcome, PlannedCall, Quorum, Reason
-from dispatch.identifiers import AreaId, CommitId, GroupId, PersonId
-from tests.unit.test_escalation import ANNA, BO, LI, POLICY, T0, answer, at, carry_out, press, step
+from dispatch.events import (
+    CallOutcome,
+    Channel,
+    FellBack,
+    Outcome,
+    PlannedCall,
+    Press,
+    Quorum,
+    Reason,
+    ResponderReplied,
+)
+from dispatch.identifiers import AreaId, CommitId, GroupId, PersonId, PressId
+from tests.unit.test_escalation import (
+    ANNA,
+    BO,
+    HOUSEHOLD,
+    LI,
+    POLICY,
+    T0,
+    WANG,
+    answer,
+    at,
+    carry_out,
+    press,
+    step,
+)
 
 PATIENCE = 15
 
@@ -145,6 +171,42 @@ def test_when_it_is_enough_or_over_nobody_is() -> None:
     case = opened(Resolve(id=CommitId("over"), at=at(3), by="op", resolution="helped"))
     assert follows(case) == ()
     assert rung(case, fall_back(60)) == []
+
+
+LATE = Plan(group=None, areas=(), calls=(call(WANG, "sms"),))
+
+
+def test_who_is_called_because_helpers_are_late_is_rung_over_the_next_channel_too() -> None:
+    case = opened(answer(ANNA, "going", 3), answer(BO, "going", 4), step(1, 783, LATE))
+    assert enough(case)
+    assert next_of(case) == {WANG: ("sms", 783 + PATIENCE, "not_delivered")}
+    assert due_at(case) == at(783 + PATIENCE)
+    case, _ = carry_out(answer(ANNA, "on_scene", 790), case=case)
+    assert rung(case, fall_back(783 + PATIENCE)) == [(WANG, "sms", "not_delivered")], "nobody has told them not to come"
+    assert rung(case, answer(WANG, "cannot", 791), fall_back(783 + PATIENCE)) == []
+
+
+def test_who_is_called_under_duress_or_by_hand_when_it_is_enough_is_rung_over_the_next_channel_too() -> None:
+    case = opened(answer(ANNA, "going", 3), answer(BO, "going", 4))
+    duress = SignalDuress(id=CommitId("duress"), at=at(5), by="device:h-1")
+    assert next_of(carry_out(duress, step(1, 5, LATE), case=case)[0]).keys() == {WANG}
+    one = CallOne(id=CommitId("one"), at=at(5), by="op", call=call(WANG, "sms"))
+    assert next_of(carry_out(one, case=case)[0]).keys() == {WANG}
+
+
+def test_who_is_called_anew_is_wanted_until_they_answer_anew_though_they_say_the_same() -> None:
+    coming = answer(ANNA, "going", 3)
+    case = opened(coming)
+    fire = Press(press=PressId("p2"), household=HOUSEHOLD, device="key", source="http", pressed_at=at(20), kind="fire")
+    again = RaiseAlarm(id=CommitId("p2"), at=at(20), accepted_at=at(20), press=fire, plan=ORDERED)
+    case, _ = carry_out(again, case=case)
+    assert still_wanted(case, ANNA)
+    assert next_of(case)[ANNA] == ("sms", 20 + PATIENCE, "not_delivered")
+    assert carry_out(coming, case=case)[1] == [], "the same request, sent again"
+    case, events = carry_out(answer(ANNA, "going", 21), case=case)
+    assert [type(event) for event in events] == [ResponderReplied]
+    assert not still_wanted(case, ANNA)
+    assert carry_out(answer(ANNA, "going", 22), case=case)[1] == []
 
 
 def test_a_pause_holds_back_the_widening_and_not_those_who_are_called_already() -> None:

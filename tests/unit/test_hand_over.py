@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from dispatch.cases import Case, HandOver, LeaveOut, Plan, RecordCalls, StandDown, TakeStep, decide, is_to_hand_over
+from dispatch.cases import (
+    Case,
+    HandOver,
+    LeaveOut,
+    Plan,
+    RecordCalls,
+    StandDown,
+    TakeStep,
+    decide,
+    is_to_hand_over,
+    still_wanted,
+)
 from dispatch.errors import Conflict
 from dispatch.events import (
     CallOutcome,
@@ -91,6 +102,9 @@ def test_110_is_not_told_by_itself_that_it_need_not_come() -> None:
     plan = replace(PLAN, policy=replace(PLAN.policy or POLICY, quorum=Quorum(anyone=1)))
     case, events = carry_out(press(plan=plan), ASKED, answer(ANNA, "going", 9))
     assert [event.responders for event in events if isinstance(event, RespondersStoodDown)] == [(BO, LI)]
+    assert still_wanted(case, CENTRE), "and so what is owed there is rung"
+    rest = StandDown(id=CommitId("rest"), at=at(10), by="op", responders=(CENTRE,), rest=True)
+    assert decide(case, rest) == [], "nor as one of the rest"
     word = StandDown(id=CommitId("sd"), at=at(10), by="op", responders=(CENTRE,))
     (stood_down,) = decide(case, word)
     assert isinstance(stood_down, RespondersStoodDown)

@@ -31,6 +31,10 @@ class StandDownSent(Sent):
     responders: Annotated[
         tuple[Id, ...], Field(max_length=200, description="whom to tell; nobody named: all who have not answered")
     ] = ()
+    rest: Annotated[
+        bool,
+        Field(strict=True, description="`responders` are all who were left, not chosen by name: steps call them again"),
+    ] = False
 
 
 class CallOneSent(Sent):
@@ -71,7 +75,13 @@ async def stand_down(request: Request[StandDownSent, None]) -> CaseView:
     responders = tuple(PersonId(person) for person in request.body.responders)
     if strangers := [person for person in responders if person not in case.called()]:
         raise Refused(f"responders: {strangers[0]!r} was not called for case {case.id}", field="responders")
-    command = StandDown(id=request.once("stand-down", case.id), at=now(), by=request.author, responders=responders)
+    command = StandDown(
+        id=request.once("stand-down", case.id),
+        at=now(),
+        by=request.author,
+        responders=responders,
+        rest=request.body.rest,
+    )
     return await carried_out(request, case, command)
 
 

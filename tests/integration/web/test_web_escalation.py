@@ -38,6 +38,9 @@ async def test_what_a_case_waits_for_is_shown(client: Client, village: World, ca
     assert datetime.fromisoformat(shown["waits_for"]["until"]) > case.alarm.at
     await village.do(case.id, GiveAnswer, responder=PersonId("p-1"), answer="on_scene", via="page")
     async with client.get(f"/v1/cases/{case.id}", headers=headers) as answer:
+        assert (await answer.json())["escalation"]["waits_for"]["what"] == "answers", "one is not enough"
+    await village.do(case.id, GiveAnswer, responder=PersonId("p-2"), answer="going", via="page")
+    async with client.get(f"/v1/cases/{case.id}", headers=headers) as answer:
         assert (await answer.json())["escalation"]["waits_for"]["what"] == "closing"
 
 
@@ -69,6 +72,16 @@ async def test_those_who_have_not_answered_are_stood_down(client: Client, villag
     status, shown = await ask(client, village, case, "stand-down", {})
     assert status == 200
     assert {one["id"]: one["stood_down"] for one in shown["responders"]} == {"p-1": False, "p-2": True}
+
+
+@pytest.mark.parametrize(("body", "by_name"), [({}, set()), ({"rest": True}, set()), ({"rest": False}, {"p-1", "p-2"})])
+async def test_an_operator_says_whether_they_are_stood_down_by_name(
+    client: Client, village: World, case: Case, body: dict[str, Any], by_name: set[str]
+) -> None:
+    named = {"responders": ["p-1", "p-2"]} if body else {}
+    status, _ = await ask(client, village, case, "stand-down", {**named, **body})
+    stood_down = await village.desk.load(case.id)
+    assert (status, stood_down.stood_down, stood_down.dismissed) == (200, {"p-1", "p-2"}, by_name)
 
 
 async def test_nobody_is_stood_down_who_was_not_called(client: Client, village: World, case: Case) -> None:

@@ -5,18 +5,21 @@ import { nextStep, timeLeft } from "../lib/escalation.js";
 import { At, html, T, TickingT } from "../lib/ui.js";
 import { deeds, w } from "../lib/words.js";
 
-// Those who were called and are neither heard of nor stood down.
-export const unneeded = (view) => view.responders.filter((one) => !one.answer && !one.stood_down);
+const at110 = (one) => one.roles.some(({ role }) => role === "emergency_centre");
+
+// Those who were called and are neither heard of nor stood down; 110 decides for itself whether it comes.
+export const unneeded = (view) => view.responders.filter((one) => !one.answer && !one.stood_down && !at110(one));
 
 // [Chinese, English] at `time`.
-function waitWords({ escalation }, time) {
+function waitWords({ escalation, on_scene: there }, time) {
   const { what, until, because } = escalation.waits_for;
-  if (what === "closing") return w.waitsForClosing;
+  if (what === "closing") return escalation.enough ? w.waitsForClosing : w.waitsForClosingTooFew;
   const left = timeLeft(until, time);
   if (!left || because === "operator" || because === "pointless") return w.wideningNow;
   const step = nextStep(escalation);
   if (what === "arrival") return w.waitsForArrival(left, step);
-  return because === "pause_over" ? w.pausedUntil(shortLocal(until), left, step) : w.waitsForAnswers(left, step);
+  return because === "pause_over" ? w.pausedUntil(shortLocal(until), left, step)
+    : there ? w.waitsForMore(left, step) : w.waitsForAnswers(left, step);
 }
 
 export function Escalation({ view, onAsk }) {

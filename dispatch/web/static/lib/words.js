@@ -177,10 +177,12 @@ export const w = {
   stepOf: (step, steps) => [`第${step}/${steps}步`, `step ${step} of ${steps}`],
   lastStepAgain: ["重复最后一步", "the last step again"],
   waitsForAnswers: (left, step) => [`等待应答，${left[0]}后自动升级（${step[0]}）`, `Waiting for answers; the call widens in ${left[1]} (${step[1]})`],
+  waitsForMore: (left, step) => [`有人到场，人手未足；${left[0]}后自动升级（${step[0]}）`, `Somebody is there, but not enough; the call widens in ${left[1]} (${step[1]})`],
   waitsForArrival: (left, step) => [`已有足够人手，等待到场；${left[0]}内无人到场则升级（${step[0]}）`, `Enough are coming; if nobody is there in ${left[1]} the call widens (${step[1]})`],
   pausedUntil: (at, left, step) => [`已暂停至${at}，${left[0]}后升级（${step[0]}）`, `Paused until ${at}; the call widens in ${left[1]} (${step[1]})`],
   wideningNow: ["正在升级呼叫…", "The call is widening now…"],
   waitsForClosing: ["有人到场，等待结案", "Somebody is there; waiting for the case to be closed"],
+  waitsForClosingTooFew: ["有人到场，人手未足；已升级到最后一步，等待结案", "Somebody is there, but not enough; every step was taken; waiting for the case to be closed"],
   notNeeded: (count) => [`${count}人尚未应答，将告知他们不用前往。`, count === 1 ? "1 who has not answered is told not to come." : `${count} who have not answered are told not to come.`],
   stoodDown: ["已解除", "Stood down"],
   whomToCall: ["人员编号（可从列表中选）", "Number of the person (known ones are listed)"],
@@ -271,7 +273,7 @@ export const standings = {
 export const deeds = {
   widen: { words: ["升级", "Widen now"], sure: ["立即呼叫更多人，不再等待。确定吗？", "More people are called at once. Are you sure?"] },
   pause: { words: ["暂停5分钟", "Pause 5 min"], sure: ["5分钟内不会自动呼叫更多人。确定吗？", "Nobody else is called by itself for 5 minutes. Are you sure?"] },
-  "stand-down": { words: ["解除其余", "Stand down the rest"], sure: ["已应答的人不受影响。确定吗？", "Those who have answered are not affected. Are you sure?"] },
+  "stand-down": { words: ["解除其余", "Stand down the rest"], sure: ["已应答的人不受影响；之后如再升级，会再次呼叫他们。确定吗？", "Those who have answered are not affected; the others are called again if the call widens later. Are you sure?"] },
   calls: { words: ["再呼叫一人", "Call one more"], sure: ["呼叫过的人会再次响铃。", "Who was called before is rung again."] },
   "hand-over": { words: ["移交110", "Hand over to 110"], sure: ["立即通知110指挥中心，警情仍由您跟进至结案。确定吗？", "The 110 centre is told at once; the case stays yours until it is closed. Are you sure?"] },
 };

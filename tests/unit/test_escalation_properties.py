@@ -1,0 +1,371 @@
+"""Whatever is asked of a case, in whatever order: an open one waits for something, and nobody on it is forgotten."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from dispatch.cases import (
+    CallOne,
+    Cancel,
+    Case,
+    Command,
+    FallBack,
+    GiveAnswer,
+    HandOver,
+    LeaveOut,
+    Pause,
+    Plan,
+    RaiseAlarm,
+    RecordCalls,
+    SignalDuress,
+    StandDown,
+    TakeStep,
+    Widen,
+    decide,
+    due_at,
+    enough,
+    fold,
+    follows,
+    is_to_hand_over,
+    waits_for,
+)
+from dispatch.cases.escalation import LATENESS, LONGEST_PATIENCE
+from dispatch.errors import Refused
+from dispatch.events import (
+    CallOutcome,
+    CallsRecorded,
+    Channel,
+    Commit,
+    FellBack,
+    PlannedCall,
+    Press,
+    ResponderLeftOut,
+    ResponderReplied,
+    RespondersCalled,
+    RespondersStoodDown,
+)
+from dispatch.identifiers import CommitId, PersonId, PressId
+from tests.unit.test_escalation import (
+    ANNA,
+    BO,
+    CASE,
+    FIRST,
+    HOUSEHOLD,
+    LI,
+    NEXT,
+    POLICY,
+    WANG,
+    answer,
+    at,
+    call,
+    carry_out,
+    duress,
+    press,
+)
+
+CENTRE = PersonId("c-110")
+TO_110 = call(CENTRE, "emergency_centre")
+SLOWEST = timedelta(minutes=60)
+"""The longest time to arrival that is said here."""
+
+
+class Due(msgspec.Struct, frozen=True):
+    """The step that is due by then is taken: what the fan-out does when the timer fires."""
+
+    id: CommitId
+    plan: Plan
+
+
+Asked = Command | Due
+
+
+def due(plan: Plan) -> Due:
+    return Due(CommitId(f"due-{len(plan.calls)}"), plan)
+
+
+def then(planned: PlannedCall) -> PlannedCall:
+    """With channels that follow."""
+    return replace(planned, then=("sms", "apprise"))
+
+
+ALL = Plan(
+    group=FIRST.group,
+    areas=FIRST.areas,
+    calls=(then(call(ANNA)), then(call(BO)), then(call(LI, "auxiliary_officer"))),
+    policy=POLICY,
+)
+AID = replace(NEXT, calls=(*(then(one) for one in NEXT.calls), TO_110))
+NOBODY = Plan(group=None, areas=(), calls=())
+
+moments = st.integers(0, 2000).map(lambda s: at(float(s)))
+ids = st.integers(0, 10**9).map(lambda n: CommitId(f"c{n}"))
+people = st.sampled_from([ANNA, BO, LI, WANG, CENTRE])
+some = st.lists(people, max_size=3).map(tuple)
+channels: st.SearchStrategy[Channel] = st.sampled_from(["live", "webhook", "sms", "apprise"])
+plans = st.sampled_from([FIRST, NEXT, ALL, AID, NOBODY])
+presses = st.builds(
+    Press,
+    press=st.integers(1, 3).map(lambda n: PressId(f"p{n}")),
+    household=st.just(HOUSEHOLD),
+    device=st.just("key"),
+    source=st.just("http"),
+    pressed_at=moments,
+    kind=st.sampled_from(["help", "fire"]),
+    silent=st.booleans(),
+)
+outcomes = st.builds(
+    CallOutcome, step=st.integers(0, 3), responder=people, channel=channels, at=moments,
+    outcome=st.sampled_from(["unknown", "failed", "failed", "sent", "delivered", "seen"]),
+)  # fmt: skip
+by_hand: st.SearchStrategy[Command] = st.one_of(
+    st.builds(RaiseAlarm, id=ids, at=moments, accepted_at=moments, plan=plans, press=presses),
+    st.builds(CallOne, id=ids, at=moments, by=st.just("op"), call=people.map(lambda who: then(call(who)))),
+    st.builds(HandOver, id=ids, at=moments, by=st.just("op"), calls=st.just((TO_110,)), again=st.booleans()),
+)
+anything: st.SearchStrategy[Asked] = st.one_of(
+    by_hand,
+    st.builds(RecordCalls, id=ids, at=moments, outcomes=st.lists(outcomes, max_size=4).map(tuple)),
+    st.builds(
+        GiveAnswer, id=ids, at=moments, responder=people, answer=st.sampled_from(["going", "cannot", "on_scene"]),
+        via=st.just("page"), eta_minutes=st.none() | st.integers(0, 60),
+    ),
+    st.builds(Due, id=ids, plan=plans),
+    st.builds(TakeStep, id=ids, at=moments, position=st.integers(0, 5), plan=plans, because=st.just("no_answer")),
+    st.builds(FallBack, id=ids, at=moments),
+    st.builds(Widen, id=ids, at=moments, by=st.just("op")),
+    st.builds(StandDown, id=ids, at=moments, by=st.just("op"), responders=some, rest=st.booleans()),
+    st.builds(Pause, id=ids, at=moments, by=st.just("op"), until=moments),
+    st.builds(Cancel, id=ids, at=moments, by=st.sampled_from(["op", f"device:{HOUSEHOLD}"])),
+    st.builds(SignalDuress, id=ids, at=moments, by=st.just(f"device:{HOUSEHOLD}")),
+    st.builds(LeaveOut, id=ids, at=moments, by=st.just("op"), people=some),
+)  # fmt: skip
+BEGINNINGS: dict[str, list[Asked]] = {
+    "not begun": [],
+    "called": [press(plan=ALL)],
+    "on scene, too few": [press(plan=ALL), answer(ANNA, "on_scene", 20)],
+    "on scene, all steps": [press(plan=ALL), answer(ANNA, "on_scene", 20), due(AID), due(NEXT)],
+    "on scene, paused": [
+        press(plan=ALL), answer(ANNA, "on_scene", 20), Pause(id=CommitId("hold"), at=at(21), by="op", until=at(600)),
+    ],
+    "enough": [press(plan=ALL), answer(ANNA, "going", 5), answer(LI, "going", 6)],
+    "late": [press(plan=ALL), answer(ANNA, "going", 5), answer(LI, "going", 6), due(AID)],
+    "given up": [
+        press(plan=ALL), due(AID), answer(ANNA, "going", 50), answer(LI, "going", 51), answer(ANNA, "cannot", 60),
+    ],
+    "let go by name": [press(plan=ALL), StandDown(id=CommitId("go"), at=at(9), by="op", responders=(BO,))],
+    "handed over": [press(plan=ALL), HandOver(id=CommitId("110"), at=at(9), by="op", calls=(TO_110,))],
+    "duress": [press(plan=ALL), answer(ANNA, "going", 5), duress(10), due(AID)],
+}  # fmt: skip
+histories = st.tuples(st.sampled_from(list(BEGINNINGS.values())), st.lists(anything, max_size=12)).map(
+    lambda parts: [*parts[0], *parts[1]]
+)
+
+
+def command_of(case: Case, asked: Asked) -> Command | None:
+    if not isinstance(asked, Due):
+        return asked
+    wait = waits_for(case)
+    if wait is None or wait.until is None:
+        return None
+    position = case.position + 1
+    return TakeStep(id=asked.id, at=wait.until, position=position, plan=asked.plan, because=wait.because)
+
+
+def log_of(history: list[Asked]) -> tuple[Case, list[Commit]]:
+    """The case after `history`, refused commands left out, and its log."""
+    case, log = Case(), list[Commit]()
+    for asked in history:
+        with contextlib.suppress(Refused):
+            command = command_of(case, asked)
+            events = decide(case, command) if command is not None else []
+            if command is not None and events:
+                log.append(
+                    Commit(id=command.id, case=CASE, events=tuple(events), seq=len(log) + 1, stored_at=command.at)
+                )
+                case = fold([log[-1]], case)
+    return case, log
+
+
+def after(history: list[Asked]) -> Case:
+    return log_of(history)[0]
+
+
+class Told(msgspec.Struct):
+    """What the log says of one person: read here once more, apart from the fold that is tested."""
+
+    call: tuple[int, PersonId] | None = None
+    rings: list[Channel] = msgspec.field(default_factory=list)
+    """Over which channels their newest call is to ring, which follow, and whether any arrived."""
+    follow: list[Channel] = msgspec.field(default_factory=list)
+    reached: bool = False
+    silent_because: str = ""
+    answered: str = ""
+
+
+def told(log: list[Commit]) -> dict[PersonId, Told]:
+    known: dict[PersonId, Told] = {}
+    for event in (event for commit in log for event in commit.events):
+        if isinstance(event, RespondersCalled):
+            for one in event.calls:
+                answered = known.get(one.responder, Told()).answered
+                key = (event.step, one.responder)
+                known[one.responder] = Told(key, [*one.channels], [*one.then], answered=answered)
+        elif isinstance(event, FellBack | CallsRecorded):
+            hear_of_rings(known, event)
+        elif isinstance(event, ResponderReplied):
+            known[event.responder].silent_because = known[event.responder].answered = event.answer
+        elif isinstance(event, RespondersStoodDown):
+            for person in event.responders:
+                known[person].silent_because = "by name" if event.by_name else "stood down"
+        elif isinstance(event, ResponderLeftOut):
+            known[event.responder] = Told(silent_because="left out")
+    return known
+
+
+def hear_of_rings(known: dict[PersonId, Told], event: FellBack | CallsRecorded) -> None:
+    if isinstance(event, FellBack):
+        for following in event.calls:
+            known[following.responder].rings.append(following.channel)
+            known[following.responder].follow.remove(following.channel)
+        return
+    for outcome in event.outcomes:
+        if known[outcome.responder].call == (outcome.step, outcome.responder):
+            known[outcome.responder].reached |= outcome.outcome in {"delivered", "seen"}
+
+
+@settings(max_examples=400, deadline=None)
+@given(histories)
+def test_an_open_case_waits_for_what_will_come(history: list[Asked]) -> None:
+    """For a time, or for the closing: that only with somebody there, and enough or the whole policy behind it."""
+    case, log = log_of(history)
+    wait = waits_for(case)
+    assert (wait is not None) == case.is_open
+    if wait is None:
+        return
+    if wait.until is None:
+        assert case.status == "on_scene"
+        assert enough(case) or case.position + 1 >= len(POLICY.steps)
+    else:
+        ends = [event.at for commit in log for event in commit.events] + [case.paused_until or at(0)]
+        assert wait.until <= max(ends) + max(LONGEST_PATIENCE, SLOWEST + LATENESS)
+
+
+@settings(max_examples=400, deadline=None)
+@given(histories)
+def test_nobody_who_is_to_be_rung_is_dropped(history: list[Asked]) -> None:
+    """Whoever the log says was called, and not heard of nor let go since, has each channel rung or a time for it."""
+    case, log = log_of(history)
+    following = {one.responder: one for one in follows(case)}
+    owed = {(call.step, call.responder): call.owed() for call in case.owed()}
+    for person, known in told(log).items():
+        wanted = case.is_open and not known.silent_because
+        if not wanted or not known.follow or known.reached:
+            assert person not in following
+            continue
+        assert following[person].channel == known.follow[0]
+        due = due_at(case)
+        assert due is not None
+        assert due <= following[person].at
+    for known in told(log).values():
+        if known.call is not None:
+            recorded = case.calls[known.call].outcomes
+            assert {channel for channel in known.rings if channel not in recorded} <= set(owed.get(known.call, ()))
+
+
+@settings(max_examples=400, deadline=None)
+@given(histories, plans)
+def test_a_step_calls_everybody_it_is_to_call(history: list[Asked], plan: Plan) -> None:
+    """But for those who answered, were let go by name, or are left out; and 110 where it has the case."""
+    case, log = log_of(history)
+    wait = waits_for(case)
+    command = command_of(case, Due(CommitId("due"), plan))
+    if wait is None or command is None:
+        return
+    events = carry_out(command, case=case)[1]
+    called = {one.responder for event in events if isinstance(event, RespondersCalled) for one in event.calls}
+    for planned in plan.calls:
+        known = told(log).get(planned.responder, Told())
+        let_go = known.silent_because in {"by name", "left out"}
+        answered = known.answered and not (wait.because == "duress" and known.answered == "going")
+        has_it = planned == TO_110 and not is_to_hand_over(case)
+        assert (planned.responder in called) == (not let_go and not answered and not has_it), planned.responder
+
+
+@settings(max_examples=400, deadline=None)
+@given(histories, by_hand)
+def test_what_is_asked_by_hand_puts_off_no_step(history: list[Asked], asked: Command) -> None:
+    case = after(history)
+    wait = waits_for(case)
+    if wait is None:
+        return
+    later, _ = log_of([*history, asked])
+    assert later.stepped_at == case.stepped_at
+    now = waits_for(later)
+    if now is None or now.until is None or wait.until is None or now.what != wait.what or wait.because == "pointless":
+        return  # it was over, or became enough, or could become enough again with whoever was called
+    assert now.until <= wait.until
+
+
+def test_the_histories_begin_where_these_properties_matter() -> None:
+    cases = {name: after(history) for name, history in BEGINNINGS.items()}
+    waits = {name: (wait.what, wait.because) for name, case in cases.items() if (wait := waits_for(case)) is not None}
+    assert waits == {
+        "called": ("answers", "no_answer"),
+        "on scene, too few": ("answers", "no_answer"),
+        "on scene, all steps": ("closing", "late"),
+        "on scene, paused": ("operator", "pause_over"),
+        "enough": ("arrival", "late"),
+        "late": ("arrival", "late"),
+        "given up": ("answers", "no_answer"),
+        "let go by name": ("answers", "no_answer"),
+        "handed over": ("answers", "no_answer"),
+        "duress": ("answers", "no_answer"),
+    }
+    assert not enough(cases["on scene, all steps"])
+    assert {one.responder for one in follows(cases["late"])} == {WANG}
+    assert cases["given up"].given_up_at == at(60)
+    assert cases["let go by name"].dismissed == {BO}
+    assert cases["duress"].duress_heeded
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(anything, max_size=15), st.lists(anything, max_size=15))
+def test_under_duress_those_who_pressed_see_a_cancelled_case_for_good(before: list[Asked], then: list[Asked]) -> None:
+    case = after([press(), *before])
+    with contextlib.suppress(Refused):
+        case, _ = carry_out(duress(1000), case=case)
+    if case.duress is not None:
+        assert (case.as_pressed.status, waits_for(case.as_pressed)) == ("cancelled", None)
+        later = after([press(), *before, duress(1000), *then])
+        assert later.as_pressed == case.as_pressed
+        assert later.silent
+
+
+@settings(max_examples=300, deadline=None)
+@given(histories)
+def test_who_is_left_out_counts_for_nothing(history: list[Asked]) -> None:
+    case = after(history)
+    assert not case.left_out & (case.called() | case.replies.keys() | case.stood_down)
+    assert not case.left_out & {call.responder for call in case.owed()}
+
+
+@settings(max_examples=300, deadline=None)
+@given(histories, plans)
+def test_a_due_step_is_taken_and_the_next_is_later(history: list[Asked], plan: Plan) -> None:
+    """Nothing runs in a circle: steps that are due at once are as many as the policy has, and no more."""
+    case = after(history)
+    now, taken = at(3000), 0
+    while (wait := waits_for(case)) is not None and wait.until is not None and wait.until <= now:
+        command = TakeStep(
+            id=CommitId(f"due-{taken}"), at=now, position=case.position + 1, plan=plan, because=wait.because
+        )
+        case, events = carry_out(command, case=case)
+        assert events
+        taken += 1
+        assert taken <= len(POLICY.steps) + 2
