@@ -36,8 +36,10 @@ def register(app: typer.Typer) -> None:
     app.command("what-if")(what_if)
 
 
-def what_if(
-    policy: Annotated[Path, typer.Option(help="A JSON file with a list of policies, as `dispatch roster policy` prints.")],
+def what_if(  # noqa: PLR0917 - Typer calls it by name
+    policy: Annotated[
+        Path, typer.Option(help="A JSON file with a list of policies, as `dispatch roster policy` prints.")
+    ],
     since: Annotated[str | None, typer.Option(help=f"Cases raised from then on. {_TIME}")] = None,
     until: Annotated[str | None, typer.Option(help=f"Cases raised before then. {_TIME}")] = None,
     area: Annotated[str | None, typer.Option(help="Cases of this area and those below it.")] = None,
@@ -49,17 +51,16 @@ def what_if(
 
     Everybody is taken to react to being called as they did, as long after it as they did; who was never called is taken
     not to answer. Operators do what they did, when they did it. Whom a step calls the roster of today says. Drills and
-    imported cases are left out, and so are kinds of case for which the file has no policy.
+    imported cases are left out, and so are kinds of case for which the file has no policy. `dispatch roster policy AREA`
+    prints the policies to begin with.
 
     Examples:
-
-      dispatch roster policy maozhou > policies.json
 
       dispatch what-if --policy policies.json --since 2026-11-01
 
       dispatch what-if --policy policies.json --case h-0002-ABCDEFGH
 
-      dispatch what-if --policy policies.json --area maozhou --csv > what-if.csv
+      dispatch what-if --policy policies.json --area maozhou --csv
     """
     policies = _policies(policy)
     chosen = _Chosen(since=_moment(since, "since"), until=_moment(until, "until"), area=area, case=case)
@@ -115,7 +116,9 @@ def _moment(value: str | None, field: str) -> datetime | None:
     try:
         at = datetime.fromisoformat(value)
     except ValueError:
-        raise Malformed(f"--{field} {value!r} is not a time: write it like 2026-11-01T08:00:00+08:00", field=field) from None
+        raise Malformed(
+            f"--{field} {value!r} is not a time: write it like 2026-11-01T08:00:00+08:00", field=field
+        ) from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 

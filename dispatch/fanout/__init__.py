@@ -3,9 +3,23 @@
 from dispatch.fanout.again import DUE, JOBS, CommitAgain, DueAgain
 from dispatch.fanout.calls import Links
 from dispatch.fanout.placing import place_behind
+from dispatch.fanout.plan import due_step, targets_of
 from dispatch.fanout.rescue import rescuing
 from dispatch.fanout.senders import Keys
 from dispatch.fanout.watchdog import Watchdog
 from dispatch.fanout.worker import Fanout
 
-__all__ = ["DUE", "JOBS", "CommitAgain", "DueAgain", "Fanout", "Keys", "Links", "Watchdog", "place_behind", "rescuing"]
+__all__ = [
+    "DUE",
+    "JOBS",
+    "CommitAgain",
+    "DueAgain",
+    "Fanout",
+    "Keys",
+    "Links",
+    "Watchdog",
+    "due_step",
+    "place_behind",
+    "rescuing",
+    "targets_of",
+]

@@ -21,17 +21,15 @@ from dispatch.cases import (
     Wait,
     due_at,
     follows,
-    is_to_hand_over,
-    step_at,
     waits_for,
 )
 from dispatch.clock import Clock, now
 from dispatch.events import AlarmRaised, CallsRecorded, CaseNoted, FellBack, PressedAgain, Timers, commit_of
 from dispatch.fanout.metrics import NEXT_CHANNELS, STEPS
-from dispatch.fanout.plan import step_plan
+from dispatch.fanout.plan import due_step, targets_of
 from dispatch.fanout.turns import Place, Rank, Turns
 from dispatch.identifiers import CaseId, CommitId, PersonId, household_of, short_hash
-from dispatch.roster import Roster, aid_list, left_out_of
+from dispatch.roster import Roster, left_out_of
 
 log = structlog.get_logger()
 
@@ -121,19 +119,8 @@ class Escalation:
 
     async def _plan(self, case: Case, position: int, wait: Wait) -> Plan:
         left_out = await self._leave_out(case)
-        targets = step_at(case, position).call
-        if wait.because == "duress":  # everybody must know of it
-            targets = (*targets, "again")
-        if (
-            wait.because == "pointless"
-        ):  # those called cannot be enough; ringing them once more this second helps nobody
-            targets = tuple(target for target in targets if target != "again")
-        if not is_to_hand_over(case):
-            targets = tuple(target for target in targets if target != "hand_over")
-        alarm = case.alarm
-        aid, gaps = await aid_list(self._roster, targets, alarm.group, alarm.areas, self._clock(), left_out=left_out)
-        people = await self._roster.people(case.called())
-        return step_plan(case, targets, aid, gaps, people)
+        targets = targets_of(case, position, wait.because)
+        return await due_step(self._roster, case, targets, self._clock(), left_out)
 
 
 def _place(case: CaseId) -> Place:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
-from dispatch.cases import FIRST_QUORUM, FIRST_STEPS, Case, Plan, Policy, at_110
-from dispatch.events import Gap, Kind, PlannedCall, Reason, Target
+from dispatch.cases import FIRST_QUORUM, FIRST_STEPS, Case, Plan, Policy, at_110, is_to_hand_over, step_at
+from dispatch.events import Because, Gap, Kind, PlannedCall, Reason, Target
 from dispatch.identifiers import PersonId
-from dispatch.roster import Area, Called, CallList, Person, channels_after, channels_of, every_channel_of
+from dispatch.roster import (
+    Area,
+    Called,
+    CallList,
+    Person,
+    Roster,
+    aid_list,
+    channels_after,
+    channels_of,
+    every_channel_of,
+)
 
 STANDARD = Policy(id="standard", quorum=FIRST_QUORUM, steps=FIRST_STEPS)
 """How a case widens where no area above the household has a policy of its own."""
@@ -38,6 +49,27 @@ def policy_of(areas: Sequence[Area], kind: Kind) -> Policy:
                     fallback_seconds=policy.fallback_seconds,
                 )
     return STANDARD
+
+
+def targets_of(case: Case, position: int, because: Because) -> tuple[Target, ...]:
+    """Whom the step at `position` of the case's policy calls when it is due `because` of something."""
+    targets = step_at(case, position).call
+    if because == "duress":  # everybody must know of it
+        targets = (*targets, "again")
+    if because == "pointless":  # those called cannot be enough; ringing them once more this second helps nobody
+        targets = tuple(target for target in targets if target != "again")
+    if not is_to_hand_over(case):
+        targets = tuple(target for target in targets if target != "hand_over")
+    return targets
+
+
+async def due_step(
+    roster: Roster, case: Case, targets: Sequence[Target], at: datetime, left_out: Collection[PersonId] = ()
+) -> Plan:
+    """The plan of a step that calls `targets`, from the roster as it is `at`. Raises `Unavailable`."""
+    alarm = case.alarm
+    aid, gaps = await aid_list(roster, targets, alarm.group, alarm.areas, at, left_out=left_out)
+    return step_plan(case, targets, aid, gaps, await roster.people(case.called()))
 
 
 def step_plan(

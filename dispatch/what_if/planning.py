@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from dispatch.cases import Case, Plan, Wait
-from dispatch.fanout import plan_due_step
+from dispatch.fanout import due_step, targets_of
 from dispatch.roster import Roster
 from dispatch.what_if.replaying import PlanStep
 
@@ -14,6 +14,6 @@ def steps_from(roster: Roster) -> PlanStep:
     """Plans from `roster`: who stands at a post or leads a group is who does so today. It raises `Unavailable`."""
 
     async def plan(case: Case, position: int, wait: Wait, at: datetime) -> Plan:
-        return await plan_due_step(roster, case, position, wait.because, at)
+        return await due_step(roster, case, targets_of(case, position, wait.because), at, case.left_out)
 
     return plan

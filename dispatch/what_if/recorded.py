@@ -7,7 +7,7 @@ is kept with the time between the call and it, a deed with its moment.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -82,7 +82,7 @@ class _Taking:
         self.deeds: list[Event] = []
         self.reactions: dict[PersonId, list[Reaction]] = {}
         self.deliveries: dict[tuple[PersonId, Channel], list[Delivery]] = {}
-        self.last = datetime.max
+        self.last = datetime.max.replace(tzinfo=UTC)
         self._called: dict[PersonId, datetime] = {}
 
     def take(self, commit: Commit) -> None:

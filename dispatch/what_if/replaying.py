@@ -14,9 +14,22 @@ from typing import Self
 
 from msgspec.structs import replace
 
-from dispatch.cases import Case, FallBack, GiveAnswer, Plan, Policy, RecordCalls, TakeStep, Wait, decide, due_at
+from dispatch.cases import (
+    Case,
+    FallBack,
+    GiveAnswer,
+    Plan,
+    Policy,
+    RecordCalls,
+    TakeStep,
+    Wait,
+    decide,
+    due_at,
+    evolve,
+    follows,
+    waits_for,
+)
 from dispatch.cases import enough as is_enough
-from dispatch.cases import evolve, follows, waits_for
 from dispatch.errors import DispatchError
 from dispatch.events import (
     CaseCancelled,
