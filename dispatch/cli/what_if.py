@@ -51,8 +51,8 @@ def what_if(  # noqa: PLR0917 - Typer calls it by name
 
     Everybody is taken to react to being called as they did, as long after it as they did; who was never called is taken
     not to answer. Operators do what they did, when they did it. Whom a step calls the roster of today says. Drills and
-    imported cases are left out, and so are kinds of case for which the file has no policy. `dispatch roster policy AREA`
-    prints the policies to begin with.
+    imported cases are left out, and so are kinds of case for which the file has no policy. To begin with,
+    `dispatch roster policy AREA` prints one.
 
     Examples:
 
