@@ -145,3 +145,35 @@ async def test_the_reason_of_a_step_stands_on_the_log(live_system: LiveSystem, p
     called = [event for event in events if isinstance(event, RespondersCalled)]
     roles = {call.responder: [reason.role for reason in call.reasons] for call in called[1].calls}
     assert roles == {LEADER_NEXT_DOOR: ["group_leader"], OFFICER_NEXT_DOOR: ["auxiliary_officer"]}
+
+
+async def test_one_on_scene_is_not_enough_and_each_step_is_taken_once(live_system: LiveSystem, phones: Phones) -> None:
+    await agree(live_system, Quorum(anyone=2), SOON, SOON, SOON)
+    case = await live_system.press()
+    neighbour = live_system.subject("neighbour")
+    await answer(live_system, case, neighbour, "on_scene")
+    await rung(phones, {person: 1 if person == neighbour else 2 for person in phones.of})
+    _, view = await live_system.call("resident", "GET", f"/v1/cases/{case}")
+    assert (view["status"], view["on_scene"]) == ("on_scene", 1)
+    assert view["escalation"]["enough"] is False  # type: ignore[index]
+    assert view["escalation"]["waits_for"]["what"] == "closing"  # type: ignore[index]
+
+
+async def test_who_is_stood_down_by_name_stays_so_until_called_by_name(live_system: LiveSystem, phones: Phones) -> None:
+    await agree(live_system, Quorum(anyone=3), PATIENT, PATIENT, PATIENT)
+    case = await live_system.press()
+    neighbour = live_system.subject("neighbour")
+    once = dict.fromkeys(group_of(phones), 1) | {LEADER_NEXT_DOOR: 0, OFFICER_NEXT_DOOR: 0}
+    await rung(phones, once)
+    await ask(live_system, case, "stand-down", responders=[neighbour])
+    await ask(live_system, case, "widen")
+    await rung(phones, dict.fromkeys(phones.of, 1))
+    await ask(live_system, case, "widen")
+    await rung(phones, {person: 1 if person == neighbour else 2 for person in phones.of})
+    await ask(live_system, case, "calls", responder=neighbour)
+    await rung(phones, dict.fromkeys(phones.of, 2))
+
+
+async def ask(live: LiveSystem, case: CaseId, deed: str, **body: object) -> None:
+    status, _ = await live.call("operator", "POST", f"/v1/cases/{case}/{deed}", body)
+    assert status == 200

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from dispatch.cases import Case, follows
 from dispatch.clock import now
-from dispatch.events import FellBack, PolicyStep, Quorum, Target
+from dispatch.events import FellBack, PolicyStep, Quorum, Role, Target
 from dispatch.identifiers import AreaId, CaseId, PersonId, PostId
 from dispatch.roster import ApprisePoint, ContactPoint, Duty, EscalationPolicy, Person, Post, WebhookPoint, call_list
 from tests.conftest import on_server, with_database
@@ -250,11 +250,39 @@ async def test_the_policy_hands_a_case_over_to_110_once(
         assert len(desk_of_110.requests) == 1
 
 
+async def test_who_is_called_though_it_is_enough_has_a_next_channel_too(
+    live_system: LiveSystem, two: tuple[Reachable, Reachable]
+) -> None:
+    await agree(live_system, fallback=PATIENT, quorum=1, then="command_centre")
+    ntfy = two[0].ntfy
+    async with receiving() as dead_push:
+        dead_push.answer = status(410)
+        points = (Phone().subscription(dead_push.url), ApprisePoint(url=f"ntfy://{ntfy.host}/centre"))
+        await stand_at(live_system, "command_centre", Person(id=CENTRE, name="值班长", contact_points=points))
+        case = await live_system.press()
+        link = await live_system.one_tap(case, live_system.subject("police"))
+        async with live_system.system.http.post(link, json={"answer": "going"}) as answered:
+            assert answered.status in {200, 201}
+        status_, view = await live_system.call("operator", "POST", f"/v1/cases/{case}/widen", {})
+        assert (status_, view["escalation"]["enough"]) == (200, True)  # type: ignore[index]
+
+        async def told() -> bool:
+            return "centre" in [message.to for message in ntfy.messages]
+
+        await until(told, "the next channel of who was called last")
+        assert (CENTRE, "apprise", "failed") in await fell_back(live_system, case)
+
+
 async def post_of_110(live: LiveSystem, ntfy: Messenger, desk: Receiver) -> None:
     points = (WebhookPoint(url=desk.url, secret=SECRET), ApprisePoint(url=f"ntfy://{ntfy.host}/centre"))
+    await stand_at(live, "emergency_centre", Person(id=CENTRE, name="110 值班", contact_points=points))
+
+
+async def stand_at(live: LiveSystem, role: Role, person: Person) -> None:
+    """Put `person` on duty at a post of the town with this role."""
     roster = live.system.roster
-    await roster.put(Person(id=CENTRE, name="110 值班", contact_points=points), by="test")
-    post = Post(id=PostId("x110"), area=TOWN, role="emergency_centre", name="110", duty=(Duty(person=CENTRE),))
+    await roster.put(person, by="test")
+    post = Post(id=PostId("x110"), area=TOWN, role=role, name="值班室", duty=(Duty(person=person.id),))
     await roster.put(post, by="test")
 
 

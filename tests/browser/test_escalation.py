@@ -67,6 +67,23 @@ async def test_the_desk_counts_down_to_the_next_step(people: People, quiet_villa
         await sees(desk, f"{WAIT}:has-text('有人到场，等待结案')")
 
 
+async def test_with_somebody_there_and_too_few_everybody_reads_that_more_are_called(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    async with agreed(quiet_village, Quorum(anyone=2), PATIENT, PATIENT):
+        case = await quiet_village.press()
+        desk, resident = await at_the_desk(people, case), await people.open("resident")
+        await answer(quiet_village, case, "neighbour", "on_scene")
+        await sees(desk, f"{WAIT}:has-text('有人到场，人手未足'):has-text('自动升级（第2/2步）')")
+        await sees(resident, "[data-status=on_scene] .next:has-text('后将呼叫')")
+        await confirmed(desk, "widen")
+        await sees(desk, f"{WAIT}:has-text('人手未足；已升级到最后一步，等待结案')")
+        await sees(resident, ".next", state="hidden")
+        for size in (PHONE, DESK):
+            await desk.set_viewport_size(size)
+            assert not await desk.evaluate(SIDEWAYS)
+
+
 async def test_a_step_taken_by_itself_says_why(people: People, quiet_village: LiveSystem) -> None:
     async with agreed(quiet_village, Quorum(anyone=2), SOON, PATIENT):
         case = await quiet_village.press()

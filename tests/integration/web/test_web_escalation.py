@@ -74,14 +74,18 @@ async def test_those_who_have_not_answered_are_stood_down(client: Client, villag
     assert {one["id"]: one["stood_down"] for one in shown["responders"]} == {"p-1": False, "p-2": True}
 
 
-@pytest.mark.parametrize(("body", "by_name"), [({}, set()), ({"rest": True}, set()), ({"rest": False}, {"p-1", "p-2"})])
+@pytest.mark.parametrize(
+    ("body", "by_name"),
+    [({}, frozenset()), ({"rest": True}, frozenset()), ({"rest": False}, frozenset({"p-1", "p-2"}))],
+)
 async def test_an_operator_says_whether_they_are_stood_down_by_name(
-    client: Client, village: World, case: Case, body: dict[str, Any], by_name: set[str]
+    client: Client, village: World, case: Case, body: dict[str, Any], by_name: frozenset[PersonId]
 ) -> None:
-    named = {"responders": ["p-1", "p-2"]} if body else {}
+    both = frozenset({PersonId("p-1"), PersonId("p-2")})
+    named = {"responders": sorted(both)} if body else {}
     status, _ = await ask(client, village, case, "stand-down", {**named, **body})
     stood_down = await village.desk.load(case.id)
-    assert (status, stood_down.stood_down, stood_down.dismissed) == (200, {"p-1", "p-2"}, by_name)
+    assert (status, stood_down.stood_down, stood_down.dismissed) == (200, both, by_name)
 
 
 async def test_nobody_is_stood_down_who_was_not_called(client: Client, village: World, case: Case) -> None:
