@@ -10,10 +10,14 @@ from urllib.parse import urlsplit
 import asyncpg
 import nats
 import pytest
+from nats.aio.client import Client
 
 from dispatch.embedded import EmbeddedNats, EmbeddedPostgres
+from dispatch.events import connect, ensure_streams
+from dispatch.identifiers import Site
 from dispatch.migrate import migrate
 from dispatch.settings import Settings
+from tests.messengers import Messenger, messenger
 from tests.servers import Servers, open_folder, started
 
 
@@ -48,10 +52,37 @@ async def postgres_dsn(servers: Servers, migrated_template: str) -> AsyncIterato
 
 
 @pytest.fixture
-def settings(servers: Servers, postgres_dsn: str, tmp_path: Path) -> Settings:
-    """Settings of this test's own: a new site on the session's NATS (streams are shared), and its own database."""
+def site() -> Site:
+    """A site of this test's own on the session's NATS, whose streams all sites share."""
+    return Site(f"t{secrets.token_hex(5)}")
+
+
+@pytest.fixture
+async def nc(nats_url: str) -> AsyncIterator[Client]:
+    """A connection to the session's NATS, with our streams there."""
+    client = await connect(nats_url, "test")
+    await ensure_streams(client.jetstream())
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def nats_settings(nats_url: str, site: Site) -> Settings:
+    """Settings of this test's own, where nothing needs Postgres."""
+    return Settings(site=site, nats_url=nats_url, private_push_endpoints=True)
+
+
+@pytest.fixture
+async def ntfy() -> AsyncIterator[Messenger]:
+    async with messenger() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(servers: Servers, site: Site, postgres_dsn: str, tmp_path: Path) -> Settings:
+    """Settings of this test's own: a new site on the session's NATS, and its own database."""
     return Settings(
-        site=f"t{secrets.token_hex(5)}",
+        site=site,
         data=tmp_path,
         nats_url=servers.nats_url,
         postgres_dsn=postgres_dsn,

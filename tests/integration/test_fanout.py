@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -16,7 +15,6 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 
-from dispatch.access import Links, load_keys
 from dispatch.cases import Cancel, CaseDesk, RaiseAlarm, Resolve
 from dispatch.clock import now
 from dispatch.events import (
@@ -25,63 +23,27 @@ from dispatch.events import (
     Press,
     RespondersCalled,
     commit_of,
-    connect,
     consume,
     decode_letter,
-    ensure_streams,
     work_consumer,
 )
-from dispatch.fanout import Fanout, calls, directory, work
+from dispatch.fanout import calls, directory, work
 from dispatch.identifiers import CaseId, CommitId, HouseholdId, PersonId, PressId, notification_id
 from dispatch.roster import CallList, Person, Roster, WebhookPoint, call_list
 from dispatch.settings import Settings
 from tests.phones import Phone
 from tests.receivers import Receiver, status
 from tests.village import HOUSEHOLD, SECRET, Village, outcomes, until, village_of
+from tests.workers import working
 
 HOOK_SENT = ("sent", None, 1)
 NO_PAGE = ("failed", "no open page", 1)
 
 
 @pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
 async def village(nc: Client, nats_settings: Settings) -> AsyncIterator[Village]:
     async with village_of(nc, nats_settings.site, 4) as made:
         yield made
-
-
-@pytest.fixture
-def nats_settings(nats_url: str, request: pytest.FixtureRequest) -> Settings:
-    """A site of this test's own; nothing here needs Postgres."""
-    return Settings(site=f"f{abs(hash(request.node.nodeid))}", nats_url=nats_url, private_push_endpoints=True)
-
-
-@asynccontextmanager
-async def working(village: Village, settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
-    """A worker, stopped as SIGTERM stops it."""
-    keys = await load_keys(village.nc, village.site)
-    worker = Fanout(
-        village.nc,
-        site=village.site,
-        desk=CaseDesk(village.log),
-        roster=village.roster,
-        links=Links(keys.link_secret, "https://dispatch.example"),
-        keys=keys,
-        settings=settings,
-    )
-    task = asyncio.create_task(worker.run())
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def letters(village: Village, by: str) -> list[str]:

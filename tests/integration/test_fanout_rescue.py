@@ -17,28 +17,14 @@ from nats.aio.msg import Msg
 from dispatch.access import Links, load_keys
 from dispatch.cases import CaseDesk
 from dispatch.clock import now
-from dispatch.events import connect, ensure_streams
 from dispatch.fanout import Watchdog, rescue, rescuing, watchdog
 from dispatch.identifiers import PersonId
 from dispatch.roles import looked_subject, ping_subject
 from dispatch.roster import LeftOut
 from dispatch.settings import Settings
-from tests.integration.test_fanout import working
 from tests.integration.test_fanout_watchdog import opened
 from tests.village import HOUSEHOLD, Village, outcomes, until, village_of
-
-
-@pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-def nats_settings(nats_url: str, request: pytest.FixtureRequest) -> Settings:
-    return Settings(site=f"r{abs(hash(request.node.nodeid))}", nats_url=nats_url, private_push_endpoints=True)
+from tests.workers import working
 
 
 @pytest.fixture

@@ -28,9 +28,7 @@ from dispatch.events import (
     Press,
     Reason,
     RespondersCalled,
-    connect,
     direct_get,
-    ensure_streams,
 )
 from dispatch.fanout import Watchdog, owing, watchdog
 from dispatch.fanout.owing import Owing
@@ -38,19 +36,6 @@ from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId,
 from dispatch.roster import EscalationPolicy, Household
 from dispatch.settings import Settings
 from tests.village import HOUSEHOLD, Village, until, village_of
-
-
-@pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-def nats_settings(nats_url: str, request: pytest.FixtureRequest) -> Settings:
-    return Settings(site=f"w{abs(hash(request.node.nodeid))}", nats_url=nats_url)
 
 
 @pytest.fixture

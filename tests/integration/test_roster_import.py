@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -18,8 +17,7 @@ from nats.aio.client import Client
 from openpyxl import Workbook
 
 from dispatch.errors import Unavailable
-from dispatch.events import connect, ensure_streams
-from dispatch.identifiers import AreaId, HouseholdId, PersonId
+from dispatch.identifiers import AreaId, HouseholdId, PersonId, Site
 from dispatch.roster import (
     KINDS,
     ApprisePoint,
@@ -48,16 +46,8 @@ SHEETS: Sheets = {
 
 
 @pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-def roster(nc: Client) -> Roster:
-    return Roster(nc, f"t{secrets.token_hex(5)}")
+def roster(nc: Client, site: Site) -> Roster:
+    return Roster(nc, site)
 
 
 def written(folder: Path, sheets: Sheets) -> list[Path]:

@@ -18,7 +18,6 @@ from structlog.testing import capture_logs
 from dispatch.cases import Case, CaseDesk, Resolve
 from dispatch.clock import now
 from dispatch.errors import Unavailable
-from dispatch.events import connect, ensure_streams
 from dispatch.fanout import recorder
 from dispatch.fanout.sms import pdu, session
 from dispatch.fanout.sms.inbox import Inbox
@@ -28,20 +27,12 @@ from dispatch.fanout.sms.session import Account
 from dispatch.identifiers import CaseId, CommitId, PersonId
 from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
-from tests.integration.test_fanout import working
 from tests.smsc.fake import FakeSmsc, Part, fake_smsc
 from tests.village import Village, outcomes, until
+from tests.workers import working
 
 ANNA, BO = "+8613800138000", "+8613900139000"
 STRANGER = "+8613700137000"
-
-
-@pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
 
 
 @pytest.fixture

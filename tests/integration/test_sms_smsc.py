@@ -9,13 +9,12 @@ from nats.aio.client import Client
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from dispatch.events import connect, ensure_streams
 from dispatch.fanout.sms import pdu
 from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
-from tests.integration.test_fanout import working
 from tests.smsc.node import CannotBeHad, NodeSmsc, node_smsc
 from tests.village import Village, outcomes
+from tests.workers import working
 
 PASSWORD = "secret08"
 NUMBER = "+8613800138000"
@@ -28,14 +27,6 @@ async def smsc() -> AsyncIterator[NodeSmsc]:
             yield running
     except CannotBeHad as reason:
         pytest.skip(str(reason))
-
-
-@pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
 
 
 @pytest.fixture
