@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,10 +46,8 @@ async def migrated_template(servers: Servers) -> AsyncIterator[str]:
 @pytest.fixture
 async def postgres_dsn(servers: Servers, migrated_template: str) -> AsyncIterator[str]:
     """A migrated database of this test's own."""
-    name = f"test_{secrets.token_hex(6)}"
-    await on_server(servers, f"create database {name} template {migrated_template}")
-    yield with_database(servers.postgres_dsn, name)
-    await on_server(servers, f"drop database {name} with (force)")
+    async with database(servers, migrated_template) as dsn:
+        yield dsn
 
 
 @pytest.fixture
@@ -121,6 +120,15 @@ async def fresh_postgres(server_folder: Path) -> AsyncIterator[EmbeddedPostgres]
     async with EmbeddedPostgres(server_folder) as server:
         await migrate(server.dsn)
         yield server
+
+
+@asynccontextmanager
+async def database(servers: Servers, template: str) -> AsyncIterator[str]:
+    """A new database, made from `template`; its DSN."""
+    name = f"test_{secrets.token_hex(6)}"
+    await on_server(servers, f"create database {name} template {template}")
+    yield with_database(servers.postgres_dsn, name)
+    await on_server(servers, f"drop database {name} with (force)")
 
 
 def with_database(dsn: str, name: str) -> str:

@@ -18,6 +18,7 @@ from dispatch.access import Links, load_keys
 from dispatch.cases import CaseDesk
 from dispatch.events import CaseLog, connect
 from dispatch.fanout import Fanout, Watchdog
+from dispatch.fanout.rescue import Rescue
 from dispatch.roster import Roster
 from dispatch.settings import Settings
 from tests.village import Village, until
@@ -45,6 +46,19 @@ async def several_working(
             known.append(Watchdog(village.nc, village.log, settings))
         await stack.enter_async_context(_running(*known))
         yield
+
+
+@asynccontextmanager
+async def on_watch(village: Village, settings: Settings, *, rescue: Rescue | None = None) -> AsyncIterator[None]:
+    """A watchdog, which must still be at work in the end; with a `rescue` it rings itself what is owed."""
+    task = asyncio.create_task(Watchdog(village.nc, village.log, settings, rescue=rescue).run())
+    try:
+        yield
+        assert not task.done()
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def _worker(nc: Client, settings: Settings) -> Fanout:

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from nats.aio.client import Client
 
 from dispatch.cases import Case
-from dispatch.events import TIMERS, PolicyStep, Quorum, Timers
+from dispatch.events import PolicyStep, Quorum, Timers
 from dispatch.identifiers import AreaId, CaseId
 from dispatch.roster import EscalationPolicy
 from dispatch.settings import Settings
-from tests.village import Village, until, village_of
+from tests.village import Village, village_of
 from tests.workers import several_working
 
 
@@ -59,12 +59,7 @@ async def test_a_timer_that_rings_for_nothing_does_nothing(village: Village, nat
         await timers.ring(CaseId("h-1-ZZZZZZZZ"))
         for _ in range(5):
             await timers.ring(case_id)
-
-        async def heeded() -> bool:
-            info = await village.nc.jetstream().consumer_info(TIMERS, f"due-{village.site}")
-            return info.delivered is not None and info.num_ack_pending == 0 and info.num_pending == 0
-
-        await until(heeded, "the timers to be heeded")
+        await village.timers_heeded()
     assert (await village.case(case_id)).seq == before
     assert rings(village) == [1, 1, 1]
 
@@ -73,14 +68,7 @@ async def test_a_timer_that_is_lost_is_missed_by_the_watchdog(village: Village, 
     await agree(village, 1, 3600)
     async with several_working(village, nats_settings, watched=True):
         case_id = await village.press()
-
-        stream, timer = village.nc.jetstream(), f"timers.{village.site}.{case_id}"
-
-        async def is_set() -> bool:
-            return timer in ((await stream.stream_info(TIMERS, subjects_filter=timer)).state.subjects or {})
-
-        await until(is_set, "the timer")
-        await stream.purge_stream(TIMERS, subject=timer)
+        await village.lose_timer(case_id)
         await stepped(village, case_id, 1)
     assert rings(village) == [2, 2, 2]
 

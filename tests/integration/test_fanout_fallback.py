@@ -9,14 +9,14 @@ from msgspec.structs import replace
 from nats.aio.client import Client
 
 from dispatch.cases import Case, due_at
-from dispatch.events import TIMERS, FellBack, PolicyStep, Quorum, Timers
+from dispatch.events import FellBack, PolicyStep, Quorum, Timers
 from dispatch.fanout.owing import owed_since
 from dispatch.identifiers import AreaId, CaseId, PersonId
 from dispatch.roster import ApprisePoint, EscalationPolicy, WebhookPoint
 from dispatch.settings import Settings
 from tests.messengers import Messenger
 from tests.receivers import status
-from tests.village import SECRET, Village, outcomes, until, village_of
+from tests.village import SECRET, Village, outcomes, village_of
 from tests.workers import several_working
 
 PATIENT = 3600
@@ -98,13 +98,7 @@ async def test_a_timer_that_is_lost_is_missed_by_the_watchdog(
     await agree(village, 2)
     async with several_working(village, nats_settings, watched=True):
         case_id = await village.press()
-        stream, timer = village.nc.jetstream(), f"timers.{village.site}.{case_id}"
-
-        async def is_set() -> bool:
-            return timer in ((await stream.stream_info(TIMERS, subjects_filter=timer)).state.subjects or {})
-
-        await until(is_set, "the timer")
-        await stream.purge_stream(TIMERS, subject=timer)
+        await village.lose_timer(case_id)
         await fallen_back(village, case_id)
     assert topics(ntfy) == ["topic-0", "topic-1", "topic-2"]
 
@@ -119,12 +113,7 @@ async def test_a_timer_that_rings_for_nothing_does_nothing(
         before = await fallen_back(village, case_id)
         for _ in range(5):
             await timers.ring(case_id)
-
-        async def heeded() -> bool:
-            info = await village.nc.jetstream().consumer_info(TIMERS, f"due-{village.site}")
-            return info.delivered is not None and info.num_ack_pending == 0 and info.num_pending == 0
-
-        await until(heeded, "the timers to be heeded")
+        await village.timers_heeded()
         after = await village.case(case_id)
     assert after.seq == before.seq
     assert len(ntfy.messages) == PEOPLE

@@ -12,7 +12,6 @@ from itertools import pairwise
 
 import pytest
 from nats.aio.client import Client
-from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from dispatch.cases import Case, CaseDesk, Resolve
@@ -27,6 +26,7 @@ from dispatch.fanout.sms.session import Account
 from dispatch.identifiers import CaseId, CommitId, PersonId
 from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
+from tests.smsc.account import with_smsc
 from tests.smsc.fake import FakeSmsc, Part, fake_smsc
 from tests.village import Village, outcomes, until
 from tests.workers import working
@@ -42,17 +42,8 @@ async def smsc() -> AsyncIterator[FakeSmsc]:
 
 
 @pytest.fixture
-def sms_settings(nats_url: str, smsc: FakeSmsc, request: pytest.FixtureRequest) -> Settings:
-    return Settings(
-        site=f"s{abs(hash(request.node.nodeid))}",
-        nats_url=nats_url,
-        sms_host="127.0.0.1",
-        sms_port=smsc.port,
-        sms_system_id="dispatch",
-        sms_password=SecretStr("secret"),
-        sms_sender="10690110",
-        sms_rate=500,
-    )
+def sms_settings(nats_settings: Settings, smsc: FakeSmsc) -> Settings:
+    return with_smsc(nats_settings, smsc.port, "secret").model_copy(update={"sms_rate": 500})
 
 
 @pytest.fixture
