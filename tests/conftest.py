@@ -22,6 +22,14 @@ from tests.messengers import Messenger, messenger
 from tests.servers import Servers, open_folder, started
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several test processes one takes a whole file; and one takes all that drives a browser, on one system."""
+    for item in items:
+        place = item.path.relative_to(Path(__file__).parent)
+        item.add_marker(pytest.mark.xdist_group("browser" if place.parts[0] == "browser" else str(place)))
+
+
 @pytest.fixture(scope="session")
 async def servers() -> AsyncIterator[Servers]:
     """The servers of this session; see `tests/servers.py`."""
