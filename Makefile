@@ -10,6 +10,11 @@ TEST_READY := $(VENV)/.test-ready
 SOURCES := dispatch tests bench
 # Each test process has servers of its own, but for those that are given from outside.
 WORKERS ?= $(if $(filter external,$(DISPATCH_TEST_SERVERS)),0,3)
+# In the order of the folders: whole systems come first, so that nobody waits for the last of them.
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+
+# Else each process that a test starts would compile all of ours anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help up test check format bench faults lock clean system-packages
@@ -22,11 +27,10 @@ up: $(RUN_READY) ## run everything on this machine, with a demo roster (DISPATCH
 
 test: $(TEST_READY) system-packages ## run the tests (ARGS="-k name" for some of them, WORKERS=0 for one process)
 ifdef ARGS
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(PYTEST) $(ARGS)
 else
-# The browser alone, for what must show within a second is not to wait for another test's processor.
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore=tests/browser
-	@$(BIN)/python -m pytest tests/browser
+	@$(PYTEST) -m "not alone"
+	@$(BIN)/python -m pytest -m alone tests/browser
 endif
 
 check: $(TEST_READY) ## lint, format, types, architecture

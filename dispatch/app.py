@@ -16,7 +16,6 @@ from nats.aio.client import Client
 
 from dispatch.access import Keys, Links, Tokens, load_keys
 from dispatch.cases import CaseDesk
-from dispatch.embedded.kept import write_private
 from dispatch.errors import NotSignedIn
 from dispatch.events import CaseLog, DlqDesk, Kept, Letters, Retry, connect, ensure_streams
 from dispatch.process import alive
@@ -223,6 +222,7 @@ async def demo_links(settings: Settings) -> list[tuple[str, str]]:
 
     Tokens are stored as hashes, so the secrets of these invented people are kept beside the server's own.
     """
+    from dispatch.embedded.kept import write_private
     from dispatch.roster import demo
 
     path = settings.data / "secrets" / "demo-tokens.json"

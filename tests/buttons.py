@@ -6,10 +6,19 @@ import asyncio
 import json
 import shutil
 from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from nats.aio.client import Client
+
+from dispatch.access import Tokens
+from dispatch.intake import ButtonGate
+from dispatch.intake.callout import LIFETIME
+from tests.servers import Servers
 
 needs_mosquitto = pytest.mark.skipif(
     shutil.which("mosquitto_pub") is None, reason="mosquitto_pub is not installed (package mosquitto-clients)"
@@ -83,3 +92,22 @@ class Button:
                 if line.startswith(start):
                     return line
         raise ConnectionError("the button hears nothing any more")
+
+
+def mqtt_of(servers: Servers) -> tuple[int, str]:
+    """The port of the MQTT listener and the seed that its auth callout trusts. Skips the test where there is none."""
+    if servers.mqtt_port is None or servers.auth_callout_seed is None:
+        pytest.skip("these servers have no MQTT listener with our auth callout")
+    return servers.mqtt_port, servers.auth_callout_seed
+
+
+@asynccontextmanager
+async def gate(nc: Client, site: str, seed: str, lifetime: timedelta = LIFETIME) -> AsyncIterator[None]:
+    """Somebody at the gate of `site`, who lets in whoever has a token there."""
+    judging = asyncio.create_task(ButtonGate(nc, site, seed, Tokens(nc, site).check, lifetime=lifetime).run())
+    await asyncio.sleep(0)  # it subscribes
+    await nc.flush()
+    yield
+    assert not judging.done(), judging
+    judging.cancel()
+    await asyncio.wait([judging])

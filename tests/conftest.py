@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 import nats
 import pytest
+from nats.aio.client import Client
 
 from dispatch.embedded import EmbeddedNats, EmbeddedPostgres
+from dispatch.events import connect, ensure_streams
+from dispatch.identifiers import Site
 from dispatch.migrate import migrate
 from dispatch.settings import Settings
+from tests.messengers import Messenger, messenger
 from tests.servers import Servers, open_folder, started
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several test processes one takes a whole file; and one takes all that drives a browser, on one system."""
+    for item in items:
+        place = item.path.relative_to(Path(__file__).parent)
+        item.add_marker(pytest.mark.xdist_group("browser" if place.parts[0] == "browser" else str(place)))
 
 
 @pytest.fixture(scope="session")
@@ -41,17 +54,42 @@ async def migrated_template(servers: Servers) -> AsyncIterator[str]:
 @pytest.fixture
 async def postgres_dsn(servers: Servers, migrated_template: str) -> AsyncIterator[str]:
     """A migrated database of this test's own."""
-    name = f"test_{secrets.token_hex(6)}"
-    await on_server(servers, f"create database {name} template {migrated_template}")
-    yield with_database(servers.postgres_dsn, name)
-    await on_server(servers, f"drop database {name} with (force)")
+    async with database(servers, migrated_template) as dsn:
+        yield dsn
 
 
 @pytest.fixture
-def settings(servers: Servers, postgres_dsn: str, tmp_path: Path) -> Settings:
-    """Settings of this test's own: a new site on the session's NATS (streams are shared), and its own database."""
+def site() -> Site:
+    """A site of this test's own on the session's NATS, whose streams all sites share."""
+    return Site(f"t{secrets.token_hex(5)}")
+
+
+@pytest.fixture
+async def nc(nats_url: str) -> AsyncIterator[Client]:
+    """A connection to the session's NATS, with our streams there."""
+    client = await connect(nats_url, "test")
+    await ensure_streams(client.jetstream())
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def nats_settings(nats_url: str, site: Site) -> Settings:
+    """Settings of this test's own, where nothing needs Postgres."""
+    return Settings(site=site, nats_url=nats_url, private_push_endpoints=True)
+
+
+@pytest.fixture
+async def ntfy() -> AsyncIterator[Messenger]:
+    async with messenger() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(servers: Servers, site: Site, postgres_dsn: str, tmp_path: Path) -> Settings:
+    """Settings of this test's own: a new site on the session's NATS, and its own database."""
     return Settings(
-        site=f"t{secrets.token_hex(5)}",
+        site=site,
         data=tmp_path,
         nats_url=servers.nats_url,
         postgres_dsn=postgres_dsn,
@@ -90,6 +128,15 @@ async def fresh_postgres(server_folder: Path) -> AsyncIterator[EmbeddedPostgres]
     async with EmbeddedPostgres(server_folder) as server:
         await migrate(server.dsn)
         yield server
+
+
+@asynccontextmanager
+async def database(servers: Servers, template: str) -> AsyncIterator[str]:
+    """A new database, made from `template`; its DSN."""
+    name = f"test_{secrets.token_hex(6)}"
+    await on_server(servers, f"create database {name} template {template}")
+    yield with_database(servers.postgres_dsn, name)
+    await on_server(servers, f"drop database {name} with (force)")
 
 
 def with_database(dsn: str, name: str) -> str:

@@ -182,3 +182,16 @@ async def phones_for(live: LiveSystem, people: Iterable[PersonId]) -> AsyncItera
             point = WebhookPoint(url=receiver.url, secret=SECRET)
             await live.system.roster.put(replace(person, contact_points=(point,)), by="test")
         yield phones
+
+
+async def rung(phones: Phones, expected: dict[PersonId, int]) -> None:
+    """Wait until each phone rang as often as `expected`, and no phone more."""
+
+    async def as_often() -> bool:
+        return phones.rung() == expected
+
+    try:
+        await until(as_often, "every phone to ring as often as it should")
+    except AssertionError:
+        assert phones.rung() == expected
+        raise

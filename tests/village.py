@@ -13,11 +13,11 @@ from uuid import uuid4
 
 from nats.aio.client import Client
 
-from dispatch.cases import Case, CaseDesk, Plan
+from dispatch.cases import Case, CaseDesk, Plan, RaiseAlarm
 from dispatch.clock import now
-from dispatch.events import CaseLog, Press, encode_press
+from dispatch.events import TIMERS, CaseLog, Press, encode_press
 from dispatch.fanout.plan import plan_of
-from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, PressId, Site, case_id_for
+from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId, Site, case_id_for
 from dispatch.roster import Area, ContactPoint, Document, Group, Household, Person, Roster, WebhookPoint, call_list
 from tests.receivers import Receiver, receiving
 
@@ -77,6 +77,25 @@ class Village:
         """The case when every call of it has an outcome that is known."""
         return await self.case_where(case, lambda c: bool(c.calls) and not c.owed(), "every call to have an outcome")
 
+    async def lose_timer(self, case: CaseId) -> None:
+        """Take the case's timer away once it is set."""
+        stream, timer = self.nc.jetstream(), f"timers.{self.site}.{case}"
+
+        async def is_set() -> bool:
+            return timer in ((await stream.stream_info(TIMERS, subjects_filter=timer)).state.subjects or {})
+
+        await until(is_set, "the timer")
+        await stream.purge_stream(TIMERS, subject=timer)
+
+    async def timers_heeded(self) -> None:
+        """Wait until the fan-out has done with every timer that rang."""
+
+        async def heeded() -> bool:
+            info = await self.nc.jetstream().consumer_info(TIMERS, f"due-{self.site}")
+            return info.delivered is not None and info.num_ack_pending == 0 and info.num_pending == 0
+
+        await until(heeded, "the timers to be heeded")
+
     def rings(self) -> list[list[str]]:
         """For each receiver, the notification ids that it got."""
         return [[json.loads(r.body)["data"]["notification"] for r in x.requests] for x in self.receivers]
@@ -90,6 +109,14 @@ async def until(condition: Callable[[], Awaitable[T | None]], what: str, seconds
             raise AssertionError(f"waited {seconds} s for {what}")
         await asyncio.sleep(0.01)
     return found
+
+
+async def opened(village: Village, household: HouseholdId = HOUSEHOLD) -> CaseId:
+    """A case with three calls owed, put on the log by nobody who will ever make them."""
+    at = now()
+    press = Press(press=PressId(uuid4().hex), household=household, device="d", source="http", pressed_at=at)
+    command = RaiseAlarm(id=CommitId(f"press-{press.press}"), at=at, accepted_at=at, press=press)
+    return (await CaseDesk(village.log).press(command, village.plan)).case.id
 
 
 def outcomes(case: Case) -> dict[tuple[str, str], tuple[str, str | None, int]]:

@@ -19,8 +19,8 @@ from dispatch.events import CASES, PolicyStep, Quorum
 from dispatch.identifiers import AreaId, CaseId, GroupId, PersonId
 from dispatch.projections import ReadModels
 from dispatch.roster import EscalationPolicy, call_list
-from tests.acceptance.test_escalation import LEADER_NEXT_DOOR, OFFICER_NEXT_DOOR, answer, rung
-from tests.live import LiveSystem, Phones, phones_for
+from tests.acceptance.test_escalation import LEADER_NEXT_DOOR, OFFICER_NEXT_DOOR, answer
+from tests.live import LiveSystem, Phones, phones_for, rung
 from tests.system import until
 
 GROUP = "g-01"

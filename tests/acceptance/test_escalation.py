@@ -11,7 +11,7 @@ from dispatch.clock import now
 from dispatch.events import PolicyStep, Quorum, RespondersCalled, Target
 from dispatch.identifiers import AreaId, CaseId, GroupId, PersonId
 from dispatch.roster import EscalationPolicy, call_list
-from tests.live import LiveSystem, Phones, phones_for
+from tests.live import LiveSystem, Phones, phones_for, rung
 from tests.system import until
 
 LEADER_NEXT_DOOR, OFFICER_NEXT_DOOR = PersonId("p-0011"), PersonId("a-0070")
@@ -54,19 +54,6 @@ async def answer(live: LiveSystem, case: CaseId, person: str, what: str) -> None
     link = await live.one_tap(case, person)
     async with live.system.http.post(link, json={"answer": what}) as answered:
         assert answered.status in {200, 201}
-
-
-async def rung(phones: Phones, expected: dict[PersonId, int]) -> None:
-    """Wait until each phone rang as often as `expected`, and no phone more."""
-
-    async def as_often() -> bool:
-        return phones.rung() == expected
-
-    try:
-        await until(as_often, "every phone to ring as often as it should")
-    except AssertionError:
-        assert phones.rung() == expected
-        raise
 
 
 def group_of(phones: Phones) -> set[PersonId]:

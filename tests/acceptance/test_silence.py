@@ -12,7 +12,7 @@ from dispatch.clock import now
 from dispatch.events import PolicyStep, Quorum
 from dispatch.identifiers import AreaId, CaseId, PersonId
 from dispatch.roster import EscalationPolicy, LeftOut, call_list
-from tests.live import LiveSystem, Phones, phones_for
+from tests.live import LiveSystem, Phones, phones_for, rung
 from tests.system import until
 
 OFFICER_NEXT_DOOR = PersonId("a-0070")
@@ -51,19 +51,6 @@ async def agree(live: LiveSystem, within_seconds: int) -> None:
     )
     policy = EscalationPolicy(name="story", quorum=Quorum(anyone=2), steps=steps)
     await roster.put(replace(area, policies=(policy,), neighbours=(NEXT_VILLAGE,)), by="test")
-
-
-async def rung(phones: Phones, expected: dict[PersonId, int]) -> None:
-    """Wait until each phone rang as often as `expected`, and no phone more."""
-
-    async def as_often() -> bool:
-        return phones.rung() == expected
-
-    try:
-        await until(as_often, "every phone to ring as often as it should")
-    except AssertionError:
-        assert phones.rung() == expected
-        raise
 
 
 def at_once(phones: Phones, *but: PersonId) -> dict[PersonId, int]:

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, async_playwright
 
 from dispatch.identifiers import CaseId
 from tests.browser.people import People
-from tests.conftest import on_server, with_database
+from tests.conftest import database
 from tests.live import LiveSystem, live, on_servers
 from tests.servers import Servers, open_folder
 
@@ -24,12 +24,10 @@ QUIET = (
 @pytest.fixture(scope="session")
 async def live_system(servers: Servers, migrated_template: str) -> AsyncIterator[LiveSystem]:
     """A system on the session's servers, with a site and a database of its own."""
-    name = f"browser_{migrated_template}"
-    await on_server(servers, f"create database {name} template {migrated_template}")
-    with open_folder() as folder:
-        async with live(folder, on_servers(servers, with_database(servers.postgres_dsn, name))) as running:
-            yield running
-    await on_server(servers, f"drop database {name} with (force)")
+    async with database(servers, migrated_template) as dsn:
+        with open_folder() as folder:
+            async with live(folder, on_servers(servers, dsn)) as running:
+                yield running
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ KEY = ".key"
 RINGS = "main.ringing .alarm"
 
 
+@pytest.mark.alone
 async def test_a_held_key_rings_two_pages_and_one_answer_shows_within_a_second(
     people: People, quiet_village: LiveSystem
 ) -> None:

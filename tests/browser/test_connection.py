@@ -73,6 +73,8 @@ async def test_the_desk_says_that_its_line_has_gone_quiet_and_catches_up(
 async def test_pages_outlive_a_crash_of_the_web_process(people: People, quiet_village: LiveSystem) -> None:
     people.excuse("ERR_|Failed to load resource")
     resident, neighbour = await people.open("resident"), await people.open("neighbour")
+    for page in (resident, neighbour):  # a crash while its worker comes is a complaint of the browser's own
+        await page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     before = await quiet_village.system.kill("serve")
     await sees(resident, LOST)
     await sees(neighbour, LOST)

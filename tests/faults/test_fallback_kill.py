@@ -18,38 +18,17 @@ from dispatch.events import (
     Press,
     Quorum,
     Reason,
-    connect,
-    ensure_streams,
 )
 from dispatch.identifiers import AreaId, CommitId, GroupId, PersonId, PressId
 from dispatch.roster import ApprisePoint, WebhookPoint
 from dispatch.settings import Settings
-from tests.faults.test_fanout_kill import FanoutProcess
-from tests.messengers import Messenger, messenger
+from tests.messengers import Messenger
 from tests.receivers import status
 from tests.village import HOUSEHOLD, SECRET, Village, outcomes, until, village_of
+from tests.workers import FanoutProcess
 
 PERSON = PersonId("p-0")
 FIRST: tuple[Channel, ...] = ("live", "webhook")
-
-
-@pytest.fixture
-def nats_settings(nats_url: str, request: pytest.FixtureRequest) -> Settings:
-    return Settings(site=f"fk{abs(hash(request.node.nodeid))}", nats_url=nats_url, private_push_endpoints=True)
-
-
-@pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-async def ntfy() -> AsyncIterator[Messenger]:
-    async with messenger() as server:
-        yield server
 
 
 @pytest.fixture

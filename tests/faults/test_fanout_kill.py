@@ -3,76 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Self
 
 import pytest
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 
 from dispatch.cases import Case
-from dispatch.events import CASES, CallsRecorded, connect, ensure_streams
+from dispatch.events import CASES, CallsRecorded
 from dispatch.identifiers import HouseholdId, PersonId, notification_id
 from dispatch.roster import Household, WebhookPoint
 from dispatch.settings import Settings
 from tests.receivers import Reserved, receiving
 from tests.village import HOUSEHOLD, SECRET, Village, outcomes, until, village_of
+from tests.workers import FanoutProcess
 
 THIRTEEN = 13
 KILLS_AFTER_SECONDS = (0.0, 0.003, 0.008)
-
-
-class FanoutProcess:
-    """`dispatch fanout`, really. Leaving the context kills it."""
-
-    def __init__(self, nc: Client, settings: Settings) -> None:
-        self._nc, self._site = nc, settings.site
-        self._environment = {
-            **os.environ,
-            "DISPATCH_SITE": settings.site,
-            "DISPATCH_NATS_URL": settings.require_nats(),
-            "DISPATCH_PRIVATE_PUSH_ENDPOINTS": "true",
-            "DISPATCH_LOG_LEVEL": "error",
-        }
-
-    async def __aenter__(self) -> Self:
-        command = (sys.executable, "-m", "dispatch", "fanout")
-        self._process = await asyncio.create_subprocess_exec(*command, env=self._environment)
-        await until(self._is_up, "`dispatch fanout` to answer")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.kill()
-
-    async def _is_up(self) -> bool:
-        assert self._process.returncode is None
-        with contextlib.suppress(NatsError, TimeoutError):
-            return bool(await self._nc.request(f"ops.{self._site}.ping.fanout", timeout=0.5))
-        return False
-
-    async def kill(self) -> None:
-        """As the kernel does it: at once, without a word."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGKILL)
-        await self._process.wait()
-
-
-@pytest.fixture
-def nats_settings(nats_url: str, request: pytest.FixtureRequest) -> Settings:
-    return Settings(site=f"k{abs(hash(request.node.nodeid))}", nats_url=nats_url, private_push_endpoints=True)
-
-
-@pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
 
 
 @pytest.fixture

@@ -7,28 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 from nats.aio.client import Client
 
-from dispatch.events import connect, ensure_streams
 from dispatch.identifiers import PersonId
 from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
-from tests.faults.test_fanout_kill import FanoutProcess
 from tests.smsc.fake import FakeSmsc, fake_smsc
 from tests.village import Village, outcomes, until
+from tests.workers import FanoutProcess
 
 NUMBER = "+8613800138000"
-
-
-@pytest.fixture
-def nats_settings(nats_url: str, request: pytest.FixtureRequest) -> Settings:
-    return Settings(site=f"k{abs(hash(request.node.nodeid))}", nats_url=nats_url)
-
-
-@pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import secrets
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,7 +14,7 @@ from nats.aio.client import Client
 from dispatch.access import Principal, Tokens, load_keys
 from dispatch.access.bucket import Bucket
 from dispatch.errors import Malformed, NotFound, NotSignedIn, SetupError, Unavailable
-from dispatch.events import KEYS, TOKENS, connect, ensure_streams
+from dispatch.events import KEYS, TOKENS
 from dispatch.identifiers import AreaId
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
@@ -28,19 +26,6 @@ class MovableClock:
 
     def __call__(self) -> datetime:
         return self.at
-
-
-@pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-def site() -> str:
-    return f"t{secrets.token_hex(5)}"
 
 
 @pytest.fixture

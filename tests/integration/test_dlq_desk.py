@@ -5,70 +5,34 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import msgspec
 import pytest
 from nats.aio.client import Client
 
-from dispatch.access import Links, load_keys
 from dispatch.app import dlq_desk
-from dispatch.cases import Case, CaseDesk
+from dispatch.cases import Case
 from dispatch.clock import now
 from dispatch.errors import Conflict, Malformed, NotFound, Refused
-from dispatch.events import INTAKE, DeadLetter, DlqDesk, Kept, connect, ensure_streams
-from dispatch.fanout import Fanout, calls, directory, work
+from dispatch.events import INTAKE, DeadLetter, DlqDesk, Kept
+from dispatch.fanout import calls, directory, work
 from dispatch.identifiers import CaseId, HouseholdId
 from dispatch.roster import call_list
 from dispatch.settings import Settings
 from tests.village import HOUSEHOLD, Village, outcomes, until, village_of
+from tests.workers import working
 
 
 @pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-def here(nats_url: str, request: pytest.FixtureRequest) -> Settings:
-    """A site of this test's own; nothing here needs Postgres."""
-    return Settings(site=f"q{abs(hash(request.node.nodeid))}", nats_url=nats_url, private_push_endpoints=True)
-
-
-@pytest.fixture
-async def village(nc: Client, here: Settings) -> AsyncIterator[Village]:
-    async with village_of(nc, here.site, 3) as made:
+async def village(nc: Client, nats_settings: Settings) -> AsyncIterator[Village]:
+    async with village_of(nc, nats_settings.site, 3) as made:
         yield made
 
 
 @pytest.fixture
-def desk(nc: Client, here: Settings) -> DlqDesk:
-    return dlq_desk(nc, here)
-
-
-@asynccontextmanager
-async def working(village: Village, settings: Settings) -> AsyncIterator[None]:
-    """A fan-out worker."""
-    keys = await load_keys(village.nc, village.site)
-    worker = Fanout(
-        village.nc,
-        site=village.site,
-        desk=CaseDesk(village.log),
-        roster=village.roster,
-        links=Links(keys.link_secret, "https://dispatch.example"),
-        keys=keys,
-        settings=settings,
-    )
-    task = asyncio.create_task(worker.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+def desk(nc: Client, nats_settings: Settings) -> DlqDesk:
+    return dlq_desk(nc, nats_settings)
 
 
 async def left(desk: DlqDesk) -> list[Kept]:
@@ -125,10 +89,10 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def test_a_press_that_was_given_up_is_tried_again_and_rings_everybody_once(
-    village: Village, here: Settings, desk: DlqDesk, broken: list[str]
+    village: Village, nats_settings: Settings, desk: DlqDesk, broken: list[str]
 ) -> None:
     broken.append("plan")
-    async with working(village, here):
+    async with working(village, nats_settings):
         case = await village.press()
         (kept,) = await until(lambda: left(desk), "the dead letter")
         assert kept.household == HOUSEHOLD
@@ -146,11 +110,11 @@ async def test_a_press_that_was_given_up_is_tried_again_and_rings_everybody_once
     assert await left(desk) == []
 
 
-async def test_two_desks_at_once_ring_once(village: Village, here: Settings, nc: Client) -> None:
-    async with working(village, here):
+async def test_two_desks_at_once_ring_once(village: Village, nats_settings: Settings, nc: Client) -> None:
+    async with working(village, nats_settings):
         seq = await put(village, b'{"press_id":"b1"}')
         tried = await asyncio.gather(
-            *(dlq_desk(nc, here).retry(seq, f"operator:{n}") for n in range(4)), return_exceptions=True
+            *(dlq_desk(nc, nats_settings).retry(seq, f"operator:{n}") for n in range(4)), return_exceptions=True
         )
         assert sorted(type(one).__name__ for one in tried) == ["Conflict", "Conflict", "Conflict", "Kept"]
         case = await until(lambda: newest_case(village), "the case")
@@ -158,22 +122,24 @@ async def test_two_desks_at_once_ring_once(village: Village, here: Settings, nc:
 
 
 async def test_an_old_press_rings_only_when_somebody_knows_that_it_is_old(
-    village: Village, here: Settings, desk: DlqDesk
+    village: Village, nats_settings: Settings, desk: DlqDesk
 ) -> None:
     seq = await put(village, b'{"press_id":"b1"}', minutes_ago=185)
     with pytest.raises(Conflict, match="185 minutes ago"):
         await desk.retry(seq, "operator:li")
     assert (await desk.letters.get(seq)).mark is None
-    async with working(village, here):
+    async with working(village, nats_settings):
         await desk.retry(seq, "operator:li", old_press=True)
         case = await until(lambda: newest_case(village), "the case")
     age = now() - case.alarm.pressed_at
     assert timedelta(minutes=185) <= age < timedelta(minutes=190), "it says when the key went down"
 
 
-async def test_a_press_that_is_on_a_case_rings_nobody_again(village: Village, here: Settings, desk: DlqDesk) -> None:
+async def test_a_press_that_is_on_a_case_rings_nobody_again(
+    village: Village, nats_settings: Settings, desk: DlqDesk
+) -> None:
     body = b'{"press_id":"b1"}'
-    async with working(village, here):
+    async with working(village, nats_settings):
         ack = await village.nc.jetstream().publish(f"intake.press.{village.site}.{HOUSEHOLD}", body)
         assert ack.seq
         case = await until(lambda: newest_case(village), "the case")
@@ -192,10 +158,10 @@ async def test_what_still_cannot_be_read_stays_with_the_new_reason(village: Vill
 
 
 async def test_calls_that_were_given_up_are_made_and_those_that_were_made_are_not(
-    village: Village, here: Settings, desk: DlqDesk, broken: list[str]
+    village: Village, nats_settings: Settings, desk: DlqDesk, broken: list[str]
 ) -> None:
     broken.append("calls")
-    async with working(village, here):
+    async with working(village, nats_settings):
         case = await village.press()
         (kept,) = await until(lambda: left(desk), "the dead letter")
         assert (kept.letter.by, kept.household) == ("calls", HOUSEHOLD)
@@ -219,10 +185,10 @@ async def put_again(village: Village, kept: Kept) -> int:
 
 
 async def test_without_a_worker_the_letter_stays(
-    village: Village, here: Settings, desk: DlqDesk, broken: list[str]
+    village: Village, nats_settings: Settings, desk: DlqDesk, broken: list[str]
 ) -> None:
     broken.append("calls")
-    async with working(village, here):
+    async with working(village, nats_settings):
         await village.press()
         (kept,) = await until(lambda: left(desk), "the dead letter")
     stays = await desk.retry(kept.seq, "operator:li")

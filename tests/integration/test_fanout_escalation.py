@@ -2,72 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from msgspec.structs import replace
 from nats.aio.client import Client
 
-from dispatch.access import Links, load_keys
-from dispatch.cases import Case, CaseDesk
-from dispatch.events import TIMERS, CaseLog, PolicyStep, Quorum, Timers, connect, ensure_streams
-from dispatch.fanout import Fanout, Watchdog
+from dispatch.cases import Case
+from dispatch.events import PolicyStep, Quorum, Timers
 from dispatch.identifiers import AreaId, CaseId
-from dispatch.roster import EscalationPolicy, Roster
+from dispatch.roster import EscalationPolicy
 from dispatch.settings import Settings
-from tests.village import Village, until, village_of
-
-
-@pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-def nats_settings(nats_url: str, request: pytest.FixtureRequest) -> Settings:
-    return Settings(site=f"e{abs(hash(request.node.nodeid))}", nats_url=nats_url)
+from tests.village import Village, village_of
+from tests.workers import several_working
 
 
 @pytest.fixture
 async def village(nc: Client, nats_settings: Settings) -> AsyncIterator[Village]:
     async with village_of(nc, nats_settings.site, 3) as made:
         yield made
-
-
-@asynccontextmanager
-async def working(
-    village: Village, settings: Settings, *, workers: int = 1, watched: bool = False
-) -> AsyncIterator[None]:
-    keys = await load_keys(village.nc, village.site)
-    links = Links(keys.link_secret, "https://dispatch.example")
-    async with AsyncExitStack() as stack:
-        tasks = []
-        for number in range(workers):
-            client = await connect(settings.nats_url or "", f"worker-{number}")
-            stack.push_async_callback(client.close)
-            worker = Fanout(
-                client,
-                site=village.site,
-                desk=CaseDesk(CaseLog(client, village.site)),
-                roster=Roster(client, village.site),
-                links=links,
-                keys=keys,
-                settings=settings,
-            )
-            tasks.append(asyncio.create_task(worker.run()))
-        if watched:
-            tasks.append(asyncio.create_task(Watchdog(village.nc, village.log, settings).run()))
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def agree(village: Village, *within_seconds: int, quorum: Quorum | None = None) -> None:
@@ -91,7 +44,7 @@ def rings(village: Village) -> list[int]:
 
 async def test_each_step_is_taken_once_by_several_workers(village: Village, nats_settings: Settings) -> None:
     await agree(village, 1, 1, 3600)
-    async with working(village, nats_settings, workers=3):
+    async with several_working(village, nats_settings, workers=3):
         case = await stepped(village, await village.press(), 2)
     assert rings(village) == [3, 3, 3]
     assert len({step for step, _ in case.calls}) == 3
@@ -100,41 +53,29 @@ async def test_each_step_is_taken_once_by_several_workers(village: Village, nats
 async def test_a_timer_that_rings_for_nothing_does_nothing(village: Village, nats_settings: Settings) -> None:
     await agree(village, 3600, 3600)
     timers = Timers(village.nc, village.site)
-    async with working(village, nats_settings):
+    async with several_working(village, nats_settings):
         case_id = await village.press()
         before = (await village.finished(case_id)).seq
         await timers.ring(CaseId("h-1-ZZZZZZZZ"))
         for _ in range(5):
             await timers.ring(case_id)
-
-        async def heeded() -> bool:
-            info = await village.nc.jetstream().consumer_info(TIMERS, f"due-{village.site}")
-            return info.delivered is not None and info.num_ack_pending == 0 and info.num_pending == 0
-
-        await until(heeded, "the timers to be heeded")
+        await village.timers_heeded()
     assert (await village.case(case_id)).seq == before
     assert rings(village) == [1, 1, 1]
 
 
 async def test_a_timer_that_is_lost_is_missed_by_the_watchdog(village: Village, nats_settings: Settings) -> None:
     await agree(village, 1, 3600)
-    async with working(village, nats_settings, watched=True):
+    async with several_working(village, nats_settings, watched=True):
         case_id = await village.press()
-
-        stream, timer = village.nc.jetstream(), f"timers.{village.site}.{case_id}"
-
-        async def is_set() -> bool:
-            return timer in ((await stream.stream_info(TIMERS, subjects_filter=timer)).state.subjects or {})
-
-        await until(is_set, "the timer")
-        await stream.purge_stream(TIMERS, subject=timer)
+        await village.lose_timer(case_id)
         await stepped(village, case_id, 1)
     assert rings(village) == [2, 2, 2]
 
 
 async def test_a_policy_changed_later_leaves_an_open_case_alone(village: Village, nats_settings: Settings) -> None:
     await agree(village, 1, 3600)
-    async with working(village, nats_settings):
+    async with several_working(village, nats_settings):
         case_id = await village.press()
         await village.case_where(case_id, lambda c: c.policy is not None, "the stamp")
         await agree(village, 3600)

@@ -9,37 +9,18 @@ from msgspec.structs import replace
 from nats.aio.client import Client
 
 from dispatch.cases import Case, due_at
-from dispatch.events import TIMERS, FellBack, PolicyStep, Quorum, Timers, connect, ensure_streams
+from dispatch.events import FellBack, PolicyStep, Quorum, Timers
 from dispatch.fanout.owing import owed_since
 from dispatch.identifiers import AreaId, CaseId, PersonId
 from dispatch.roster import ApprisePoint, EscalationPolicy, WebhookPoint
 from dispatch.settings import Settings
-from tests.integration.test_fanout_escalation import working
-from tests.messengers import Messenger, messenger
+from tests.messengers import Messenger
 from tests.receivers import status
-from tests.village import SECRET, Village, outcomes, until, village_of
+from tests.village import SECRET, Village, outcomes, village_of
+from tests.workers import several_working
 
 PATIENT = 3600
 PEOPLE = 3
-
-
-@pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-def nats_settings(nats_url: str, request: pytest.FixtureRequest) -> Settings:
-    return Settings(site=f"f{abs(hash(request.node.nodeid))}", nats_url=nats_url, private_push_endpoints=True)
-
-
-@pytest.fixture
-async def ntfy() -> AsyncIterator[Messenger]:
-    async with messenger() as server:
-        yield server
 
 
 @pytest.fixture
@@ -82,7 +63,7 @@ async def test_the_next_channel_rings_once_for_several_workers(
     village: Village, nats_settings: Settings, ntfy: Messenger
 ) -> None:
     await agree(village, 1)
-    async with working(village, nats_settings, workers=3):
+    async with several_working(village, nats_settings, workers=3):
         case = await fallen_back(village, await village.press())
     assert topics(ntfy) == ["topic-0", "topic-1", "topic-2"]
     assert [len(receiver.requests) for receiver in village.receivers] == [1, 1, 1]
@@ -94,7 +75,7 @@ async def test_it_rings_at_once_for_whom_all_failed_and_for_nobody_else(
 ) -> None:
     await agree(village, PATIENT)
     village.receivers[1].answer = status(404)
-    async with working(village, nats_settings):
+    async with several_working(village, nats_settings):
         case = await fallen_back(village, await village.press(), people=1)
     assert topics(ntfy) == ["topic-1"]
     (event,) = [e for commit in await village.log.load(case.id) for e in commit.events if isinstance(e, FellBack)]
@@ -105,7 +86,7 @@ async def test_the_policy_says_how_many_ring_at_once(
     village: Village, nats_settings: Settings, ntfy: Messenger
 ) -> None:
     await agree(village, PATIENT, at_once=2)
-    async with working(village, nats_settings):
+    async with several_working(village, nats_settings):
         case = await fallen_back(village, await village.press())
     assert topics(ntfy) == ["topic-0", "topic-1", "topic-2"]
     assert case.calls[0, PersonId("p-0")].channels == ("live", "webhook", "apprise")
@@ -115,15 +96,9 @@ async def test_a_timer_that_is_lost_is_missed_by_the_watchdog(
     village: Village, nats_settings: Settings, ntfy: Messenger
 ) -> None:
     await agree(village, 2)
-    async with working(village, nats_settings, watched=True):
+    async with several_working(village, nats_settings, watched=True):
         case_id = await village.press()
-        stream, timer = village.nc.jetstream(), f"timers.{village.site}.{case_id}"
-
-        async def is_set() -> bool:
-            return timer in ((await stream.stream_info(TIMERS, subjects_filter=timer)).state.subjects or {})
-
-        await until(is_set, "the timer")
-        await stream.purge_stream(TIMERS, subject=timer)
+        await village.lose_timer(case_id)
         await fallen_back(village, case_id)
     assert topics(ntfy) == ["topic-0", "topic-1", "topic-2"]
 
@@ -133,17 +108,12 @@ async def test_a_timer_that_rings_for_nothing_does_nothing(
 ) -> None:
     await agree(village, 1)
     timers = Timers(village.nc, village.site)
-    async with working(village, nats_settings):
+    async with several_working(village, nats_settings):
         case_id = await village.press()
         before = await fallen_back(village, case_id)
         for _ in range(5):
             await timers.ring(case_id)
-
-        async def heeded() -> bool:
-            info = await village.nc.jetstream().consumer_info(TIMERS, f"due-{village.site}")
-            return info.delivered is not None and info.num_ack_pending == 0 and info.num_pending == 0
-
-        await until(heeded, "the timers to be heeded")
+        await village.timers_heeded()
         after = await village.case(case_id)
     assert after.seq == before.seq
     assert len(ntfy.messages) == PEOPLE
@@ -155,7 +125,7 @@ async def test_a_ring_of_a_next_channel_is_owed_since_it_was_decided(
     """Or the watchdog would find it late the moment it is decided."""
     await agree(village, 1)
     ntfy.deaf = True
-    async with working(village, nats_settings):
+    async with several_working(village, nats_settings):
         case_id = await village.press()
         case = await village.case_where(case_id, lambda c: any(call.fell_back for call in c.calls.values()), "it")
         assert min(owed_since(case)) > case.alarm.at

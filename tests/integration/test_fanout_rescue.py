@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,28 +15,13 @@ from nats.aio.msg import Msg
 from dispatch.access import Links, load_keys
 from dispatch.cases import CaseDesk
 from dispatch.clock import now
-from dispatch.events import connect, ensure_streams
-from dispatch.fanout import Watchdog, rescue, rescuing, watchdog
+from dispatch.fanout import rescue, rescuing, watchdog
 from dispatch.identifiers import PersonId
 from dispatch.roles import looked_subject, ping_subject
 from dispatch.roster import LeftOut
 from dispatch.settings import Settings
-from tests.integration.test_fanout import working
-from tests.integration.test_fanout_watchdog import opened
-from tests.village import HOUSEHOLD, Village, outcomes, until, village_of
-
-
-@pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-def nats_settings(nats_url: str, request: pytest.FixtureRequest) -> Settings:
-    return Settings(site=f"r{abs(hash(request.node.nodeid))}", nats_url=nats_url, private_push_endpoints=True)
+from tests.village import HOUSEHOLD, Village, opened, outcomes, until, village_of
+from tests.workers import on_watch, working
 
 
 @pytest.fixture
@@ -61,15 +44,11 @@ async def watching(village: Village, settings: Settings) -> AsyncIterator[None]:
     keys = await load_keys(village.nc, village.site)
     links = Links(keys.link_secret, "https://dispatch.example")
     desk = CaseDesk(village.log)
-    async with rescuing(village.nc, desk=desk, roster=village.roster, links=links, keys=keys, settings=settings) as own:
-        task = asyncio.create_task(Watchdog(village.nc, village.log, settings, rescue=own).run())
-        try:
-            yield
-            assert not task.done()
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+    async with (
+        rescuing(village.nc, desk=desk, roster=village.roster, links=links, keys=keys, settings=settings) as own,
+        on_watch(village, settings, rescue=own),
+    ):
+        yield
 
 
 async def test_what_is_owed_rings_once_and_a_fan_out_that_comes_back_adds_nothing(

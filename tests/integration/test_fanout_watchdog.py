@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
 
@@ -15,7 +13,7 @@ from msgspec.structs import replace
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from dispatch.cases import AddNote, Case, CaseDesk, RaiseAlarm, RecordCalls, Resolve, fold
+from dispatch.cases import AddNote, Case, CaseDesk, RecordCalls, Resolve, fold
 from dispatch.clock import now
 from dispatch.events import (
     INCIDENTS,
@@ -25,32 +23,17 @@ from dispatch.events import (
     Incident,
     PlannedCall,
     PolicyStep,
-    Press,
     Reason,
     RespondersCalled,
-    connect,
     direct_get,
-    ensure_streams,
 )
-from dispatch.fanout import Watchdog, owing, watchdog
+from dispatch.fanout import owing, watchdog
 from dispatch.fanout.owing import Owing
-from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId
+from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId
 from dispatch.roster import EscalationPolicy, Household
 from dispatch.settings import Settings
-from tests.village import HOUSEHOLD, Village, until, village_of
-
-
-@pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-def nats_settings(nats_url: str, request: pytest.FixtureRequest) -> Settings:
-    return Settings(site=f"w{abs(hash(request.node.nodeid))}", nats_url=nats_url)
+from tests.village import Village, opened, until, village_of
+from tests.workers import on_watch
 
 
 @pytest.fixture
@@ -65,18 +48,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OWED", "WAITING", "SILENT", "LATE"):
         monkeypatch.setattr(watchdog, name, timedelta(seconds=0.5))
     monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.2)
-
-
-@asynccontextmanager
-async def watching(village: Village, settings: Settings) -> AsyncIterator[None]:
-    task = asyncio.create_task(Watchdog(village.nc, village.log, settings).run())
-    try:
-        yield
-        assert not task.done()
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def incidents(village: Village) -> dict[str, Incident]:
@@ -111,14 +82,6 @@ async def hurry(village: Village, seconds: int) -> None:
     await village.roster.put(replace(area, policies=(EscalationPolicy(name="soon", steps=steps),)), by="test")
 
 
-async def opened(village: Village, household: HouseholdId = HOUSEHOLD) -> CaseId:
-    """A case with three calls owed, put on the log by nobody who will ever make them."""
-    at = now()
-    press = Press(press=PressId(uuid4().hex), household=household, device="d", source="http", pressed_at=at)
-    command = RaiseAlarm(id=CommitId(f"press-{press.press}"), at=at, accepted_at=at, press=press)
-    return (await CaseDesk(village.log).press(command, village.plan)).case.id
-
-
 async def settle_up(village: Village, case_id: CaseId) -> None:
     """Record an outcome for everything that the case owes."""
     case = await village.case(case_id)
@@ -134,7 +97,7 @@ async def settle_up(village: Village, case_id: CaseId) -> None:
 async def test_calls_that_nobody_makes_are_an_incident_until_they_are_made(
     village: Village, nats_settings: Settings
 ) -> None:
-    async with watching(village, nats_settings):
+    async with on_watch(village, nats_settings):
         case_id = await opened(village)
         incident = await appears(village, f"owed.{case_id}")
         assert incident.detail == "3 人的呼叫没有结果 / calls to 3 people without an outcome"
@@ -153,7 +116,7 @@ async def test_what_was_owed_before_it_started_is_found_and_what_was_done_is_not
     await CaseDesk(village.log).handle(done, Resolve(id=CommitId("r"), at=now(), by="op", resolution="helped"))
     owing = await opened(village)
     assert owing != done
-    async with watching(village, nats_settings):
+    async with on_watch(village, nats_settings):
         await appears(village, f"owed.{owing}")
         assert f"owed.{done}" not in await incidents(village)
 
@@ -161,17 +124,17 @@ async def test_what_was_owed_before_it_started_is_found_and_what_was_done_is_not
 @pytest.mark.usefixtures("impatient")
 async def test_incidents_of_an_earlier_run_end_when_they_are_over(village: Village, nats_settings: Settings) -> None:
     case_id = await opened(village)
-    async with watching(village, nats_settings):
+    async with on_watch(village, nats_settings):
         await appears(village, f"owed.{case_id}")
     await settle_up(village, case_id)
     assert f"owed.{case_id}" in await incidents(village)
-    async with watching(village, nats_settings):
+    async with on_watch(village, nats_settings):
         await disappears(village, f"owed.{case_id}")
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_press_that_nobody_takes_is_an_incident(village: Village, nats_settings: Settings) -> None:
-    async with watching(village, nats_settings):
+    async with on_watch(village, nats_settings):
         await village.press()
         incident = await appears(village, "waiting.fanout")
         assert incident.detail == "有按键未处理 / presses wait"
@@ -186,7 +149,7 @@ async def test_a_role_that_does_not_answer_is_an_incident_until_it_does(
         await message.respond(b"{}")
 
     await village.nc.subscribe(f"ops.{village.site}.ping.serve", cb=here)
-    async with watching(village, nats_settings):
+    async with on_watch(village, nats_settings):
         incident = await appears(village, "silent.fanout")
         assert "fanout" in incident.detail
         assert "silent.serve" not in await incidents(village)
@@ -198,7 +161,7 @@ async def test_a_role_that_does_not_answer_is_an_incident_until_it_does(
 async def test_a_later_step_of_a_settled_case_is_watched_again(village: Village, nats_settings: Settings) -> None:
     case_id = await opened(village)
     await settle_up(village, case_id)
-    async with watching(village, nats_settings):
+    async with on_watch(village, nats_settings):
         call = PlannedCall(responder=PersonId("p-1"), reasons=(Reason("member", "g-1"),), channels=("live",))
         step = RespondersCalled(at=now(), step=1, calls=(call,))
         after = (await village.case(case_id)).seq
@@ -211,7 +174,7 @@ async def test_a_step_that_nobody_takes_is_an_incident_and_is_asked_for_again(
     village: Village, nats_settings: Settings
 ) -> None:
     await hurry(village, 1)
-    async with watching(village, nats_settings):
+    async with on_watch(village, nats_settings):
         case_id = await opened(village)
         await settle_up(village, case_id)
         await appears(village, f"late.{case_id}")
@@ -250,7 +213,7 @@ async def test_a_commit_that_no_case_can_take_in_does_not_end_the_watch(
     await village.roster.put(
         Household(id=neighbours, name="王家", address="14 号", area=AreaId("a-1"), group=GroupId("g-1")), by="test"
     )
-    async with watching(village, nats_settings):
+    async with on_watch(village, nats_settings):
         bad = await opened(village)
         await CaseDesk(village.log).handle(bad, AddNote(id=CommitId("n"), at=now(), author="op", text="poison"))
         await appears(village, f"owed.{bad}")

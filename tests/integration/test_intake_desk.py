@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -20,7 +19,6 @@ from dispatch.errors import Malformed, Oversized, TooFrequent, Unavailable
 from dispatch.events import INTAKE, CaseLog, Press, connect, decode_press, ensure_streams, press_subject
 from dispatch.identifiers import CaseId, CommitId, HouseholdId, PressId, Site
 from dispatch.intake import IntakeDesk, Limits
-from tests.servers import Servers
 
 
 def press(name: str, household: str = "h-1", device: str = "phone") -> Press:
@@ -43,19 +41,6 @@ async def stored(nc: Client, site: str, household: str = "h-1") -> list[str]:
     messages = await pull.fetch(found[subject], timeout=5)
     await pull.unsubscribe()
     return [decode_press(m.subject, m.headers, m.data, m.metadata.timestamp).press for m in messages]
-
-
-@pytest.fixture
-async def nc(servers: Servers) -> AsyncIterator[Client]:
-    client = await connect(servers.nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-def site() -> Site:
-    return Site(f"t{secrets.token_hex(5)}")
 
 
 @contextmanager

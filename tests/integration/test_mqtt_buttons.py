@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -18,11 +17,10 @@ from dispatch.access import Issued, TokenRole, Tokens
 from dispatch.cases import CaseDesk, Plan, RaiseAlarm
 from dispatch.clock import now
 from dispatch.errors import Unavailable
-from dispatch.events import INTAKE, CaseLog, Press, connect, decode_press, ensure_streams, press_subject
+from dispatch.events import INTAKE, CaseLog, Press, decode_press, press_subject
 from dispatch.identifiers import CommitId, HouseholdId, PressId, Site
-from dispatch.intake import ButtonAnswers, ButtonGate, IntakeDesk, Limits
-from dispatch.intake.callout import LIFETIME
-from tests.buttons import Button, needs_mosquitto
+from dispatch.intake import ButtonAnswers, IntakeDesk, Limits
+from tests.buttons import Button, gate, mqtt_of, needs_mosquitto
 from tests.servers import Servers
 from tests.system import until
 
@@ -36,9 +34,8 @@ STRANGER = "h-9"
 class Village:
     """A site of a test's own, with its answers and its gate."""
 
-    def __init__(self, nc: Client, port: int) -> None:
-        self.nc, self._port = nc, port
-        self.site = Site(f"t{secrets.token_hex(5)}")
+    def __init__(self, nc: Client, site: Site, port: int) -> None:
+        self.nc, self.site, self._port = nc, site, port
         self.tokens = Tokens(nc, self.site)
         self.secrets: dict[str, str] = {}
         self.roster_is_away = False
@@ -94,38 +91,19 @@ class Village:
 
 
 @pytest.fixture
-async def closed_village(servers: Servers) -> AsyncIterator[Village]:
+async def closed_village(servers: Servers, nc: Client, site: Site) -> Village:
     """A village whose households have a token each, and nobody at the gate."""
-    if servers.mqtt_port is None or servers.auth_callout_seed is None:
-        pytest.skip("these servers have no MQTT listener with our auth callout")
-    nc = await connect(servers.nats_url, "test")
-    await ensure_streams(nc.jetstream())
-    village = Village(nc, servers.mqtt_port)
+    port, _ = mqtt_of(servers)
+    village = Village(nc, site, port)
     for household in (*HOUSEHOLDS, STRANGER):
         await village.give(household)
-    yield village
-    await nc.close()
+    return village
 
 
 @pytest.fixture
 async def village(closed_village: Village, servers: Servers) -> AsyncIterator[Village]:
-    async with gate(closed_village, servers):
+    async with gate(closed_village.nc, closed_village.site, mqtt_of(servers)[1]):
         yield closed_village
-
-
-@asynccontextmanager
-async def gate(village: Village, servers: Servers, lifetime: timedelta = LIFETIME) -> AsyncIterator[None]:
-    seed = servers.auth_callout_seed
-    assert seed is not None
-    judging = asyncio.create_task(
-        ButtonGate(village.nc, village.site, seed, village.tokens.check, lifetime=lifetime).run()
-    )
-    await asyncio.sleep(0)  # it subscribes
-    await village.nc.flush()
-    yield
-    assert not judging.done(), judging
-    judging.cancel()
-    await asyncio.wait([judging])
 
 
 async def test_a_press_is_stored_and_answered(village: Village) -> None:
@@ -297,7 +275,8 @@ async def test_a_button_without_a_token_for_buttons_is_refused(village: Village)
 
 async def test_a_revoked_token_ends_with_the_permission_that_it_gave(closed_village: Village, servers: Servers) -> None:
     issued = await closed_village.give("h-1")
-    async with gate(closed_village, servers, lifetime=timedelta(seconds=2)), closed_village.button() as button:
+    brief = gate(closed_village.nc, closed_village.site, mqtt_of(servers)[1], timedelta(seconds=2))
+    async with brief, closed_village.button() as button:
         await closed_village.tokens.revoke(issued.token_id)
         with pytest.raises(PermissionError):
             await button.answer()

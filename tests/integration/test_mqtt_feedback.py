@@ -15,10 +15,10 @@ from nats.aio.client import Client
 from dispatch.access import Tokens
 from dispatch.cases import Cancel, CaseDesk, Command, GiveAnswer, Pause, Plan, RaiseAlarm, Resolve, SignalDuress
 from dispatch.clock import now
-from dispatch.events import CaseLog, PlannedCall, Press, Reason, connect, ensure_streams
+from dispatch.events import CaseLog, PlannedCall, Press, Reason
 from dispatch.identifiers import AreaId, CaseId, CommitId, HouseholdId, PersonId, PressId, Site
-from dispatch.intake import ButtonFeedback, ButtonGate
-from tests.buttons import Button, needs_mosquitto
+from dispatch.intake import ButtonFeedback
+from tests.buttons import Button, gate, mqtt_of, needs_mosquitto
 from tests.servers import Servers
 
 pytestmark = needs_mosquitto
@@ -30,9 +30,8 @@ PEOPLE = (PersonId("p-1"), PersonId("p-2"))
 class Village:
     """A site of a test's own, with a gate for its button."""
 
-    def __init__(self, nc: Client, port: int) -> None:
-        self.nc, self._port = nc, port
-        self.site = Site(f"t{secrets.token_hex(5)}")
+    def __init__(self, nc: Client, site: Site, port: int) -> None:
+        self.nc, self.site, self._port = nc, site, port
         self.log = CaseLog(nc, self.site)
         self.desk = CaseDesk(self.log)
 
@@ -69,20 +68,12 @@ class Village:
 
 
 @pytest.fixture
-async def village(servers: Servers) -> AsyncIterator[Village]:
-    if servers.mqtt_port is None or servers.auth_callout_seed is None:
-        pytest.skip("these servers have no MQTT listener with our auth callout")
-    nc = await connect(servers.nats_url, "test")
-    await ensure_streams(nc.jetstream())
-    made = Village(nc, servers.mqtt_port)
+async def village(servers: Servers, nc: Client, site: Site) -> AsyncIterator[Village]:
+    port, seed = mqtt_of(servers)
+    made = Village(nc, site, port)
     await made.begin()
-    gate = asyncio.create_task(ButtonGate(nc, made.site, servers.auth_callout_seed, Tokens(nc, made.site).check).run())
-    await asyncio.sleep(0)  # it subscribes
-    await nc.flush()
-    yield made
-    gate.cancel()
-    await asyncio.wait([gate])
-    await nc.close()
+    async with gate(nc, site, seed):
+        yield made
 
 
 async def said(button: Button, **expected: object) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -13,8 +11,7 @@ from nats.aio.client import Client
 from structlog.testing import capture_logs
 
 from dispatch.errors import Malformed, NotFound, Oversized, Unavailable
-from dispatch.events import connect, ensure_streams
-from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, PostId
+from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, PostId, Site
 from dispatch.roster import (
     Area,
     Document,
@@ -34,16 +31,8 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-def roster(nc: Client) -> Roster:
-    return Roster(nc, f"t{secrets.token_hex(5)}", clock=lambda: NOW)
+def roster(nc: Client, site: Site) -> Roster:
+    return Roster(nc, site, clock=lambda: NOW)
 
 
 def person(person_id: str = "p-1", **fields: object) -> Person:

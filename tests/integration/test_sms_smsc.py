@@ -9,13 +9,13 @@ from nats.aio.client import Client
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from dispatch.events import connect, ensure_streams
 from dispatch.fanout.sms import pdu
 from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
-from tests.integration.test_fanout import working
+from tests.smsc.account import with_smsc
 from tests.smsc.node import CannotBeHad, NodeSmsc, node_smsc
 from tests.village import Village, outcomes
+from tests.workers import working
 
 PASSWORD = "secret08"
 NUMBER = "+8613800138000"
@@ -31,24 +31,8 @@ async def smsc() -> AsyncIterator[NodeSmsc]:
 
 
 @pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-def sms_settings(nats_url: str, smsc: NodeSmsc, request: pytest.FixtureRequest) -> Settings:
-    return Settings(
-        site=f"s{abs(hash(request.node.nodeid))}",
-        nats_url=nats_url,
-        sms_host="127.0.0.1",
-        sms_port=smsc.port,
-        sms_system_id="dispatch",
-        sms_password=SecretStr(PASSWORD),
-        sms_sender="10690110",
-    )
+def sms_settings(nats_settings: Settings, smsc: NodeSmsc) -> Settings:
+    return with_smsc(nats_settings, smsc.port, PASSWORD)
 
 
 @pytest.fixture

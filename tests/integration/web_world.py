@@ -36,7 +36,6 @@ from dispatch.projections import ReadModels as ProjectedReadModels
 from dispatch.roster import Area, Document, Group, Household, Person, Roster
 from dispatch.settings import Settings
 from dispatch.web import ReadModels, WebDeps, make_web_app
-from tests.conftest import on_server, with_database
 from tests.servers import Servers
 
 AREAS = (AreaId("v-1"), AreaId("t-1"))
@@ -168,15 +167,6 @@ class World:
 def settings_of(servers: Servers) -> Settings:
     """Settings with a site of their own; push endpoints must be public."""
     return Settings(site=f"t{token_hex(5)}", nats_url=servers.nats_url, postgres_dsn=servers.postgres_dsn, port=0)
-
-
-@contextlib.asynccontextmanager
-async def database(servers: Servers, template: str) -> AsyncIterator[str]:
-    """A migrated database for many tests: each has a site of its own, and rows are kept by site."""
-    name = f"web_{token_hex(6)}"
-    await on_server(servers, f"create database {name} template {template}")
-    yield with_database(servers.postgres_dsn, name)
-    await on_server(servers, f"drop database {name} with (force)")
 
 
 @contextlib.asynccontextmanager

@@ -181,9 +181,15 @@ async def test_while_it_is_left_alone_calls_look_one_at_a_time_and_give_up_after
 
 
 async def test_a_call_that_waited_in_a_storm_for_longer_than_the_budget_is_made() -> None:
-    gate = Gate(Lane("webhook", Limits(at_once=2, budget=0.05)))
+    budget = 0.05
+    lane = Lane("webhook", Limits(at_once=2, budget=budget))
+    gate = Gate(lane)
     tasks = [gate.call("busy"), gate.call("patient")]
-    await asyncio.sleep(0.2)
+
+    async def waited() -> bool:
+        return lane.oldest() > 2 * budget
+
+    await until(waited, "it to wait for longer than the budget")
     gate.let(2)
     assert await asyncio.gather(*tasks) == [SENT, SENT]
 
@@ -198,10 +204,11 @@ async def test_what_waits_is_a_metric() -> None:
         return REGISTRY.get_sample_value("dispatch_lane_waiting", rank) == 1.0
 
     await until(shown, "one call to wait")
-    await asyncio.sleep(0.01)
-    oldest = REGISTRY.get_sample_value("dispatch_lane_oldest_waiting_seconds", {"channel": "webhook"})
-    assert oldest is not None
-    assert 0 < oldest < 20
+
+    async def older() -> float | None:
+        return REGISTRY.get_sample_value("dispatch_lane_oldest_waiting_seconds", {"channel": "webhook"})
+
+    assert 0 < await until(older, "it to wait for some time") < 20
     gate.let(2)
     await asyncio.gather(*tasks)
     assert lane.oldest() == 0

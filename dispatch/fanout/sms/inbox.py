@@ -105,6 +105,7 @@ class Inbox:
             known = _known(await self._desk.load(ref.case), ref)
             if (known is not None and known.outcome != "unknown") or monotonic() > deadline:
                 return known
+            # Asked again, not followed: it is mostly there at once, and a consumer for each costs more than a read.
             await asyncio.sleep(0.1)
 
     async def _is_the_only_text(self, ref: TextRef, known: CallOutcome | None) -> bool:

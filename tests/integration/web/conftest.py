@@ -9,7 +9,8 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from dispatch.cases import Case
-from tests.integration.web_world import World, database, settings_of, village_of
+from tests.conftest import database
+from tests.integration.web_world import World, settings_of, village_of
 from tests.servers import Servers
 
 

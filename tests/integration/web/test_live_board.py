@@ -4,46 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
-from aiohttp.test_utils import TestClient
 
 from dispatch.cases import AddNote, Cancel, Case, GiveAnswer, RecordCalls, Resolve
 from dispatch.clock import now
-from dispatch.errors import Unavailable
-from dispatch.events import CallOutcome, Commit, DeadLetter, Incident, IncidentBook
-from dispatch.identifiers import CaseId, PersonId
+from dispatch.events import CallOutcome, DeadLetter, Incident, IncidentBook
+from dispatch.identifiers import PersonId
 from dispatch.web import live, stream
-from dispatch.web.api import operations
-from dispatch.web.live import LiveBoard
-from dispatch.web.parts import PARTS
-from dispatch.web.position import position_at
-from tests.integration.web_world import SECONDS, World, page, settings_of, until, world
+from tests.integration.live_world import Client, Models, board_of, ids
+from tests.integration.web_world import World, page, settings_of, until, world
 from tests.servers import Servers
-
-Client = TestClient[Any, Any]
-
-
-class Models:
-    """Read models that are away, or know which cases are open."""
-
-    def __init__(self) -> None:
-        self.known: tuple[Sequence[CaseId], int] | None = None
-        self.asked = 0
-
-    async def open_cases(self) -> tuple[Sequence[CaseId], int]:
-        self.asked += 1
-        if self.known is None:
-            raise Unavailable("Postgres is away")
-        return self.known
-
-    def __getattr__(self, name: str) -> Any:
-        raise AssertionError(f"the live board must not need {name} of Postgres")
 
 
 @pytest.fixture
@@ -55,15 +30,6 @@ def models() -> Models:
 async def village(servers: Servers, models: Models) -> AsyncIterator[World]:
     async with world(settings_of(servers), models) as made:
         yield made
-
-
-def board_of(client: Client) -> LiveBoard:
-    board: LiveBoard = client.app[PARTS].board
-    return board
-
-
-def ids(cases: Sequence[Any]) -> set[str]:
-    return {one["id"] for one in cases}
 
 
 async def test_a_snapshot_comes_first_and_then_what_changes(
@@ -230,266 +196,6 @@ async def test_an_incident_names_no_case_of_another_area(client: Client, village
         async with page(client, await village.bearer("operator", "li", area)) as desk:
             snapshot = await desk.next("snapshot")
             assert [incident["what"] for incident in snapshot["incidents"]] == [what]
-
-
-async def test_a_page_that_reads_slowly_is_told_only_the_newest(
-    client: Client, village: World, operator: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    case = await village.open_case()
-    board = board_of(client)
-    await until(lambda: board.position >= case.seq, "the board has the case")
-    gate = asyncio.Event()
-    write = stream.Stream._write
-
-    async def slow(self: stream.Stream, data: bytes) -> None:
-        await write(self, data)
-        if b"event: case" in data:
-            await gate.wait()
-
-    monkeypatch.setattr(stream.Stream, "_write", slow)
-    async with page(client, operator) as desk:
-        await desk.next("snapshot")
-        for n in range(40):
-            last = await village.do(case.id, AddNote, author="operator:wang", text=str(n))
-        await until(lambda: board.position >= last.seq, "the board has every note")
-        [listener] = board.pages_of("operator", "wang")
-        assert listener.changed <= {case.id}
-        gate.set()
-        shown = await desk.case(lambda one: one["seq"] == last.seq)
-        assert len(shown["notes"]) == 40
-        assert sum(event.name == "case" for event in desk.seen) < 10
-
-
-async def test_a_page_whose_socket_is_stuck_is_dropped(
-    client: Client, village: World, operator: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stream, "STUCK_SECONDS", 0.3)
-    monkeypatch.delattr(socket, "TCP_USER_TIMEOUT")  # so that it is not the kernel that ends it
-    case = await village.open_case()
-    board = board_of(client)
-    reader, writer = await asyncio.open_connection(client.host, client.port, limit=1024)
-    head = "".join(f"{name}: {value}\r\n" for name, value in operator.items())
-    writer.write(f"GET /v1/live HTTP/1.1\r\nHost: x\r\n{head}\r\n".encode())
-    await reader.readuntil(b"event: snapshot")
-    writer.transport.pause_reading()  # type: ignore[attr-defined]
-    async with asyncio.timeout(30):
-        while board.pages_of("operator", "wang"):
-            await village.do(case.id, AddNote, author="operator:wang", text="长" * 2000)
-    writer.close()
-
-
-async def test_one_identity_has_so_many_pages_and_no_more(
-    client: Client, operator: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(live, "PAGES_PER_IDENTITY", 2)
-    async with page(client, operator) as one, page(client, operator):
-        refused = await client.get("/v1/live", headers=operator)
-        assert refused.status == 429
-        await one.next("snapshot")
-    await until(lambda: not board_of(client).pages_of("operator", "wang"), "closed pages are noticed")
-    async with page(client, operator):
-        pass
-
-
-async def test_a_revoked_token_ends_its_pages(client: Client, village: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "CHECK_SECONDS", 0.1)
-    issued = await village.tokens.issue("operator", "chen")
-    async with page(client, {"Authorization": f"Bearer {issued.secret}"}) as desk:
-        await desk.next("snapshot")
-        await village.tokens.revoke(issued.token_id)
-        assert await desk.is_over()
-
-
-async def test_a_shutdown_ends_every_page_at_once(village: World, operator: dict[str, str]) -> None:
-    async with village.served() as client, page(client, operator) as desk:
-        await desk.next("snapshot")
-        began = asyncio.get_running_loop().time()
-        await client.server.close()
-        assert await desk.is_over()
-        assert asyncio.get_running_loop().time() - began < 3
-
-
-class TestBeginning:
-    """What a board knows that has just been started."""
-
-    async def test_after_a_restart_it_knows_what_it_cannot_know(
-        self, village: World, models: Models, operator: dict[str, str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A page that was away for long, while the process that knew what happened was stopped."""
-        case, other = await village.open_case(), await village.open_case("h-2")
-        closed = await village.do(case.id, Resolve, by="operator:wang", resolution="helped")
-        models.known = ([other.id], closed.seq)
-
-        async def half_an_hour_later(nc: Any, site: Any, at: Any) -> int:
-            return await position_at(nc, site, at + timedelta(hours=1))
-
-        monkeypatch.setattr("dispatch.web.live.position_at", half_an_hour_later)
-        async with village.served() as client:
-            await board_of(client).ready()
-            assert case.id not in board_of(client).cases
-            async with page(client, operator, last=other.seq) as desk:
-                snapshot = await desk.next("snapshot")
-                assert [shown["id"] for shown in snapshot["cases"]] == [other.id]
-
-    async def test_without_postgres_it_reads_the_log(self, village: World, models: Models) -> None:
-        case = await village.open_case()
-        await village.do(case.id, GiveAnswer, responder=PersonId("p-1"), answer="going", via="page")
-        async with village.served() as client:
-            board = board_of(client)
-            await board.ready()
-            assert models.asked >= 1
-            assert board.cases[case.id].status == "under_way"
-
-    async def test_a_postgres_that_hangs_is_not_waited_for(
-        self, village: World, models: Models, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(live, "POSTGRES_SECONDS", 0.1)
-        case = await village.open_case()
-        models.open_cases = asyncio.Event().wait  # type: ignore[method-assign,assignment]
-        async with village.served() as client:
-            await board_of(client).ready()
-            assert case.id in board_of(client).cases
-
-    async def test_with_postgres_it_takes_up_what_is_older_than_the_log_it_reads(
-        self, village: World, models: Models
-    ) -> None:
-        old = await village.open_case()
-        newer = await village.open_case("h-2")
-        models.known = ([old.id], newer.seq)
-        later = lambda: now() + timedelta(hours=1)  # noqa: E731
-        board = LiveBoard(village.nc, village.log, models.open_cases, clock=later)
-        async with board:
-            await board.ready()
-            assert board.cases[old.id].seq == old.seq
-            assert newer.id not in board.cases
-            assert board.position == newer.seq
-            changed = await village.do(newer.id, AddNote, author="operator:wang", text="x")
-            await until(lambda: newer.id in board.cases, "a case unknown at the start is loaded when it changes")
-            assert board.cases[newer.id].seq == changed.seq
-
-    async def test_a_postgres_that_comes_back_is_asked_again(
-        self, village: World, models: Models, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(live, "POSTGRES_AGAIN_SECONDS", 0.05)
-        old = await village.open_case()
-        in_a_week = lambda: now() + timedelta(days=7)  # noqa: E731
-        board = LiveBoard(village.nc, village.log, models.open_cases, clock=in_a_week)
-        async with board:
-            await board.ready()
-            assert old.id not in board.cases
-            models.known = ([old.id], old.seq)
-            await until(lambda: old.id in board.cases, "the old case is taken up")
-
-    async def test_an_empty_site_has_an_empty_board(self, village: World, operator: dict[str, str]) -> None:
-        async with village.served() as client, page(client, operator) as desk:
-            assert (await desk.next("snapshot"))["cases"] == []
-
-    async def test_a_commit_that_cannot_be_read_stops_nothing(self, village: World, operator: dict[str, str]) -> None:
-        subject = f"cases.{village.site}.h-1.h-1-ABCDEFGH"
-        await village.nc.jetstream().publish(subject, b"rubbish")
-        case = await village.open_case("h-2")
-        async with village.served() as client, page(client, operator) as desk:
-            assert ids((await desk.next("snapshot"))["cases"]) == {case.id}
-
-    async def test_a_case_with_a_commit_that_cannot_be_folded_is_taken_up_without_it(
-        self, village: World, models: Models
-    ) -> None:
-        case = await village.open_case()
-        await put(village, case.id, NO_TIME)
-        other = await village.open_case("h-2")
-        models.known = ([case.id, other.id], other.seq)
-        board = LiveBoard(village.nc, village.log, models.open_cases, clock=lambda: now() + timedelta(hours=1))
-        async with board:
-            await board.ready()
-            assert set(board.cases) == {case.id, other.id}
-
-
-REPLY = (
-    b'{"type": "responder_replied.v1", "reply": "r", "responder": "p-1", "answer": "going", "via": "page", "at": "%b"}'
-)
-NO_TIME = b'{"events": [%b, %b]}' % (REPLY % b"2026-11-21T08:00:00Z", REPLY % b"2026-11-21T08:00:00")
-"""A commit that can be read and not folded: a time without its zone is neither before nor after another."""
-
-
-NOTED = (
-    '{"events": [{"type": "case_noted.v1", "note": "n", "author": "operator:wang", "text": "新",'
-    ' "at": "2026-11-21T08:00:00Z"}]}'.encode()
-)
-
-
-class TestReadiness:
-    """Ready is who can show an alarm, too."""
-
-    async def ready(self, client: Client) -> tuple[int, str]:
-        response = await client.get("/readyz")
-        return response.status, (await response.json())["board"]
-
-    async def test_not_while_the_board_still_reads(self, village: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        await village.open_case()
-        begin, gate = LiveBoard._begin, asyncio.Event()
-
-        async def slow(self: LiveBoard) -> int:
-            await gate.wait()
-            return await begin(self)
-
-        monkeypatch.setattr(LiveBoard, "_begin", slow)
-        async with village.served() as client:
-            assert await self.ready(client) == (503, "reading")
-            gate.set()
-            await board_of(client).ready()
-            assert await self.ready(client) == (200, "caught_up")
-
-    async def test_not_while_the_board_is_stuck_but_while_it_follows(
-        self, client: Client, village: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        await board_of(client).ready()
-        monkeypatch.setattr(operations, "ANSWER_SECONDS", 0.5)
-        take, turns = LiveBoard._take, asyncio.Semaphore(0)
-
-        async def slow(self: LiveBoard, commit: Commit) -> None:
-            await turns.acquire()
-            await take(self, commit)
-
-        monkeypatch.setattr(LiveBoard, "_take", slow)
-        await village.open_case()
-        newest = await village.open_case("h-2")
-        assert await self.ready(client) == (503, "stuck")
-        asking = asyncio.create_task(board_of(client).state(SECONDS))
-        await asyncio.sleep(0)  # it has begun to ask
-        turns.release()
-        assert await asking == "following"
-        turns.release()
-        await until(lambda: board_of(client).position >= newest.seq, "the board is there")
-        assert await self.ready(client) == (200, "caught_up")
-
-
-async def put(village: World, case: CaseId, body: bytes) -> int:
-    """Store `body` as a commit of `case`, as no process of ours would. Returns its position."""
-    subject = f"cases.{village.site}.{case.rpartition('-')[0]}.{case}"
-    headers = {"ce-id": f"put-{len(body)}", "ce-specversion": "1.0"}
-    return (await village.nc.jetstream().publish(subject, body, headers=headers)).seq
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"rubbish", NO_TIME, b'{"events": [], "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"],
-    ids=["not to be read", "not to be folded", "nested without end"],
-)
-async def test_a_page_goes_on_after_a_commit_that_nothing_can_be_made_of(
-    body: bytes, client: Client, village: World, operator: dict[str, str]
-) -> None:
-    case = await village.open_case()
-    board = board_of(client)
-    await until(lambda: board.position >= case.seq, "the board has the case")
-    async with page(client, operator) as desk:
-        await desk.next("snapshot")
-        bad = await put(village, case.id, body)
-        await until(lambda: board.position >= bad, "the board is past it")
-        other = await village.open_case("h-2")
-        assert (await desk.next("case"))["id"] == other.id
-        await put(village, case.id, NOTED)
-        shown = await desk.case(lambda one: one["id"] == case.id)
-        assert [note["text"] for note in shown["notes"]] == ["新"]
 
 
 @pytest.mark.parametrize("seed", range(4))
