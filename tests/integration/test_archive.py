@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
-from dispatch.access import Links, load_keys
+from dispatch.access import load_keys
 from dispatch.archive import Archivist, BrokenArchive, Shelf, backup, restore, verify_backup, verify_chain
 from dispatch.archive.backup import STREAMS
 from dispatch.cases import AddNote, Cancel, Case, CaseDesk
@@ -22,14 +22,16 @@ from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
 from dispatch.errors import Conflict
 from dispatch.events import CASES, CaseLog, IncidentBook, connect, ensure_streams
-from dispatch.fanout import Fanout, place_behind
+from dispatch.fanout import place_behind
 from dispatch.identifiers import CaseId, CommitId
 from dispatch.roster import Roster
 from dispatch.settings import Settings
 from tests.servers import open_folder
 from tests.village import Village, until, village_of
+from tests.workers import working
 
 SITE = "s1"
+SETTINGS = Settings(site=SITE, private_push_endpoints=True)
 
 
 @asynccontextmanager
@@ -61,29 +63,6 @@ async def village(nc: Client) -> AsyncIterator[Village]:
 
 
 @asynccontextmanager
-async def working(nc: Client) -> AsyncIterator[None]:
-    """A fan-out worker on the server of `nc`."""
-    keys = await load_keys(nc, SITE)
-    settings = Settings(site=SITE, private_push_endpoints=True)
-    worker = Fanout(
-        nc,
-        site=SITE,
-        desk=CaseDesk(CaseLog(nc, SITE)),
-        roster=Roster(nc, SITE),
-        links=Links(keys.link_secret, "https://dispatch.example"),
-        keys=keys,
-        settings=settings,
-    )
-    task = asyncio.create_task(worker.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-@asynccontextmanager
 async def archiving(nc: Client, folder: Path) -> AsyncIterator[None]:
     task = asyncio.create_task(Archivist(nc, SITE, folder).run())
     try:
@@ -96,7 +75,7 @@ async def archiving(nc: Client, folder: Path) -> AsyncIterator[None]:
 
 async def lived(village: Village) -> tuple[Case, Case]:
     """A case that was cancelled and one that is open, everybody called and told."""
-    async with working(village.nc):
+    async with working(village, SETTINGS):
         first = await village.press()
         await village.finished(first)
         cancel = Cancel(id=CommitId("c"), at=now(), by="operator:op", reason="a slip")
@@ -131,7 +110,7 @@ async def test_what_was_backed_up_comes_back_elsewhere_and_nobody_is_called(
     assert await Roster(elsewhere, SITE).household(closed.alarm.household) is not None
     assert (await load_keys(elsewhere, SITE)).link_secret == (await load_keys(village.nc, SITE)).link_secret
     there = Village(elsewhere, SITE)
-    async with working(elsewhere):
+    async with working(there, SETTINGS):
         # What comes after is called and told; so the worker has passed by all that was restored.
         await CaseDesk(there.log).handle(still_open.id, Cancel(id=CommitId("c2"), at=now(), by="operator:op"))
         third = await there.press()
@@ -244,7 +223,7 @@ async def test_an_archivist_that_was_killed_goes_on_where_the_archive_ends(
         f"    await Archivist(nc, {SITE!r}, pathlib.Path({str(tmp_path)!r})).run()\n"
         "asyncio.run(main())\n"
     )
-    async with working(village.nc):
+    async with working(village, SETTINGS):
         case = await village.press()
         await village.finished(case)
     noting = asyncio.create_task(noted_for_ever(village, case))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from nats.aio.client import Client
 from dispatch.cases import AddNote, CaseDesk
 from dispatch.clock import now
 from dispatch.errors import Conflict
-from dispatch.events import CASES, CaseLog, connect, direct_get, ensure_streams
+from dispatch.events import CASES, CaseLog, direct_get
 from dispatch.identifiers import CommitId, Site, past_case_id
 from tests import commands
 from tests.village import until
@@ -30,19 +29,6 @@ ROWS = (
     "17-2,medical,a-1,2017-01-01 00:10:00,e-2,2017-01-01 00:11:00,,,,\n"
     "17-1,fire,a-1,2017-01-01 00:00:00,e-2,2017-01-01 00:01:00,,,2017-01-01 00:20:00,\n"
 )
-
-
-@pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-def site() -> Site:
-    return Site(f"t{secrets.token_hex(5)}")
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from nats.aio.client import Client
 
 from dispatch.cases import CaseDesk, GiveAnswer, RaiseAlarm, Resolve, TakeStep
 from dispatch.clock import now
-from dispatch.events import CASES, CaseLog, Press, connect, ensure_streams
+from dispatch.events import CASES, CaseLog, Press
 from dispatch.fanout import due_step, targets_of
-from dispatch.identifiers import CaseId, CommitId, PersonId, PressId
+from dispatch.identifiers import CaseId, CommitId, PersonId, PressId, Site
 from dispatch.roster import Post, Roster
 from dispatch.roster.documents import Duty
 from tests import commands
@@ -29,17 +29,9 @@ STATION = PersonId("p-2")
 
 
 @pytest.fixture
-async def nc(nats_url: str) -> AsyncIterator[Client]:
-    client = await connect(nats_url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-async def village(nc: Client) -> AsyncIterator[Village]:
+async def village(nc: Client, site: Site) -> AsyncIterator[Village]:
     """A village of three, the last of whom stands at the station too."""
-    async with village_of(nc, f"t{secrets.token_hex(5)}", 3) as made:
+    async with village_of(nc, site, 3) as made:
         yield made
 
 
