@@ -141,7 +141,8 @@ async def test_an_import_that_was_killed_is_finished_by_the_next(
     assert 0 < there < calls
     code, output, _ = await run("history", "import", file, "--json")
     report = json.loads(output)
-    assert (code, report["written"], report["unchanged"]) == (0, calls - there, there)
+    assert (code, report["written"] + report["unchanged"]) == (0, calls)
+    assert report["unchanged"] >= there, "what was on its way to the server may have come in after that"
     assert await count(nc, site) == calls
 
 
