@@ -2,9 +2,9 @@
 
 from dispatch.fanout.again import DUE, JOBS, CommitAgain, DueAgain
 from dispatch.fanout.calls import Links
-from dispatch.fanout.rescue import rescuing
 from dispatch.fanout.senders import Keys
+from dispatch.fanout.stand_in import standing_in
 from dispatch.fanout.watchdog import Watchdog
 from dispatch.fanout.worker import Fanout
 
-__all__ = ["DUE", "JOBS", "CommitAgain", "DueAgain", "Fanout", "Keys", "Links", "Watchdog", "rescuing"]
+__all__ = ["DUE", "JOBS", "CommitAgain", "DueAgain", "Fanout", "Keys", "Links", "Watchdog", "standing_in"]

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from nats.aio.msg import Msg
 
-from dispatch.cases import Call, Case, CaseDesk, still_wanted
+from dispatch.cases import Call, Case, CaseDesk, still_rings, still_wanted
 from dispatch.clock import Clock, now
 from dispatch.events import CallOutcome, Channel, Commit, FellBack, RespondersCalled, commit_of
 from dispatch.fanout.channels import Sent
@@ -179,7 +179,7 @@ class Calls:
             return CLOSED
         if call.responder in case.left_out:
             return LEFT_OUT
-        return NOT_WANTED if call.responder in case.stood_down else None
+        return None if still_rings(case, call) else NOT_WANTED
 
 
 def rings_of(commit: Commit) -> set[RingKey]:
