@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import structlog
 
-from dispatch.cases import OUTCOME_RANK, Case, CaseDesk, RecordCalls, still_rings
+from dispatch.cases import OUTCOME_RANK, Case, CaseDesk, RecordCalls
 from dispatch.clock import Clock, now
 from dispatch.errors import DispatchError, Unavailable
 from dispatch.events import CallOutcome, Channel
@@ -25,7 +25,7 @@ from dispatch.fanout.channels import HasProviders, Sender, Sent
 from dispatch.fanout.channels.sender import failed
 from dispatch.fanout.lanes import LATE, LIMITS, PAUSES_SECONDS, Limits
 from dispatch.fanout.metrics import RESCUED
-from dispatch.fanout.reasons import NOT_WANTED
+from dispatch.fanout.reasons import why_not
 from dispatch.fanout.ring import Ring, scene_of
 from dispatch.identifiers import CaseId, CommitId
 from dispatch.roster import ContactPoint, Person, Roster, left_out_of, points_for
@@ -114,7 +114,6 @@ class Rescue:
             for channel in call.owed()
             if channel in self._senders
             and (call.asked_at(channel) < before or (gone_since is not None and call.asked_at(channel) > gone_since))
-            and still_rings(case, call)
             and (call.step, call.responder, channel) not in made
         ]
 
@@ -192,7 +191,8 @@ class Rescue:
         call = case.calls[one.call.step, one.call.responder]
         if one.channel not in call.owed():
             return MADE_ELSEWHERE
-        return None if still_rings(case, call) else failed(NOT_WANTED)
+        reason = why_not(case, call)
+        return failed(reason) if reason is not None else None
 
 
 class Turns:

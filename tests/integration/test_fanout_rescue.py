@@ -36,6 +36,7 @@ from dispatch.fanout.directory import Directory
 from dispatch.fanout.drills import Drills
 from dispatch.fanout.lanes import Limits
 from dispatch.fanout.presses import Presses
+from dispatch.fanout.reasons import NOT_WANTED
 from dispatch.fanout.turns import Turns
 from dispatch.fanout.untaken import Untaken
 from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId
@@ -71,6 +72,11 @@ async def village(nc: Client, nats_settings: Settings) -> AsyncIterator[Village]
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten(monkeypatch)
+
+
+def hasten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All time limits of the watchdog much shorter, for tests that wait for them."""
     for name in ("OWED", "WAITING", "SILENT", "LATE", "UNTAKEN", "AWAY"):
         monkeypatch.setattr(watchdog, name, timedelta(seconds=0.5))
     monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.2)
@@ -247,10 +253,23 @@ async def test_of_a_fan_out_and_a_watchdog_that_take_a_press_in_the_same_moment_
     assert [len(commit.events) for commit in commits] == [3], "one commit: the alarm, its policy and the calls"
 
 
-async def test_a_press_of_a_bad_text_stops_no_other(village: Village, nats_settings: Settings) -> None:
+async def test_what_is_no_press_is_left_to_the_fan_out_and_stops_no_other(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[bytes] = []
+    taking = Presses.handle
+
+    async def counted(self: Presses, message: Msg) -> None:
+        tried.append(message.data)
+        await taking(self, message)
+
+    monkeypatch.setattr(Presses, "handle", counted)
     await village.nc.jetstream().publish(f"intake.press.{village.site}.h-1", b"{")
     async with watching(village, nats_settings):
         await village.finished(await village.press())
+        later = await village.press(household=HouseholdId("h-9"))
+        await village.case_where(later, lambda case: case.raised is not None, "a press that came later")
+    assert tried.count(b"{") == 1
 
 
 async def test_a_press_that_cannot_be_taken_now_is_taken_later(
@@ -373,12 +392,9 @@ async def test_who_is_rung_are_those_who_have_not_answered_since_and_may_come(
     asked = PlannedCall(responder=PersonId("p-2"), reasons=(Reason("asked", "operator:wang"),), channels=("webhook",))
     await desk.handle(case_id, CallOne(id=CommitId("ask"), at=now(), by="operator:wang", call=asked))
     async with watching(village, nats_settings):
-        await village.case_where(
-            case_id,
-            lambda c: {"p-2", "p-3"} <= {person for person, channel in outcomes(c) if channel == "webhook"},
-            "those to be rung",
-        )
+        case = await village.finished(case_id)
     assert [len(rings) for rings in village.rings()] == [0, 0, 1, 1]
+    assert outcomes(case)["p-1", "webhook"] == ("failed", NOT_WANTED, 1)
 
 
 async def test_every_contact_point_rings(village: Village, nats_settings: Settings) -> None:
@@ -400,7 +416,7 @@ async def test_who_could_not_hear_does_not_ring_at_once(
     away = timedelta(seconds=3)
     monkeypatch.setattr(watchdog, "AWAY", away)
     monkeypatch.setattr(watchdog, "UNTAKEN", away)
-    hears, looks = True, 0
+    hears, sees, over, looks = True, True, False, 0
 
     async def here(message: Msg) -> None:
         if hears:
@@ -409,7 +425,7 @@ async def test_who_could_not_hear_does_not_ring_at_once(
     async def looked(_message: Msg) -> None:
         nonlocal hears, looks
         looks += 1
-        hears = True
+        hears = hears or over
 
     for role in ("fanout", "serve", "project"):
         await village.nc.subscribe(ping_subject(nats_settings.site, role), cb=here)
@@ -419,7 +435,7 @@ async def test_who_could_not_hear_does_not_ring_at_once(
         f"cases.{village.site}.*.*", durable=f"calls-{village.site}", stream="CASES"
     )
     await consumed.fetch(1, timeout=5)
-    seeing, sees = Watchdog._found, False
+    seeing = Watchdog._found
 
     async def found(self: Watchdog) -> list[Incident]:
         if not sees:
@@ -428,13 +444,19 @@ async def test_who_could_not_hear_does_not_ring_at_once(
 
     monkeypatch.setattr(Watchdog, "_found", found)
 
-    async def often() -> bool:
-        return looks > 10
+    async def some_looks() -> None:
+        before = looks
 
-    hears = False
+        async def seen() -> bool:
+            return looks > before + 5
+
+        await until(seen, "some looks")
+
     async with watching(village, nats_settings):
+        await some_looks()
+        hears = sees = False
         await asyncio.sleep(away.total_seconds() + 0.5)
-        sees = True
-        await until(often, "some looks")
+        sees = over = True
+        await some_looks()
     assert village.rings() == [[], [], [], []]
     assert (await village.case(case_id)).owed()
