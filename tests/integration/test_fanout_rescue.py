@@ -17,7 +17,7 @@ from nats.js.errors import NotFoundError
 
 from dispatch.access import Links, load_keys
 from dispatch.cases import CallOne, Case, CaseDesk, Command, GiveAnswer, Handled, RecordCalls, StandDown
-from dispatch.clock import now
+from dispatch.clock import Clock, now
 from dispatch.errors import Unavailable
 from dispatch.events import (
     CASES,
@@ -45,7 +45,7 @@ from dispatch.roster import ApprisePoint, Household, LeftOut, Roster, WebhookPoi
 from dispatch.settings import Settings
 from tests.integration.test_fanout import all_acknowledged, working
 from tests.integration.test_fanout_fallback import PATIENT, agree
-from tests.integration.test_fanout_watchdog import hurry, opened
+from tests.integration.test_fanout_watchdog import hurry, opened, settle_up
 from tests.messengers import messenger
 from tests.receivers import status
 from tests.village import HOUSEHOLD, SECRET, Village, outcomes, until, village_of
@@ -84,13 +84,13 @@ def hasten(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def watching(village: Village, settings: Settings) -> AsyncIterator[None]:
+async def watching(village: Village, settings: Settings, clock: Clock = now) -> AsyncIterator[None]:
     keys = await load_keys(village.nc, village.site)
     links = Links(keys.link_secret, "https://dispatch.example")
     desk = CaseDesk(village.log)
     own = standing_in(village.nc, desk=desk, roster=village.roster, links=links, keys=keys, settings=settings)
     async with own as stand_in:
-        task = asyncio.create_task(Watchdog(village.nc, village.log, settings, stand_in=stand_in).run())
+        task = asyncio.create_task(Watchdog(village.nc, village.log, settings, stand_in=stand_in, clock=clock).run())
         try:
             yield
             assert not task.done()
@@ -105,6 +105,46 @@ async def handled(village: Village, stream: str, job: str) -> bool:
     with contextlib.suppress(NotFoundError):
         return await all_acknowledged(village.nc, stream, f"{job}-{village.site}")
     return False
+
+
+def be_away_for(time: timedelta, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long the fan-out must be away: longer than a busy machine keeps an answer back, where there is one."""
+    for name in ("UNTAKEN", "AWAY"):
+        monkeypatch.setattr(watchdog, name, time)
+
+
+async def everybody_here(village: Village) -> None:
+    """Every role answers, whatever else it does."""
+
+    async def here(message: Msg) -> None:
+        await message.respond(b"{}")
+
+    for role in ("fanout", "serve", "project"):
+        await village.nc.subscribe(ping_subject(village.site, role), cb=here)
+
+
+class Looks:
+    """Counts how often the watchdog has looked."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def heard(self, _message: Msg) -> None:
+        self.count += 1
+
+    async def some_more(self, number: int = 6) -> None:
+        enough = self.count + number
+
+        async def seen() -> bool:
+            return self.count >= enough
+
+        await until(seen, "some looks")
+
+
+async def looks_at(village: Village) -> Looks:
+    looks = Looks()
+    await village.nc.subscribe(looked_subject(village.site), cb=looks.heard)
+    return looks
 
 
 async def test_what_is_owed_rings_once_and_a_fan_out_that_comes_back_adds_nothing(
@@ -125,31 +165,25 @@ async def test_what_is_owed_rings_once_and_a_fan_out_that_comes_back_adds_nothin
     assert ring["link"]
 
 
-async def test_while_the_fan_out_is_there_its_calls_are_its_own(village: Village, nats_settings: Settings) -> None:
-    async def here(message: Msg) -> None:
-        await message.respond(b"{}")
-
-    for role in ("fanout", "serve", "project"):
-        await village.nc.subscribe(ping_subject(nats_settings.site, role), cb=here)
-    case_id = await opened(village)
-    consumed = await village.nc.jetstream().pull_subscribe(
-        f"cases.{village.site}.*.*", durable=f"calls-{village.site}", stream="CASES"
-    )
-    await consumed.fetch(1, timeout=5)  # taken in hand, by a fan-out that is slow
-    looks = 0
-
-    async def looked(_message: Msg) -> None:
-        nonlocal looks
-        looks += 1
-
-    async def often() -> bool:
-        return looks > 15
-
-    await village.nc.subscribe(looked_subject(nats_settings.site), cb=looked)
+async def test_while_the_fan_out_is_there_its_calls_are_its_own(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_away_for(timedelta(seconds=2), monkeypatch)
+    await everybody_here(village)
+    case_id, looks = await opened(village), await looks_at(village)
+    await in_hand(village)
     async with watching(village, nats_settings):
-        await until(often, "it to be owed for three seconds")
+        await looks.some_more(15)  # it is owed for three seconds
     assert village.rings() == [[], [], [], []]
     assert (await village.case(case_id)).owed()
+
+
+async def in_hand(village: Village) -> None:
+    """A fan-out that is slow takes the calls in hand."""
+    consumed = await village.nc.jetstream().pull_subscribe(
+        f"cases.{village.site}.*.*", durable=f"calls-{village.site}", stream=CASES
+    )
+    await consumed.fetch(1, timeout=5)
 
 
 async def test_who_is_left_out_is_not_rung(village: Village, nats_settings: Settings) -> None:
@@ -414,27 +448,22 @@ async def test_who_could_not_hear_does_not_ring_at_once(
 ) -> None:
     """The message server was away, and the fan-out, which is well, answers a moment later than the log."""
     away = timedelta(seconds=3)
-    monkeypatch.setattr(watchdog, "AWAY", away)
-    monkeypatch.setattr(watchdog, "UNTAKEN", away)
-    hears, sees, over, looks = True, True, False, 0
+    be_away_for(away, monkeypatch)
+    hears, sees, over = True, True, False
 
     async def here(message: Msg) -> None:
         if hears:
             await message.respond(b"{}")
 
     async def looked(_message: Msg) -> None:
-        nonlocal hears, looks
-        looks += 1
+        nonlocal hears
         hears = hears or over
 
     for role in ("fanout", "serve", "project"):
         await village.nc.subscribe(ping_subject(nats_settings.site, role), cb=here)
     await village.nc.subscribe(looked_subject(nats_settings.site), cb=looked)
-    case_id = await opened(village)
-    consumed = await village.nc.jetstream().pull_subscribe(
-        f"cases.{village.site}.*.*", durable=f"calls-{village.site}", stream="CASES"
-    )
-    await consumed.fetch(1, timeout=5)
+    case_id, looks = await opened(village), await looks_at(village)
+    await in_hand(village)
     seeing = Watchdog._found
 
     async def found(self: Watchdog) -> list[Incident]:
@@ -443,20 +472,71 @@ async def test_who_could_not_hear_does_not_ring_at_once(
         return await seeing(self)
 
     monkeypatch.setattr(Watchdog, "_found", found)
-
-    async def some_looks() -> None:
-        before = looks
-
-        async def seen() -> bool:
-            return looks > before + 5
-
-        await until(seen, "some looks")
-
     async with watching(village, nats_settings):
-        await some_looks()
+        await looks.some_more()
         hears = sees = False
         await asyncio.sleep(away.total_seconds() + 0.5)
         sees = over = True
-        await some_looks()
+        await looks.some_more()
     assert village.rings() == [[], [], [], []]
     assert (await village.case(case_id)).owed()
+
+
+async def test_what_was_asked_for_after_the_fan_out_had_gone_is_rung_at_once_and_the_rest_when_it_would_be_done(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescue, "AFTER", timedelta(hours=1))
+    neighbours = Household(
+        id=HouseholdId("h-2"), name="王家", address="14 号", area=AreaId("a-1"), group=GroupId("g-1")
+    )
+    await village.roster.put(neighbours, by="test")
+    before = await opened(village)
+    async with watching(village, nats_settings):
+        await village.finished(await village.press(household=neighbours.id))
+    assert (await village.case(before)).owed()
+    assert [len(rings) for rings in village.rings()] == [1, 1, 1, 1]
+
+
+async def test_a_fan_out_that_answers_and_does_nothing_is_stood_in_for(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_away_for(timedelta(seconds=2), monkeypatch)
+    await everybody_here(village)
+    async with watching(village, nats_settings):
+        await village.finished(await village.press())
+    assert [len(rings) for rings in village.rings()] == [1, 1, 1, 1]
+
+
+async def test_work_that_is_old_when_all_come_back_is_left_to_the_fan_out_for_a_while(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_away_for(timedelta(minutes=5), monkeypatch)
+    await everybody_here(village)
+    case_id, looks = await opened(village), await looks_at(village)
+    pressed = await village.press(household=HouseholdId("h-2"))
+    await village.case_where(case_id, lambda case: case.alarm.at < now() - rescue.AFTER, "the calls to be overdue")
+
+    async with watching(village, nats_settings, clock=lambda: now() + timedelta(hours=1)):
+        await looks.some_more()
+    assert village.rings() == [[], [], [], []]
+    assert (await village.case(pressed)).raised is None
+
+
+async def test_what_the_fan_out_has_made_meanwhile_is_not_rung(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescue, "AT_ONCE", 2)
+    busy = village.receivers[0]
+    busy.answer = busy.hang
+    await village.settle([(WebhookPoint(url=busy.url, secret=SECRET),)] * 4)
+    case_id, looks = await opened(village), await looks_at(village)
+
+    async def held() -> bool:
+        return len(busy.requests) == 1
+
+    async with watching(village, nats_settings):
+        await until(held, "the first ring")
+        await settle_up(village, case_id)
+        busy.released.set()
+        await looks.some_more()
+    assert len(busy.requests) == 1
