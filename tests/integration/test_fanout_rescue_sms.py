@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from pydantic import SecretStr
 
 from dispatch.events import connect, ensure_streams
 from dispatch.fanout.sms import pdu
@@ -14,7 +13,7 @@ from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
 from tests.integration.test_fanout import working
 from tests.integration.test_fanout_rescue import hasten, watching
-from tests.integration.test_sms import ANNA, BO, happens, of, where_it_is
+from tests.integration.test_sms import ANNA, BO, happens, of, settings_at, where_it_is
 from tests.smsc.fake import FakeSmsc, fake_smsc
 from tests.village import Village
 
@@ -32,16 +31,7 @@ async def smsc() -> AsyncIterator[FakeSmsc]:
 
 @pytest.fixture
 def sms_settings(nats_url: str, smsc: FakeSmsc, request: pytest.FixtureRequest) -> Settings:
-    return Settings(
-        site=f"rs{abs(hash(request.node.nodeid))}",
-        nats_url=nats_url,
-        sms_host="127.0.0.1",
-        sms_port=smsc.port,
-        sms_system_id="dispatch",
-        sms_password=SecretStr("secret"),
-        sms_sender="10690110",
-        sms_rate=500,
-    )
+    return settings_at(smsc, nats_url, f"rs{abs(hash(request.node.nodeid))}")
 
 
 @pytest.fixture

@@ -52,8 +52,13 @@ async def smsc() -> AsyncIterator[FakeSmsc]:
 
 @pytest.fixture
 def sms_settings(nats_url: str, smsc: FakeSmsc, request: pytest.FixtureRequest) -> Settings:
+    return settings_at(smsc, nats_url, f"s{abs(hash(request.node.nodeid))}")
+
+
+def settings_at(smsc: FakeSmsc, nats_url: str, site: str) -> Settings:
+    """Settings of a site with an account at `smsc`."""
     return Settings(
-        site=f"s{abs(hash(request.node.nodeid))}",
+        site=site,
         nats_url=nats_url,
         sms_host="127.0.0.1",
         sms_port=smsc.port,
