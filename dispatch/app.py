@@ -159,13 +159,13 @@ async def project(settings: Settings) -> None:
 
 async def watch(settings: Settings) -> None:
     """What is owed is compared with what was done."""
-    from dispatch.fanout import Watchdog, rescuing
+    from dispatch.fanout import Watchdog, standing_in
 
     async with backbone(settings, "watch") as base, alive(base.nc, "watch", settings):
         desk, roster = base.desk, base.roster
-        own = rescuing(base.nc, desk=desk, roster=roster, links=base.links, keys=base.keys, settings=settings)
-        async with own as rescue:
-            await Watchdog(base.nc, base.log, settings, rescue=rescue).run()
+        own = standing_in(base.nc, desk=desk, roster=roster, links=base.links, keys=base.keys, settings=settings)
+        async with own as stand_in:
+            await Watchdog(base.nc, base.log, settings, stand_in=stand_in).run()
 
 
 async def play(role: Role, settings: Settings) -> None:

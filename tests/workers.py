@@ -16,9 +16,10 @@ from nats.errors import Error as NatsError
 
 from dispatch.access import Links, load_keys
 from dispatch.cases import CaseDesk
+from dispatch.clock import Clock, now
 from dispatch.events import CaseLog, connect
 from dispatch.fanout import Fanout, Watchdog
-from dispatch.fanout.rescue import Rescue
+from dispatch.fanout.stand_in import StandIn
 from dispatch.roster import Roster
 from dispatch.settings import Settings
 from tests.village import Village, until
@@ -49,9 +50,12 @@ async def several_working(
 
 
 @asynccontextmanager
-async def on_watch(village: Village, settings: Settings, *, rescue: Rescue | None = None) -> AsyncIterator[None]:
-    """A watchdog, which must still be at work in the end; with a `rescue` it rings itself what is owed."""
-    task = asyncio.create_task(Watchdog(village.nc, village.log, settings, rescue=rescue).run())
+async def on_watch(
+    village: Village, settings: Settings, *, stand_in: StandIn | None = None, clock: Clock = now
+) -> AsyncIterator[None]:
+    """A watchdog, which must still be at work in the end; with a `stand_in` it acts for a fan-out that is away."""
+    watchdog = Watchdog(village.nc, village.log, settings, stand_in=stand_in, clock=clock)
+    task = asyncio.create_task(watchdog.run())
     try:
         yield
         assert not task.done()

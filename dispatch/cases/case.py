@@ -257,6 +257,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         """The calls, but for those of people who were left out afterwards."""
         return [call for call in self.calls.values() if call.responder not in self.left_out]
 
+    def asked_by_name(self) -> set[PersonId]:
+        """Those whom an operator called by name: they come even where the roster leaves them out."""
+        return {c.responder for c in self.taking_part() if any(reason.role == "asked" for reason in c.reasons)}
+
     def called(self) -> set[PersonId]:
         """Everybody who was called, in any step, and was not left out."""
         return {call.responder for call in self.taking_part()}

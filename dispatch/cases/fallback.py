@@ -45,6 +45,16 @@ def still_wanted(case: Case, person: PersonId) -> bool:
     return case.is_open and person in case.awaited
 
 
+def still_rings(case: Case, call: Call) -> bool:
+    """Whether `call` is still to be made: nobody closed the case or stood them down, and they said nothing since it.
+
+    Who answered before is called again all the same: that others are enough, or that they cannot come, was known.
+    """
+    reply = case.replies.get(call.responder)
+    silent = reply is None or reply.at < call.called_at
+    return case.is_open and silent and call.responder not in case.stood_down | case.left_out
+
+
 def due_at(case: Case) -> datetime | None:
     """When something is to be done on `case`, a step or a next channel; None when nothing ever is."""
     wait = waits_for(case)

@@ -6,7 +6,7 @@ needs stays in its modules.
 
 from dispatch.events.codec import Commit
 from dispatch.events.connection import connect
-from dispatch.events.direct import direct_get, last_of_each
+from dispatch.events.direct import as_delivered, direct_get, last_of_each
 from dispatch.events.dlq import DeadLetter, bury, decode_letter
 from dispatch.events.dlq_desk import OLD_PRESS, DlqDesk, Retry, since
 from dispatch.events.envelope import is_cloud_event
@@ -93,8 +93,8 @@ __all__ = [
     "IncidentBook", "Kept", "Kind", "Letters", "Mark", "Moment", "NextBecause", "NextCall", "Outcome", "PlannedCall",
     "PolicyStamped", "PolicyStep", "Press", "PressedAgain", "Quorum", "Reason", "Resolution", "ResponderCleared",
     "ResponderLeftOut", "ResponderReplied", "RespondersCalled", "RespondersStoodDown", "Retry", "Role", "Source",
-    "Stale", "Target", "Timers", "Via", "WideningAsked", "answer_subject", "begin_behind", "believed", "bury",
-    "commit_of", "connect", "consume", "decode_letter", "decode_mark", "decode_press", "direct_get", "drill_of",
+    "Stale", "Target", "Timers", "Via", "WideningAsked", "answer_subject", "as_delivered", "begin_behind", "believed",
+    "bury", "commit_of", "connect", "consume", "decode_letter", "decode_mark", "decode_press", "direct_get", "drill_of",
     "encode_press", "ensure_streams", "follow", "is_cloud_event", "kind_of", "last_of_each", "letter_of", "marks_of",
     "moment_of", "press_subject", "silent_of", "since", "state_of", "work_consumer",
 ]  # fmt: skip

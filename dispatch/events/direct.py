@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -34,6 +35,23 @@ async def last_of_each(nc: Client, stream: str, subjects: Sequence[str]) -> list
         return []
     requests = [(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"") for subject in subjects]
     return await _Answers(stream, expected=len(subjects)).to(nc, requests)
+
+
+def as_delivered(nc: Client, found: Msg, *, by: str, times: int = 1) -> Msg:
+    """`found` by a direct get, as the consumer `by` delivers it, for the `times`th time.
+
+    Its time is the server's, to the nanosecond: ids are made of it. It cannot be acknowledged.
+    """
+    headers = dict(found.headers or {})
+    seq, nanos = headers["Nats-Sequence"], _nanos_of(headers["Nats-Time-Stamp"])
+    delivered = f"$JS.ACK.{headers['Nats-Stream']}.{by}.{times}.{seq}.1.{nanos}.0"
+    return Msg(nc, subject=headers["Nats-Subject"], reply=delivered, data=found.data, headers=headers)
+
+
+def _nanos_of(stamp: str) -> int:
+    """Nanoseconds since 1970 of a time in UTC as Go writes it: with nine decimals at most, zeros left out."""
+    whole, _, decimals = stamp.removesuffix("Z").partition(".")
+    return int(datetime.fromisoformat(f"{whole}+00:00").timestamp()) * 10**9 + int(decimals.ljust(9, "0"))
 
 
 class _Answers:

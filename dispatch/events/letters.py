@@ -36,6 +36,8 @@ SEARCHED_BACK = 20_000
 CLAIMED_FOR = timedelta(seconds=60)
 """After so long a retry of which nobody said what came of it counts as none: its desk is gone."""
 WRONG_LAST_SEQUENCE = 10071
+LAST_SEQUENCE = 2**63 - 1
+"""A number that is larger stands in no stream, and is none to the server."""
 _PAGE = 256
 _MARKS_AT_ONCE = 512
 
@@ -102,8 +104,8 @@ class Letters:
 
     async def get(self, seq: int) -> Kept:
         """The letter at `seq`. Raises `NotFound` when there is none (any more)."""
-        request: dict[str, object] = {"seq": max(1, seq), "next_by_subj": f"dlq.{self._site}.*", "batch": 1}
-        for message in await direct_get(self._nc, DLQ, request) if seq > 0 else []:
+        request: dict[str, object] = {"seq": seq, "next_by_subj": f"dlq.{self._site}.*", "batch": 1}
+        for message in await direct_get(self._nc, DLQ, request) if 0 < seq <= LAST_SEQUENCE else []:
             if _sequence(message) == seq:
                 return (await self._marked([(seq, decode_letter(message.data))]))[0]
         raise NotFound(f"there is no dead letter {seq}; `dispatch dlq list` shows those there are", field="seq")

@@ -4,22 +4,12 @@ from dispatch.fanout.again import DUE, JOBS, CommitAgain, DueAgain
 from dispatch.fanout.calls import Links
 from dispatch.fanout.placing import place_behind
 from dispatch.fanout.plan import due_step, targets_of
-from dispatch.fanout.rescue import rescuing
 from dispatch.fanout.senders import Keys
+from dispatch.fanout.stand_in import standing_in
 from dispatch.fanout.watchdog import Watchdog
 from dispatch.fanout.worker import Fanout
 
 __all__ = [
-    "DUE",
-    "JOBS",
-    "CommitAgain",
-    "DueAgain",
-    "Fanout",
-    "Keys",
-    "Links",
-    "Watchdog",
-    "due_step",
-    "place_behind",
-    "rescuing",
-    "targets_of",
-]
+    "DUE", "JOBS", "CommitAgain", "DueAgain", "Fanout", "Keys", "Links", "Watchdog", "due_step", "place_behind",
+    "standing_in", "targets_of",
+]  # fmt: skip

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
 
 import msgspec
 import structlog
@@ -19,7 +18,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from dispatch.errors import DispatchError, NotFound, Refused, Unavailable
-from dispatch.events import CASES, Kept, direct_get
+from dispatch.events import CASES, Kept, as_delivered, direct_get
 from dispatch.fanout.work import Handler
 from dispatch.identifiers import CaseId, Site
 
@@ -30,7 +29,6 @@ JOBS = ("calls", "escalation", "notices")
 DUE = "due"
 ANSWER_SECONDS = 20.0
 """A channel that hangs takes so long to be given up, and then the outcome is on the log."""
-_NANOS = 1_000_000_000
 
 
 class _Answer(msgspec.Struct):
@@ -129,11 +127,8 @@ async def _delivered_again(nc: Client, site: Site, seq: int) -> Msg:
     """The commit at `seq` as a consumer delivers it the second time. Raises `NotFound`, `Unavailable`."""
     request: dict[str, object] = {"seq": seq, "next_by_subj": f"cases.{site}.*.*", "batch": 1}
     for found in await direct_get(nc, CASES, request):
-        headers = dict(found.headers or {})
-        if headers["Nats-Sequence"] == str(seq):
-            stored_at = datetime.fromisoformat(headers["Nats-Time-Stamp"])
-            delivered = f"$JS.ACK.{CASES}.again.2.{seq}.1.{int(stored_at.timestamp() * _NANOS)}.0"
-            return Msg(nc, subject=headers["Nats-Subject"], reply=delivered, data=found.data, headers=headers)
+        if (found.headers or {})["Nats-Sequence"] == str(seq):
+            return as_delivered(nc, found, by="again", times=2)
     raise NotFound(f"the log holds no commit {seq}")
 
 

@@ -16,7 +16,7 @@ from dispatch.events import CallOutcome, Channel, Commit, FellBack, RespondersCa
 from dispatch.fanout.channels import Sent
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import ACCEPTED_TO_SENT, CALL_SECONDS, CALLS
-from dispatch.fanout.reasons import CLOSED, LEFT_OUT, NOT_WANTED
+from dispatch.fanout.reasons import CLOSED, NOT_WANTED, why_not
 from dispatch.fanout.recorder import Recorder, insist
 from dispatch.fanout.ring import Ring, Scene, make_ring
 from dispatch.fanout.sending import Sending
@@ -173,13 +173,7 @@ class Calls:
     def _why_not(self, case_id: CaseId, call: Call) -> str | None:
         """Why a call that has waited for its turn is not to be made any more, as far as this process knows."""
         case = self._desk.remembered(case_id)
-        if case is None:
-            return None
-        if not case.is_open:
-            return CLOSED
-        if call.responder in case.left_out:
-            return LEFT_OUT
-        return NOT_WANTED if call.responder in case.stood_down else None
+        return why_not(case, call) if case is not None else None
 
 
 def rings_of(commit: Commit) -> set[RingKey]:
@@ -211,7 +205,7 @@ def place_of(case: Case, call: Call) -> Place:
     else:
         before = any((step, call.responder) in case.calls for step in range(call.step))
         rank = Rank.REPEATED if before else Rank.WIDENED
-    return Place(rank, case.alarm.drill, area_of(case))
+    return Place(rank, case.alarm.drill and case.duress is None, area_of(case))
 
 
 def area_of(case: Case) -> str:

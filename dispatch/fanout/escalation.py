@@ -59,7 +59,10 @@ class Escalation:
 
     async def due(self, message: Msg) -> None:
         """A timer of a case. Raises `Unavailable` for "later"."""
-        case = CaseId(message.subject.rpartition(".")[2])
+        await self.look(CaseId(message.subject.rpartition(".")[2]))
+
+    async def look(self, case: CaseId) -> None:
+        """Do what is due on `case`, if anything is. Raises `Unavailable`."""
         async with self._turns.at(_place(case)):
             await self._consider(await self._desk.load(case))
 
@@ -111,8 +114,7 @@ class Escalation:
         on; but for those whom an operator asked for by name.
         """
         left_out = left_out_of(await self._roster.household(case.alarm.household))
-        asked = {c.responder for c in case.taking_part() if any(reason.role == "asked" for reason in c.reasons)}
-        if astray := tuple(sorted(left_out & case.called() - asked)):
+        if astray := tuple(sorted(left_out & case.called() - case.asked_by_name())):
             id_ = CommitId(f"left-out-{short_hash(*astray, length=12)}")
             await self._desk.handle(case.id, LeaveOut(id=id_, at=self._clock(), people=astray, by=TIMER))
         return left_out

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from dispatch.cases import Call, Case, still_rings
+
 CLOSED = "case closed before the call"
 NOT_WANTED = "answered or stood down before this channel rang"
 LEFT_OUT = "left out before this channel rang"
 NOT_MADE = frozenset({CLOSED, NOT_WANTED, LEFT_OUT})
+
+
+def why_not(case: Case, call: Call) -> str | None:
+    """Why `call`, which has waited for its turn, is not to be made any more; None where it is."""
+    if not case.is_open:
+        return CLOSED
+    if call.responder in case.left_out:
+        return LEFT_OUT
+    return None if still_rings(case, call) else NOT_WANTED

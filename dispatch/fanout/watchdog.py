@@ -24,7 +24,7 @@ from dispatch.fanout.alerts import Alerts
 from dispatch.fanout.channel_health import ChannelHealth
 from dispatch.fanout.incidents import Incidents
 from dispatch.fanout.owing import LOOK_BACK, Owing, owed_since
-from dispatch.fanout.rescue import AFTER, Rescue
+from dispatch.fanout.stand_in import StandIn
 from dispatch.roles import ROLES, Role, looked_subject, ping_subject
 from dispatch.settings import Settings
 
@@ -36,6 +36,8 @@ WAITING = timedelta(seconds=5)
 LATE = timedelta(seconds=3)
 SILENT = timedelta(seconds=3)
 BLIND = timedelta(seconds=10)
+UNTAKEN = timedelta(seconds=5)
+"""How long a press may lie while the fan-out is away before it is taken from here: the log admits one of the two."""
 AWAY = timedelta(seconds=10)
 """How long the fan-out may be away before its calls are made from here: a restart takes a few seconds."""
 OTHERS = tuple(role for role in ROLES if role != "watch")
@@ -45,9 +47,9 @@ class Watchdog:
     """Watches one site and keeps what is wrong in the bucket `INCIDENTS`."""
 
     def __init__(
-        self, nc: Client, cases: CaseLog, settings: Settings, *, rescue: Rescue | None = None, clock: Clock = now
+        self, nc: Client, cases: CaseLog, settings: Settings, *, stand_in: StandIn | None = None, clock: Clock = now
     ) -> None:
-        """Without a `rescue` it tells what is wrong, and rings nobody."""
+        """Without a `stand_in` it tells what is wrong, and rings nobody."""
         self._nc, self._js, self._clock = nc, nc.jetstream(timeout=LOOK_SECONDS), clock
         self._site = settings.site
         self._channels = ChannelHealth()
@@ -55,8 +57,12 @@ class Watchdog:
         self._timers = Timers(nc, self._site)
         self._incidents = Incidents(nc, self._site)
         self._alerts = Alerts(settings.watch_urls.split(), self._site)
-        self._rescue = rescue
+        self._stand_in = stand_in
         self._answered: dict[str, datetime] = {}
+        self._sees_since: datetime | None = None
+        """Since when no look has failed: who cannot hear says of nobody that they are silent."""
+        self._stuck_since: dict[str, datetime] = {}
+        """Since when it has been found, look for look, that a job leaves its work lying."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -76,12 +82,13 @@ class Watchdog:
                 if self._owing.caught_up.is_set():
                     found = await self._found()
                     self._alerts.are(found)
-                    await self._ring_ourselves(found)
+                    await self._do_it_ourselves(found)
                     await self._incidents.are(found)
                     await self._nc.publish(looked_subject(self._site))
                     seen = self._clock()
             except (NatsError, APIError, TimeoutError, DispatchError) as error:
                 log.error("watchdog.blind", error=repr(error))
+                self._sees_since = None
             if seen < self._clock() - BLIND:
                 self._alerts.are([*found, _blind(seen)])
             await asyncio.sleep(LOOK_SECONDS)
@@ -96,11 +103,28 @@ class Watchdog:
             *self._channels.incidents(self._clock()),
         ]
 
-    async def _ring_ourselves(self, found: Collection[Incident]) -> None:
-        """While the fan-out is away, or leaves calls lie, what is owed for long is rung from here."""
-        away = any(one.name in {"silent.fanout", "waiting.calls"} and one.since < self._clock() - AWAY for one in found)
-        if away and self._rescue is not None:
-            self._rescue.ring(await self._owing.overdue(self._clock() - AFTER))
+    async def _do_it_ourselves(self, found: Collection[Incident]) -> None:
+        """While the fan-out is away, or leaves its work lying, that is done from here."""
+        if self._stand_in is None:
+            return
+        at = self._clock()
+        self._sees_since = self._sees_since or at
+        gone_since = max(self._answered["fanout"], self._sees_since)
+        self._stuck_since = {
+            one.what: self._stuck_since.get(one.what, at)
+            for one in found
+            if one.kind == "waiting" and one.since < at - AWAY
+        }
+        gone = gone_since < at - AWAY
+        stuck = {job for job, since in self._stuck_since.items() if since < at - AWAY}
+        if gone_since < at - UNTAKEN or "fanout" in stuck:
+            self._stand_in.take_presses(await self._done(INTAKE, "fanout"), at - UNTAKEN)
+        if gone:
+            self._stand_in.take_steps(await self._owing.late(at))
+        if gone or "calls" in stuck:
+            self._stand_in.ring(await self._owing.overdue(at), gone_since if gone else None)
+        elif gone_since >= at - UNTAKEN and not stuck:
+            self._stand_in.step_back()
 
     async def _late(self, case: Case) -> Incident:
         """The timer of a step was lost, or nobody heeds it: it is rung anew until somebody does."""

@@ -170,3 +170,21 @@ async def test_a_letter_is_put_aside_and_taken_back_and_an_old_press_says_how_ol
         assert await elsewhere.locator("[data-deed=retry], [data-deed=dismiss]").count() == 0
     finally:
         await js.purge_stream(DLQ, subject=subject)
+
+
+async def test_duress_stands_before_all_else_even_in_a_drill(people: People) -> None:
+    page = await people.blank(DESK)
+    await page.goto("/")
+    order = await page.evaluate(
+        """async () => {
+             const { byUrgency } = await import("/static/desk/order.js");
+             const fire = { status: "raised", kind: "fire", pressed_at: "2026-11-21T08:00:00Z" };
+             const view = (id, more) => ({ id, ...fire, ...more });
+             const views = [
+               view("drill", { drill: true }), view("real", {}),
+               view("duress in a drill", { drill: true, duress: true, status: "on_scene", kind: "help" }),
+             ];
+             return byUrgency(views, Date.parse("2026-11-21T08:10:00Z")).map((one) => one.id);
+           }"""
+    )
+    assert order == ["duress in a drill", "real", "drill"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -20,6 +21,7 @@ from dispatch.fanout import calls, directory, work
 from dispatch.identifiers import CaseId, HouseholdId
 from dispatch.roster import call_list
 from dispatch.settings import Settings
+from tests.commands import dispatch
 from tests.village import HOUSEHOLD, Village, outcomes, until, village_of
 from tests.workers import working
 
@@ -240,3 +242,15 @@ async def test_a_case_of_another_household_is_nobody_s_here(village: Village, de
     with pytest.raises(NotFound):
         await elsewhere.retry(seq, "operator:li")
     assert HouseholdId("h-1") == (await desk.letters.get(seq)).household
+
+
+@pytest.mark.parametrize("digits", [15, 19, 20, 40, 4000])
+async def test_a_number_of_any_length_that_is_no_letters_is_said_to_be_none(
+    village: Village, here: Settings, digits: int
+) -> None:
+    seq = "9" * digits
+    environment = os.environ | {"DISPATCH_NATS_URL": str(here.nats_url), "DISPATCH_SITE": str(village.site)}
+    for deed, *more in (("show",), ("retry", "--yes"), ("dismiss", "--yes", "--reason", "x"), ("reopen",)):
+        code, _, error = await dispatch("dlq", deed, seq, *more, env=environment)
+        assert code == 1
+        assert f"there is no dead letter {seq[:40]}" in error

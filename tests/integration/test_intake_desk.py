@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from nats.aio.client import Client
 
-from dispatch.cases import Cancel, CaseDesk, Plan, RaiseAlarm
+from dispatch.cases import Cancel, CaseDesk, Plan, RaiseAlarm, SignalDuress
 from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
 from dispatch.errors import Malformed, Oversized, TooFrequent, Unavailable
@@ -128,6 +128,19 @@ async def test_nobody_who_presses_in_earnest_after_a_false_alarm_is_refused(nc: 
         assert not await accepts(desk, third), "there is an open case"
         await cases.handle(case, Cancel(id=CommitId("cancel"), at=now(), by="device:h-1"))
     assert await stored(nc, site) == ["p0a", "p0b", "p1a", "p2a"]
+
+
+@pytest.mark.parametrize("deed", [Cancel, SignalDuress])
+async def test_a_press_after_a_cancel_under_duress_is_answered_as_one_after_a_true_cancel(
+    nc: Client, site: Site, deed: type[Cancel | SignalDuress]
+) -> None:
+    desk = IntakeDesk(nc, site, limits=Limits(burst=2, seconds=3600))
+    before = [await accepts(desk, press(f"a{number}")) for number in range(2)]
+    cases, case = await opened(nc, site, by=press("a0"))
+    before.append(await accepts(desk, press("a2")))
+    await cases.handle(case, deed(id=CommitId("cancel"), at=now(), by="device:h-1"))
+    after = [await accepts(desk, press(f"b{number}")) for number in range(2)]
+    assert (before, after) == ([True, True, False], [True, False])
 
 
 async def test_a_drill_that_is_under_way_refuses_no_real_press(nc: Client, site: Site) -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from dispatch.cases import evolve
 from dispatch.events import DuressSignalled, Reason
+from dispatch.fanout.calls import place_of
 from dispatch.fanout.ring import make_ring, plain, scene_of
 from dispatch.identifiers import AreaId, notification_id
 from tests.rings import AT, HOME, VILLAGE, call, case, ring
@@ -56,6 +57,23 @@ def test_under_duress_nobody_is_to_show_that_they_know() -> None:
     assert "请勿回拨" in text.body
     assert "do not show that you know" in text.body
     assert (text.duress, text.silent) == (True, True)
+
+
+def test_duress_in_a_drill_is_no_drill_to_those_who_are_called() -> None:
+    """Whoever forced the key to be pressed may have pressed for practice before."""
+    signalled = evolve(case(drill=True), DuressSignalled(at=AT, by="device:h-1"))
+    text = make_ring(signalled, call(signalled), scene_of(signalled, HOME, {}), "link")
+    assert text.title.startswith("【胁迫 DURESS】")
+    assert text.body.startswith("报警人受胁迫")
+    assert "演练" not in text.title + text.body
+    assert "drill" not in text.body.lower()
+
+
+def test_duress_in_a_drill_waits_behind_no_alarm_in_earnest() -> None:
+    drill = case(drill=True)
+    signalled = evolve(drill, DuressSignalled(at=AT, by="device:h-1"))
+    assert place_of(drill, call(drill)).drill
+    assert not place_of(signalled, call(signalled)).drill
 
 
 def test_a_household_that_nobody_knows_is_still_called_for() -> None:

@@ -14,6 +14,7 @@ from dispatch.clock import now
 from dispatch.fanout.channels import Poster, Sent, WebhookSender
 from dispatch.fanout.channels.webhook import secret_key, signed_headers
 from dispatch.fanout.lanes import Lane, Limits
+from dispatch.fanout.ring import take_back
 from dispatch.fanout.turns import Place, Rank
 from dispatch.roster import WebhookPoint
 from tests.receivers import receiving, status
@@ -33,6 +34,23 @@ async def test_the_reference_library_accepts_what_arrives() -> None:
     assert payload["data"]["notification"] == ring().notification
     assert request.headers["webhook-id"] == f"{ring().notification}-0"
     assert request.headers["Content-Type"] == "application/json"
+
+
+async def test_an_endpoint_that_drops_what_it_knows_rings_for_each_step_and_takes_back_what_it_rang() -> None:
+    """As Standard Webhooks asks of a receiver: what comes again under a `webhook-id` is dropped."""
+    async with receiving() as receiver, Poster(guarded=False) as poster:
+        sender, point = WebhookSender(poster), WebhookPoint(url=receiver.url, secret=SECRET)
+        first, again = ring(), replace(ring(), step=1)
+        for one in (first, first, again, take_back(again, "stood_down"), take_back(again, "over")):
+            assert await sender.send(one, point) == Sent("sent")
+    heard = {request.headers["webhook-id"]: json.loads(request.body)["data"] for request in receiver.requests}
+    assert [(one["step"], one["word"]) for one in heard.values()] == [
+        (0, "called"),
+        (1, "called"),
+        (1, "stood_down"),
+        (1, "over"),
+    ]
+    assert len({one["notification"] for one in heard.values()}) == 1, "the phone shows one alert"
 
 
 async def test_a_changed_body_or_another_secret_is_refused() -> None:

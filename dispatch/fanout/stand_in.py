@@ -1,0 +1,152 @@
+"""What the watchdog does in the fan-out's place while that is away: presses become cases, steps are taken, phones ring.
+
+Presses and steps are decided by the fan-out's own code under its own commit ids, so that the log admits each once,
+whoever takes it. The rings go another way (`rescue.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import structlog
+from nats.aio.client import Client
+
+from dispatch.cases import Case, CaseDesk
+from dispatch.errors import DispatchError
+from dispatch.events import Channel, Timers
+from dispatch.fanout.calls import Links
+from dispatch.fanout.channels import Sender, Sent
+from dispatch.fanout.channels.sms import SmsSender
+from dispatch.fanout.directory import Directory
+from dispatch.fanout.drills import Drills
+from dispatch.fanout.escalation import Escalation
+from dispatch.fanout.lanes import LIMITS
+from dispatch.fanout.presses import Presses
+from dispatch.fanout.rescue import Rescue
+from dispatch.fanout.ring import Ring
+from dispatch.fanout.senders import Keys, open_senders
+from dispatch.fanout.sms.texting import account_of, limits_of, texting
+from dispatch.fanout.turns import Turns
+from dispatch.fanout.untaken import Untaken
+from dispatch.roster import Roster, SmsPoint
+from dispatch.settings import Settings
+
+log = structlog.get_logger()
+
+DECIDED_AT_ONCE = 16
+
+
+class Texts:
+    """Text messages, over a session that is opened only while the fan-out is away.
+
+    Many an account allows one session for each worker and no more. While there is this one, the SMSC brings receipts
+    and answers to it, and they are dealt with as the fan-out does it; what comes later goes to the fan-out's own.
+    """
+
+    def __init__(self, opening: Callable[[], AbstractAsyncContextManager[SmsSender]]) -> None:
+        self._opening = opening
+        self._sender: SmsSender | None = None
+        self._keeping: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Open the session, where it is not; the SMSC need not be there."""
+        if self._keeping is None or self._keeping.done():
+            self._keeping = asyncio.create_task(self._keep())
+
+    async def close(self) -> None:
+        """Unbind, where there is a session."""
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+
+    async def send(self, ring: Ring, point: SmsPoint) -> Sent:
+        """As `SmsSender` does."""
+        if self._sender is None:
+            return Sent("failed", "no connection to the SMSC", later=0.0)
+        return await self._sender.send(ring, point)
+
+    async def _keep(self) -> None:
+        async with self._opening() as sender:
+            self._sender = sender
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self._sender = None
+
+
+class StandIn:
+    """Everything here begins and returns at once; what is being done is not begun twice."""
+
+    def __init__(self, untaken: Untaken, escalation: Escalation, rescue: Rescue, texts: Texts | None) -> None:
+        self._untaken, self._escalation, self._rescue, self._texts = untaken, escalation, rescue, texts
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def take_presses(self, after: int | None, before: datetime) -> None:
+        """Take the presses behind the stream sequence `after` (None: there are none) that came before `before`."""
+        if after is not None:
+            self._begin("presses", partial(self._untaken.take, after, before))
+
+    def take_steps(self, cases: Collection[Case]) -> None:
+        """Take the steps and next channels of these cases that are due."""
+        for case in cases:
+            self._begin(case.id, partial(self._escalation.look, case.id))
+
+    def ring(self, cases: Collection[Case], gone_since: datetime | None) -> None:
+        """Ring what these owe, as `Rescue.ring` says, and hear what the SMSC brings."""
+        if self._texts is not None:
+            self._texts.open()
+        self._rescue.ring(cases, gone_since)
+
+    def step_back(self) -> None:
+        """The fan-out does its work again."""
+        if "presses" not in self._tasks:
+            self._untaken.forget()
+        if self._texts is not None and not self._rescue.is_busy:
+            self._begin("texts", self._texts.close)
+
+    async def close(self) -> None:
+        for task in list(self._tasks.values()):
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self._rescue.close()
+        if self._texts is not None:
+            await self._texts.close()
+
+    def _begin(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if name not in self._tasks:
+            task = self._tasks[name] = asyncio.create_task(self._do(name, work))
+            task.add_done_callback(lambda _: self._tasks.pop(name))
+
+    async def _do(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await work()
+        except DispatchError as error:  # the next look tries again
+            log.warning("stand_in.later", what=name, reason=error.detail)
+        except Exception:
+            log.exception("stand_in.failed", what=name)
+
+
+@asynccontextmanager
+async def standing_in(
+    nc: Client, *, desk: CaseDesk, roster: Roster, links: Links, keys: Keys, settings: Settings
+) -> AsyncIterator[StandIn]:
+    """A stand-in with channels of its own."""
+    async with AsyncExitStack() as stack:
+        senders: dict[Channel, Sender] = await open_senders(stack, nc, keys, settings)
+        texts = None
+        if (account := account_of(settings)) is not None:
+            texts = Texts(lambda: texting(nc, account, site=settings.site, desk=desk, roster=roster))
+            senders["sms"] = texts
+        rescue = Rescue(desk, roster, links, senders, limits={**LIMITS, "sms": limits_of(settings)})
+        turns = Turns(DECIDED_AT_ONCE)
+        presses = Presses(desk, Directory(roster), turns, Drills(nc, settings.site, desk))
+        escalation = Escalation(desk, roster=roster, timers=Timers(nc, settings.site), turns=turns)
+        stand_in = StandIn(Untaken(nc, settings.site, presses), escalation, rescue, texts)
+        stack.push_async_callback(stand_in.close)
+        yield stand_in
