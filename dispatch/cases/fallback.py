@@ -40,6 +40,8 @@ def follows(case: Case) -> tuple[Follows, ...]:
 
 def still_wanted(case: Case, person: PersonId) -> bool:
     """Whether `person` is still to be reached: they have not answered, nobody stood them down, and it is not enough."""
+    if case.silent and person in case.residents:  # nothing may be heard where they live
+        return False
     return case.is_open and person not in case.replies and person not in case.stood_down and not enough(case)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 import structlog
+from msgspec.structs import replace
 from nats.aio.msg import Msg
 
 from dispatch.cases import (
@@ -17,6 +18,7 @@ from dispatch.cases import (
     FallBack,
     LeaveOut,
     Plan,
+    Policy,
     TakeStep,
     Wait,
     due_at,
@@ -28,7 +30,7 @@ from dispatch.cases import (
 from dispatch.clock import Clock, now
 from dispatch.events import AlarmRaised, CallsRecorded, CaseNoted, FellBack, PressedAgain, Timers, commit_of
 from dispatch.fanout.metrics import NEXT_CHANNELS, STEPS
-from dispatch.fanout.plan import step_plan
+from dispatch.fanout.plan import policy_of, step_plan
 from dispatch.fanout.turns import Place, Rank, Turns
 from dispatch.identifiers import CaseId, CommitId, PersonId, household_of, short_hash
 from dispatch.roster import Roster, aid_list, left_out_of
@@ -92,11 +94,12 @@ class Escalation:
 
     async def _take(self, case: Case, wait: Wait) -> None:
         position = case.position + 1
+        policy = await self._real_policy(case, wait)
         command = TakeStep(
             id=CommitId(f"step-{position}"),
             at=self._clock(),
             position=position,
-            plan=await self._plan(case, position, wait),
+            plan=replace(await self._plan(case, position, wait, policy), policy=policy),
             because=wait.because,
         )
         handled = await self._desk.handle(case.id, command)
@@ -119,9 +122,19 @@ class Escalation:
             await self._desk.handle(case.id, LeaveOut(id=id_, at=self._clock(), people=astray, by=TIMER))
         return left_out
 
-    async def _plan(self, case: Case, position: int, wait: Wait) -> Plan:
+    async def _real_policy(self, case: Case, wait: Wait) -> Policy | None:
+        """What a drill's case keeps to once it is real, for its own was for the drill's people; None for others."""
+        if wait.because != "duress" or not case.alarm.drill:
+            return None
+        known = await self._roster.areas(case.alarm.areas)
+        return policy_of([known[area] for area in case.alarm.areas if area in known], case.kind)
+
+    async def _plan(self, case: Case, position: int, wait: Wait, policy: Policy | None) -> Plan:
         left_out = await self._leave_out(case)
         targets = step_at(case, position).call
+        if policy is not None:  # all whom the drill passed over
+            steps = policy.steps[1 : position + 1]
+            targets = tuple(dict.fromkeys(target for step in steps for target in step.call))
         if wait.because == "duress":  # everybody must know of it
             targets = (*targets, "again")
         if (

@@ -22,6 +22,7 @@ def plan_of(listed: CallList, kind: Kind = "help") -> Plan:
         areas=tuple(area.id for area in listed.areas),
         calls=tuple(_in_order(called, policy.at_once) for called in listed.called),
         gaps=listed.gaps,
+        residents=listed.household.residents if listed.household else (),
     )
 
 

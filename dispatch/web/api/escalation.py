@@ -88,6 +88,12 @@ async def call_one(request: Request[CallOneSent, None]) -> CaseView:
             "send `even_left_out` to call them all the same",
             field="responder",
         )
+    if case.silent and wanted in case.residents and not request.body.even_left_out:
+        raise LeftOutPerson(
+            f"responder: {wanted!r} lives in the household, where nothing may be heard (同住，静默警情); "
+            "send `even_left_out` to call them all the same",
+            field="responder",
+        )
     reason = Reason("asked", request.author)
     call = PlannedCall(responder=wanted, reasons=(reason,), channels=every_channel_of(person))
     return await carried_out(
