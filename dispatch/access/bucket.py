@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.errors import KeyDeletedError, KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from dispatch.errors import Unavailable
@@ -46,6 +46,28 @@ class Bucket:
         """Store `value` if `key` has none; False when it has one."""
         try:
             await self._kv.create(key, value)
+        except KeyWrongLastSequenceError:
+            return False
+        except (NatsError, TimeoutError) as error:
+            raise self._unavailable(error) from error
+        return True
+
+    async def get_with_revision(self, key: str) -> tuple[bytes | None, int]:
+        """The value of `key` and its revision; (None, 0) when it never had one."""
+        try:
+            entry = await self._kv.get(key)
+        except KeyDeletedError as error:
+            return None, int(error.entry.revision or 0)
+        except KeyNotFoundError:
+            return None, 0
+        except (NatsError, TimeoutError) as error:
+            raise self._unavailable(error) from error
+        return entry.value, int(entry.revision or 0)
+
+    async def replace(self, key: str, value: bytes, revision: int) -> bool:
+        """Store `value` where `key` still stands at `revision` (0: has none); False when it does not."""
+        try:
+            await self._kv.update(key, value, last=revision)
         except KeyWrongLastSequenceError:
             return False
         except (NatsError, TimeoutError) as error:

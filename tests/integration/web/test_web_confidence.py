@@ -153,6 +153,64 @@ def _nameless(shown: dict[str, Any], case: Case) -> dict[str, Any]:
     return plain(shown)  # type: ignore[no-any-return]
 
 
+async def test_a_press_after_a_duress_is_seen_at_home_as_one_after_a_cancel(
+    client: Client, village: World, operator: dict[str, str], device: dict[str, str]
+) -> None:
+    """Whatever the household's device asks or is told, also while the first case goes on; ids and times aside."""
+    told: list[list[Any]] = []
+    await give_pins(client, operator)
+    for pin in (PIN, DURESS):
+        first = await village.open_case()
+        async with page(client, device) as at_home:
+            await at_home.next("snapshot")
+            answers = [await cancel(client, device, first, pin=pin)]
+            ended = await at_home.next("case")
+            second = await village.open_case()
+            opened = await at_home.next("case")
+            if pin == DURESS:
+                await village.do(first.id, GiveAnswer, responder=PersonId("p-1"), answer="going", via="page")
+            await village.do(second.id, GiveAnswer, responder=HIM, answer="going", via="page")
+            answered = await at_home.next("case")
+            answers += [await ask(client, device, "GET", f"/v1/cases/{case.id}") for case in (first, second)]
+            answers.append(await cancel(client, device, second, pin=pin))
+            told_live = [ended, opened, answered, await at_home.next("case")]
+        async with page(client, device) as reloaded:
+            known = {view["id"]: view["status"] for view in (await reloaded.next("snapshot"))["cases"]}
+        views = [shown for _, shown in answers] + [*told_live]
+        told.append(
+            [[status for status, _ in answers], [known[case.id] for case in (first, second)]]
+            + [_nameless(_nameless(shown, first), second) for shown in views]
+        )
+        assert (await village.desk.load(first.id)).is_open == (pin == DURESS), "the second cancel is not the first's"
+    assert told[0] == told[1]
+
+
+async def test_who_lives_there_sees_live_what_the_device_sees(
+    client: Client, village: World, operator: dict[str, str], device: dict[str, str], him: dict[str, str]
+) -> None:
+    await give_pins(client, operator)
+    case, neighbour = await village.open_case(residents=(HIM,)), await village.bearer("responder", "p-1")
+    async with page(client, him) as at_home, page(client, neighbour) as called:
+        for one in (at_home, called):
+            await one.next("snapshot")
+        await cancel(client, device, case, pin=DURESS)
+        cancelled = await at_home.next("case")
+        assert cancelled["status"] == "cancelled"
+        await village.do(case.id, GiveAnswer, responder=PersonId("p-1"), answer="going", via="page")
+        assert (await called.case(lambda view: view["coming"] == 1))["duress"]
+        other = await village.open_case(residents=(HIM,))
+        shown = await at_home.next("case")
+        assert (shown["id"], shown["duress"], shown["beside"]) == (other.id, False, None)
+        assert (await called.case(lambda view: view["id"] == other.id))["beside"] == case.id
+    async with page(client, him, last=cancelled.position) as back:
+        assert (await back.next("snapshot", "case"))["id"] == other.id, "nothing came of the first"
+    async with page(client, him) as reloaded:
+        snapshot = {view["id"]: view["status"] for view in (await reloaded.next("snapshot"))["cases"]}
+    assert snapshot == {case.id: "cancelled", other.id: "raised"}
+    link = village.links.make(case.id, HIM).removeprefix(village.settings.url)
+    assert (await ask(client, {}, "GET", f"{link}/case"))[1]["household"]["address"] == "", "as of one that is over"
+
+
 async def test_under_duress_the_case_goes_on_for_all_but_the_device(
     client: Client, village: World, device: dict[str, str], phone: dict[str, str], case: Case
 ) -> None:
