@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js.errors import KeyDeletedError, KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from dispatch.errors import Unavailable
@@ -53,13 +53,11 @@ class Bucket:
         return True
 
     async def get_with_revision(self, key: str) -> tuple[bytes | None, int]:
-        """The value of `key` and its revision; (None, 0) when it never had one."""
+        """The value of `key` and its revision; None where it has none."""
         try:
             entry = await self._kv.get(key)
-        except KeyDeletedError as error:
-            return None, int(error.entry.revision or 0)
-        except KeyNotFoundError:
-            return None, 0
+        except KeyNotFoundError as error:
+            return None, int(error.entry.revision or 0) if error.entry is not None else 0
         except (NatsError, TimeoutError) as error:
             raise self._unavailable(error) from error
         return entry.value, int(entry.revision or 0)

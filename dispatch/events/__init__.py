@@ -34,6 +34,7 @@ from dispatch.events.streams import (
     INCIDENTS,
     INTAKE,
     KEYS,
+    PIN_TRIES,
     ROSTER,
     SMS,
     TIMERS,
@@ -87,11 +88,11 @@ from dispatch.events.types import (
 )
 
 __all__ = [
-    "AUDIT", "CASES", "DLQ", "DRILLS", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "OLD_PRESS", "ROSTER", "SMS",
-    "TIMERS", "TOKENS", "AlarmRaised", "Answer", "AtOnce", "Because", "CallOutcome", "CallsRecorded", "CaseCancelled",
-    "CaseLog", "CaseNoted", "CaseResolved", "Channel", "Commit", "DeadLetter", "DlqDesk", "DuressSignalled",
-    "Escalated", "EscalationPaused", "Event", "FallbackSeconds", "FellBack", "Gap", "HandedOver", "Head",
-    "HouseholdStamped", "Incident", "IncidentBook", "Kept", "Kind", "Letters", "Mark", "Moment", "NextBecause",
+    "AUDIT", "CASES", "DLQ", "DRILLS", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "OLD_PRESS", "PIN_TRIES",
+    "ROSTER", "SMS", "TIMERS", "TOKENS", "AlarmRaised", "Answer", "AtOnce", "Because", "CallOutcome", "CallsRecorded",
+    "CaseCancelled", "CaseLog", "CaseNoted", "CaseResolved", "Channel", "Commit", "DeadLetter", "DlqDesk",
+    "DuressSignalled", "Escalated", "EscalationPaused", "Event", "FallbackSeconds", "FellBack", "Gap", "HandedOver",
+    "Head", "HouseholdStamped", "Incident", "IncidentBook", "Kept", "Kind", "Letters", "Mark", "Moment", "NextBecause",
     "NextCall", "Outcome", "PlannedCall", "PolicyStamped", "PolicyStep", "Press", "PressedAgain", "Quorum", "Reason",
     "ResidentsSpared", "Resolution", "ResponderLeftOut", "ResponderReplied", "RespondersCalled", "RespondersStoodDown",
     "Retry", "Role", "Source", "Stale", "Target", "Timers", "Via", "WideningAsked", "answer_subject", "believed",

@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient
 from nats.js.errors import APIError
 
 from dispatch.cases import Case, GiveAnswer, Resolve
+from dispatch.events import PIN_TRIES, ensure_streams
 from dispatch.identifiers import HouseholdId, PersonId
 from dispatch.projections import Projector
 from tests.integration.web_world import World, page
@@ -113,6 +114,45 @@ async def test_a_pin_can_be_tried_a_few_times_a_minute(
     status, problem = await cancel(client, device, case, pin=PIN)
     assert (status, problem["field"]) == (429, "pin"), "nor is it told that this one is right"
     assert 0 < problem["retry_after"] <= 60
+
+
+async def test_the_tries_of_all_processes_count_and_outlive_a_restart(
+    client: Client, village: World, operator: dict[str, str], device: dict[str, str], case: Case
+) -> None:
+    await give_pins(client, operator)
+    async with village.served() as second:
+        both = [cancel((client, second)[n % 2], device, case, pin=f"000{n}") for n in range(8)]
+        assert sorted(status for status, _ in await asyncio.gather(*both)) == [403] * 4 + [429] * 4
+    async with village.served() as restarted:
+        status, problem = await cancel(restarted, device, case, pin=PIN)
+        assert (status, problem["type"]) == (429, "urn:dispatch:problem:too-frequent")
+        assert 0 < problem["retry_after"] <= 60
+
+
+async def test_who_says_the_pin_may_try_again_in_every_process(
+    client: Client, village: World, operator: dict[str, str], device: dict[str, str]
+) -> None:
+    await give_pins(client, operator)
+    async with village.served() as second:
+        for pin in (PIN, DURESS):
+            case = await village.open_case()
+            assert [(await cancel(client, device, case, pin=f"000{n}"))[0] for n in range(3)] == [403] * 3
+            assert (await cancel(second, device, case, pin=pin))[0] == 200
+
+
+async def test_where_the_tries_cannot_be_kept_a_cancel_is_possible_and_guessing_is_not(
+    client: Client, village: World, operator: dict[str, str], device: dict[str, str], case: Case
+) -> None:
+    await give_pins(client, operator)
+    js = village.nc.jetstream()
+    await js.delete_stream(f"KV_{PIN_TRIES}")
+    try:
+        guesses = await asyncio.gather(*(cancel(client, device, case, pin=f"000{n}") for n in range(6)))
+        assert sorted(status for status, _ in guesses) == [403] * 4 + [429] * 2
+        async with village.served() as other:
+            assert (await cancel(other, device, case, pin=PIN))[0] == 200
+    finally:
+        await ensure_streams(js)
 
 
 async def test_an_operator_cancels_without_the_pin(client: Client, operator: dict[str, str], case: Case) -> None:
