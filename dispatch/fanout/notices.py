@@ -51,6 +51,8 @@ class Notices:
         async with self._turns.at(turn):
             case = await self._desk.known(commit.case, commit.seq)
         word, people = whom_to_tell(case, commit)
+        if await self._goes_on(case):  # at the same place: nobody may believe that they need not come
+            people &= case.residents
         told: set[tuple[PersonId, Channel]] = set()
         while True:
             # Who was called again meanwhile, or left out, is told nothing.
@@ -64,6 +66,12 @@ class Notices:
             await asyncio.sleep(IN_FLIGHT_SECONDS)  # a ring that is under way is taken back once it has arrived
             async with self._turns.at(turn):
                 case = await self._desk.load(case.id)
+
+    async def _goes_on(self, case: Case) -> bool:
+        """Whether the household's case under duress goes on, beside which `case` was opened. Raises `Unavailable`."""
+        if case.beside is None:
+            return False
+        return await self._desk.under_duress(await self._desk.load(case.beside)) is not None
 
     async def _tell(self, case: Case, word: Word, calls: Mapping[tuple[PersonId, Channel], Call]) -> None:
         if not calls:

@@ -168,6 +168,9 @@ async def test_a_press_after_a_duress_opens_another_case_and_calls_everybody(
     assert (await cancel(live_system, second, PIN))[1]["status"] == "cancelled"
     assert [(await live_system.case(case)).is_open for case in (first, second)] == [True, False]
     third = await press_again(live_system, second)
+    await rung(phones, {p: 1 if p == OFFICER_NEXT_DOOR else 4 for p in phones.of})
+    words = {person: phones.words(person, second) for person in phones.of if person != OFFICER_NEXT_DOOR}
+    assert set(map(tuple, words.values())) == {("called",)}, "nobody is told to stay at home while the first goes on"
     assert (await live_system.case(third)).beside == first
     assert (await cancel(live_system, third, DURESS))[1]["status"] == "cancelled"
     assert [(await live_system.case(case)).is_open for case in (first, third)] == [True, True]

@@ -293,6 +293,24 @@ async def test_what_phones_registered_survives(roster: Roster, tmp_path: Path) -
     assert (person.name, person.contact_points) == ("新名", (PUSH,))
 
 
+async def test_who_lives_in_a_household_says_a_column(roster: Roster, tmp_path: Path) -> None:
+    header, row = "id,name,address,area,group,residents", "h,段家,一组1号,v,g"
+    await imported(roster, tmp_path, {**SHEETS, "households": [header, f"{row},p-1 p-2 p-1"]})
+
+    async def residents() -> tuple[PersonId, ...]:
+        home = await roster.household(HouseholdId("h"))
+        assert home is not None
+        return home.residents
+
+    assert await residents() == ("p-1", "p-2")
+    await imported(roster, tmp_path, {"households": [header, f"{row},"]})
+    assert await residents() == ("p-1", "p-2"), "left empty, what the roster has stays"
+    await imported(roster, tmp_path, {"households": [header, f"{row},o-1"]})
+    assert await residents() == ("o-1",)
+    report = await imported(roster, tmp_path, {"households": [header, f"{row},p-9"]})
+    assert "households.csv:2:F(residents) 'p-9'" in problems(report)[0]
+
+
 async def test_a_webhook_of_the_file_replaces_the_one_before_and_nothing_else(roster: Roster, tmp_path: Path) -> None:
     header = "id,name,phone,webhook,webhook_secret"
     await imported(roster, tmp_path, {"people": [header, f"p-1,罗玉珍,19900000001,https://a.example/,{SECRET}"]})
