@@ -104,6 +104,18 @@ async def press_again(live: LiveSystem, before: CaseId) -> CaseId:
     return await until(another, "another case to open")
 
 
+async def made_to_cancel(live: LiveSystem, phones: Phones) -> tuple[CaseId, dict[str, object]]:
+    """A press, and a cancel with the duress PIN; everybody is called at once, and then again with the next village."""
+    await agree(live, PATIENT)
+    await give_pins(live)
+    case = await live.press()
+    await rung(phones, at_once(phones))
+    status, shown = await cancel(live, case, DURESS)
+    assert (status, shown["status"]) == (200, "cancelled")
+    await rung(phones, {p: 1 if p == OFFICER_NEXT_DOOR else 2 for p in phones.of})
+    return case, shown
+
+
 async def leave_out(live: LiveSystem, person: str) -> None:
     body = {"person": person, "reason": "violent towards her"}
     assert (await live.call("operator", "POST", left_out(live), body))[0] == 200
@@ -127,13 +139,7 @@ async def test_everybody_who_comes_to_a_silent_alarm_is_told_not_to_ring_back(
 async def test_a_cancel_under_duress_calls_for_more_and_nobody_at_home_can_tell(
     live_system: LiveSystem, phones: Phones
 ) -> None:
-    await agree(live_system, PATIENT)
-    await give_pins(live_system)
-    case = await live_system.press()
-    await rung(phones, at_once(phones))
-    status, shown = await cancel(live_system, case, DURESS)
-    assert (status, shown["status"]) == (200, "cancelled")
-    await rung(phones, at_once(phones) | {p: 1 if p == OFFICER_NEXT_DOOR else 2 for p in phones.of})
+    case, shown = await made_to_cancel(live_system, phones)
     for person in phones.of:
         ring = phones.rings(person)[-1]
         assert (ring["duress"], ring["silent"]) == (True, True)
@@ -149,12 +155,7 @@ async def test_a_press_after_a_duress_opens_another_case_and_calls_everybody(
     live_system: LiveSystem, phones: Phones
 ) -> None:
     """As it would after a cancel, for whoever makes them press once more looks on."""
-    await agree(live_system, PATIENT)
-    await give_pins(live_system)
-    first = await live_system.press()
-    await rung(phones, at_once(phones))
-    _, shown = await cancel(live_system, first, DURESS)
-    await rung(phones, at_once(phones) | {p: 1 if p == OFFICER_NEXT_DOOR else 2 for p in phones.of})
+    first, shown = await made_to_cancel(live_system, phones)
     second = await press_again(live_system, first)
     await rung(phones, {p: 1 if p == OFFICER_NEXT_DOOR else 3 for p in phones.of})
     for person in phones.of.keys() - {OFFICER_NEXT_DOOR}:
