@@ -149,17 +149,18 @@ class Phones:
 
     def rings(self, person: str) -> list[dict[str, object]]:
         """Each time that `person`'s phone was called, oldest first."""
-        return [said for said in self._said(person) if said["word"] == "called"]
+        return [said for said in self.said(person) if said["word"] == "called"]
 
     def words(self, person: str, case: CaseId) -> list[str]:
         """What each message to `person`'s phone about `case` said, oldest first: called, stood_down or over."""
-        return [str(said["word"]) for said in self._said(person) if said["case"] == case]
+        return [str(said["word"]) for said in self.said(person) if said["case"] == case]
 
     def rung(self) -> dict[PersonId, int]:
         """How often each phone rang."""
         return {person: len(self.rings(person)) for person in self.of}
 
-    def _said(self, person: str) -> list[dict[str, object]]:
+    def said(self, person: str) -> list[dict[str, object]]:
+        """Every message to `person`'s phone, oldest first."""
         return [json.loads(request.body)["data"] for request in self.of[PersonId(person)].requests]
 
 

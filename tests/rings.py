@@ -35,8 +35,11 @@ def alarm(**changes: object) -> AlarmRaised:
 
 def case(**changes: object) -> Case:
     """A case in which p-1 is called as a member."""
-    call = PlannedCall(responder=PersonId("p-1"), reasons=(Reason("member", "g-1"),), channels=("live", "webhook"))
-    return evolve(evolve(Case(), alarm(**changes)), RespondersCalled(at=AT, step=0, calls=(call,)))
+    return evolve(evolve(Case(), alarm(**changes)), RespondersCalled(at=AT, step=0, calls=(planned("p-1"),)))
+
+
+def planned(who: str) -> PlannedCall:
+    return PlannedCall(responder=PersonId(who), reasons=(Reason("member", "g-1"),), channels=("live", "webhook"))
 
 
 def call(of: Case) -> Call:

@@ -52,6 +52,26 @@ class Bucket:
             raise self._unavailable(error) from error
         return True
 
+    async def get_with_revision(self, key: str) -> tuple[bytes | None, int]:
+        """The value of `key` and its revision; None where it has none."""
+        try:
+            entry = await self._kv.get(key)
+        except KeyNotFoundError as error:
+            return None, int(error.entry.revision or 0) if error.entry is not None else 0
+        except (NatsError, TimeoutError) as error:
+            raise self._unavailable(error) from error
+        return entry.value, int(entry.revision or 0)
+
+    async def replace(self, key: str, value: bytes, revision: int) -> bool:
+        """Store `value` where `key` still stands at `revision` (0: has none); False when it does not."""
+        try:
+            await self._kv.update(key, value, last=revision)
+        except KeyWrongLastSequenceError:
+            return False
+        except (NatsError, TimeoutError) as error:
+            raise self._unavailable(error) from error
+        return True
+
     async def delete(self, key: str) -> None:
         """Remove `key`; nothing happens when it has no value."""
         try:

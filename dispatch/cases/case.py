@@ -27,11 +27,13 @@ from dispatch.events import (
     FellBack,
     Gap,
     HandedOver,
+    HouseholdStamped,
     Kind,
     PlannedCall,
     PolicyStamped,
     PressedAgain,
     Reason,
+    ResidentsSpared,
     Resolution,
     ResponderCleared,
     ResponderLeftOut,
@@ -176,6 +178,12 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """When the last of those who came gave up after that."""
     left_out: frozenset[PersonId] = frozenset()
     """Those who were called and have no part in it any more: what they did stands on the log and counts for nothing."""
+    residents: frozenset[PersonId] = frozenset()
+    """Who of those that can be called lives in the household."""
+    spared: frozenset[PersonId] = frozenset()
+    """Those of them who were not called because nothing may be heard there."""
+    beside: CaseId | None = None
+    """The household's case that went on under duress when this one was opened."""
     duress: DuressSignalled | None = None
     """That the one who pressed is under duress."""
     duress_heeded: bool = False
@@ -219,6 +227,16 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         return self.alarm.silent or self.silenced
 
     @property
+    def drill(self) -> bool:
+        """Whether it is but a drill: one is real from the moment at which duress was signalled."""
+        return self.alarm.drill and self.duress is None
+
+    @property
+    def is_under_duress(self) -> bool:
+        """Whether it was signalled on this case, or on one beside which the household pressed again."""
+        return self.duress is not None or self.beside is not None
+
+    @property
     def last_step(self) -> int:
         """The newest step in which anybody was called; -1 when nobody was."""
         return max((step for step, _ in self.calls), default=-1)
@@ -252,6 +270,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     def as_pressed(self) -> Case:
         """The case as those who pressed may know it: under duress it was cancelled, and nothing came after."""
         return self.pretended or self
+
+    def as_known_by(self, person: PersonId) -> Case:
+        """The case as `person` may know it: in the household they know what those who pressed know, and no more."""
+        return self.as_pressed if person in self.residents else self
 
     def taking_part(self) -> list[Call]:
         """The calls, but for those of people who were left out afterwards."""
@@ -296,6 +318,8 @@ def evolve(case: Case, event: Event) -> Case:  # noqa: C901, PLR0911, PLR0912  (
             return _fall_back(case, event)
         case HandedOver():
             return replace(case, handed_over=event)
+        case HouseholdStamped() | ResidentsSpared():
+            return _at_home(case, event)
         case ResponderReplied():
             return _reply(case, event)
         case ResponderCleared():
@@ -371,9 +395,34 @@ def _end(case: Case, event: CaseResolved | CaseCancelled | DuressSignalled) -> C
             return replace(closed, pretended=closed) if by_those_who_pressed and case.pretended is None else closed
         case DuressSignalled():
             shown = replace(case, closing=Closing(by=event.by, at=event.at, resolution=None, text=event.reason))
-            return replace(case, duress=event, silenced=True, pretended=shown)
+            return _under_duress(replace(case, duress=event, silenced=True, pretended=shown))
         case _:
             assert_never(event)
+
+
+def _at_home(case: Case, event: HouseholdStamped | ResidentsSpared) -> Case:
+    match event:
+        case HouseholdStamped():
+            return replace(case, residents=frozenset(event.residents), beside=event.beside)
+        case ResidentsSpared():
+            return replace(case, spared=case.spared | set(event.people))
+        case _:
+            assert_never(event)
+
+
+def _under_duress(case: Case) -> Case:
+    """What was answered to a drill is no answer to an emergency; nor is what is answered at the scene itself."""
+    if case.alarm.drill:
+        return replace(
+            case,
+            replies={},
+            stood_down=frozenset(),
+            dismissed=frozenset(),
+            thanked=False,
+            given_up_at=None,
+            firsts=Firsts(),
+        )
+    return replace(case, replies={who: reply for who, reply in case.replies.items() if who not in case.residents})
 
 
 def _leave_out(case: Case, event: ResponderLeftOut) -> Case:
@@ -415,6 +464,7 @@ def _call(case: Case, event: RespondersCalled) -> Case:
         stood_down=case.stood_down - called_again,
         dismissed=case.dismissed - called_again,
         left_out=case.left_out - called_again,
+        spared=case.spared - called_again,
     )
 
 

@@ -46,15 +46,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[PlannedCall, ...]
     gaps: tuple[Gap, ...] = ()
     policy: Policy | None = None
+    residents: tuple[PersonId, ...] = ()
+    """Who lives in the household: they are not called while nothing may be heard there."""
 
 
 class RaiseAlarm(_Command, frozen=True, kw_only=True):
-    """A press, stored at `accepted_at`; with a plan where it calls people. `case` is the one that it opens."""
+    """A press, stored at `accepted_at`; with a plan where it calls people. `case` is the one that it opens, `beside`
+    one of the household that goes on under duress.
+    """
 
     press: Press
     accepted_at: datetime
     plan: Plan | None = None
     case: CaseId | None = None
+    beside: CaseId | None = None
 
 
 class RecordCalls(_Command, frozen=True, kw_only=True):
@@ -101,7 +106,10 @@ class Widen(_Command, frozen=True, kw_only=True):
 
 
 class TakeStep(_Command, frozen=True, kw_only=True):
-    """Widen the call to step `position`, which is due `because` of something, calling whom `plan` says."""
+    """Widen the call to step `position`, which is due `because` of something, calling whom `plan` says.
+
+    The plan of a drill's case that has become real has a policy: the one that the case keeps to from here on.
+    """
 
     position: int
     plan: Plan

@@ -28,7 +28,8 @@ from dispatch.cases.commands import (
 )
 from dispatch.cases.fallback import fall_back
 from dispatch.cases.hand_over import hand_over
-from dispatch.cases.widening import call_one, pause, stand_down, take_step, widen, with_stand_down
+from dispatch.cases.sparing import sparing
+from dispatch.cases.widening import call_one, pause, stamp_of, stand_down, take_step, widen, with_stand_down
 from dispatch.errors import Conflict, Forbidden, NotFound
 from dispatch.events import (
     AlarmRaised,
@@ -40,7 +41,7 @@ from dispatch.events import (
     Channel,
     DuressSignalled,
     Event,
-    PolicyStamped,
+    HouseholdStamped,
     Press,
     PressedAgain,
     ResponderLeftOut,
@@ -82,7 +83,7 @@ def decide(case: Case, command: Command) -> list[Event]:
 
 def is_overtaken(case: Case, press: Press) -> bool:
     """Whether `press` is in earnest while `case` is but a drill: no mere press of the drill."""
-    return case.is_open and case.alarm.drill and not press.drill
+    return case.as_pressed.is_open and case.alarm.drill and not press.drill
 
 
 def _raise(case: Case, command: RaiseAlarm) -> list[Event]:
@@ -91,7 +92,7 @@ def _raise(case: Case, command: RaiseAlarm) -> list[Event]:
         return []
     if case.raised is None:
         return _open(command)
-    _require_open(case)
+    _require_open(case.as_pressed)  # after a duress as after a cancel, a press opens a case of its own
     if _leaves_no_trace(case, command):
         return []
     again: list[Event] = [
@@ -109,7 +110,8 @@ def _raise(case: Case, command: RaiseAlarm) -> list[Event]:
     if command.plan is not None and is_news(case, command):
         plan = command.plan
         calls = tuple(call for call in plan.calls if call.responder not in case.left_out)
-        again.append(RespondersCalled(at=command.at, step=case.last_step + 1, calls=calls, gaps=plan.gaps))
+        called = RespondersCalled(at=command.at, step=case.last_step + 1, calls=calls, gaps=plan.gaps)
+        again += sparing(called, case.residents, silent=case.silent or press.silent)
     return again
 
 
@@ -130,9 +132,10 @@ def is_repeat(case: Case, command: RaiseAlarm) -> bool:
 
 def was_passed_over(case: Case, command: RaiseAlarm) -> bool:
     """Whether this press came while `case`, which is over, was open, and left no trace on it (see `_raise`)."""
-    if case.closing is None or not case.alarm.accepted_at <= command.accepted_at <= case.closing.at:
+    known = case.as_pressed
+    if known.closing is None or not known.alarm.accepted_at <= command.accepted_at <= known.closing.at:
         return False
-    open_still = replace(case, closing=None)
+    open_still = replace(known, closing=None)
     return not is_overtaken(open_still, command.press) and _leaves_no_trace(open_still, command)
 
 
@@ -177,19 +180,13 @@ def _open(command: RaiseAlarm) -> list[Event]:
         group=plan.group,
         areas=plan.areas,
     )
+    stamps: list[Event] = []
+    if plan.residents or command.beside is not None:
+        stamps.append(HouseholdStamped(at=command.at, residents=plan.residents, beside=command.beside))
+    if plan.policy is not None:
+        stamps.append(stamp_of(plan.policy, command.at))
     called = RespondersCalled(at=command.at, step=0, calls=plan.calls, gaps=plan.gaps)
-    if plan.policy is None:
-        return [raised, called]
-    policy = plan.policy
-    stamp = PolicyStamped(
-        at=command.at,
-        policy=policy.id,
-        quorum=policy.quorum,
-        steps=policy.steps,
-        at_once=policy.at_once,
-        fallback_seconds=policy.fallback_seconds,
-    )
-    return [raised, stamp, called]
+    return [raised, *stamps, *sparing(called, plan.residents, silent=press.silent)]
 
 
 def _record(case: Case, command: RecordCalls) -> list[Event]:
@@ -227,7 +224,8 @@ def _while_open(  # noqa: C901, PLR0911  (one case for each command)
         raise Forbidden("only somebody who was called can answer this case", field="responder")
     # To those who pressed a case under duress was cancelled, and so they are answered.
     by_those_who_pressed = isinstance(command, SignalDuress | Cancel) and command.by == f"device:{case.alarm.household}"
-    _require_open(case.as_pressed if by_those_who_pressed else case)
+    known = case.as_known_by(command.responder) if isinstance(command, GiveAnswer) else case
+    _require_open(case.as_pressed if by_those_who_pressed else known)
     match command:
         case GiveAnswer():
             return _answer(case, command)

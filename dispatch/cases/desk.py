@@ -65,15 +65,15 @@ class CaseDesk:
         if is_past(case_id):
             raise Conflict(f"case {case_id} was imported: it is history, and nothing is added to it", case=case_id)
         remembered = self._remembered.get(case_id)
-        if remembered is not None and remembered.is_open:
+        if remembered is not None and remembered.as_pressed.is_open:
             # Only the log can confirm a memory; what it refuses, or finds nothing new in, is decided on the log below.
             with suppress(Refused, Stale):
                 if events := decide(remembered, command):
                     return await self._append(case_id, remembered, command, events)
         for attempt in range(TRIES):
             case, head = await self.load(case_id), None
-            if case.closing is not None:
-                # The household may have another case by now, which this one's last words must not hide.
+            if case.raised is not None and not case.as_pressed.is_open:
+                # The household may have another case by now, which what this one still says must not hide.
                 head = await self.log.head(household_of(case_id))
                 case = await self.load(case_id)
             events = decide(case, command)
@@ -88,6 +88,7 @@ class CaseDesk:
     async def press(self, command: RaiseAlarm, plan: Callable[[Press], Awaitable[Plan]]) -> Handled:
         """Take a press: on the household's open case if it has one, else on a new one with a `plan`.
 
+        One that goes on under duress was cancelled to those who press: they open another one beside it.
         A real press ends a drill that is under way and opens a case of its own.
         Raises `Unavailable` when the log cannot be reached.
         """
@@ -101,16 +102,16 @@ class CaseDesk:
             if is_overtaken(latest, command.press):
                 await self._end_drill(latest.id, command)
                 continue
-            if latest.is_open and is_news(latest, command):
+            if latest.as_pressed.is_open and is_news(latest, command):
                 return await self.handle(latest.id, replace(command, plan=await plan(command.press)))
-            if latest.is_open or is_repeat(latest, command):
+            if latest.as_pressed.is_open or is_repeat(latest, command):
                 return await self.handle(latest.id, command)
             if head and (known := await self._heard_before(head, command)) is not None:
                 return Handled(known, ())
             new = case_id_for(household, press)
             if head and (await self.load(new)).raised is not None:
                 new = case_id_for(household, PressId(f"{press}@{head.seq}"))  # an id that was used before
-            planned = replace(command, plan=await plan(command.press), case=new)
+            planned = replace(command, plan=await plan(command.press), case=new, beside=await self.under_duress(latest))
             events = decide(Case(), planned)
             opening = Head(new, seq=head.seq if head else 0, case_seq=0, at=command.at)
             try:
@@ -118,6 +119,15 @@ class CaseDesk:
             except Stale:
                 await _pause(attempt)
         raise Unavailable(f"household {household} is changing too fast; send it again")
+
+    async def under_duress(self, newest: Case) -> CaseId | None:
+        """The case of a household that goes on under duress, whose newest case is `newest`; None when none does."""
+        case = newest
+        while not (case.is_open and case.duress is not None):
+            if case.beside is None:
+                return None
+            case = await self.load(case.beside)
+        return case.id
 
     async def leave_out(self, household: HouseholdId, command: LeaveOut) -> None:
         """Let the people of `command` have no part in the household's cases of the last `LINKS_LIVE`, open or over.

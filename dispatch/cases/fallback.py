@@ -42,6 +42,8 @@ def still_wanted(case: Case, person: PersonId) -> bool:
     Whether it is enough does not matter here: who is not needed is stood down, and who is called all the same is
     (because those who were coming are late, or by hand, or at 110).
     """
+    if case.silent and person in case.residents:  # nothing may be heard where they live
+        return False
     return case.is_open and person in case.awaited
 
 

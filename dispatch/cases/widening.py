@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from dispatch.cases.case import Case, evolve
-from dispatch.cases.commands import CallOne, Pause, StandDown, TakeStep, Widen
+from dispatch.cases.commands import CallOne, Pause, Policy, StandDown, TakeStep, Widen
 from dispatch.cases.escalation import at_110, enough, step_at, unneeded, waits_for
 from dispatch.cases.hand_over import goes_to_110, is_to_hand_over, post_of_110
+from dispatch.cases.sparing import sparing
 from dispatch.errors import Conflict
 from dispatch.events import (
     Because,
@@ -13,6 +16,7 @@ from dispatch.events import (
     EscalationPaused,
     Event,
     HandedOver,
+    PolicyStamped,
     RespondersCalled,
     RespondersStoodDown,
     WideningAsked,
@@ -37,17 +41,34 @@ def take_step(case: Case, command: TakeStep) -> list[Event]:
     wait = waits_for(case)
     if wait is None or wait.until is None or command.at < wait.until or command.position != case.position + 1:
         return []
+    stamps: list[Event] = []
+    if command.plan.policy is not None:
+        stamps.append(stamp_of(command.plan.policy, command.at))
+        case = evolve(case, stamps[0])
     by = case.asked.by if case.asked is not None and wait.because == "operator" else TIMER
-    events: list[Event] = [Escalated(at=command.at, position=command.position, because=wait.because, by=by)]
+    events: list[Event] = [*stamps, Escalated(at=command.at, position=command.position, because=wait.because, by=by)]
     calls = tuple(call for call in command.plan.calls if _is_to_be_called(case, call.responder, wait.because))
     if not is_to_hand_over(case):  # an operator did it while this was planned
         calls = tuple(call for call in calls if not goes_to_110(call))
-    elif "hand_over" in step_at(case, command.position).call:
+    elif "hand_over" in step_at(case, command.position).call or (stamps and post_of_110(calls)):
         events.append(HandedOver(at=command.at, by=by, to=post_of_110(calls)))
     if calls or command.plan.gaps:
         step = case.last_step + 1
-        events.append(RespondersCalled(at=command.at, step=step, calls=calls, gaps=command.plan.gaps))
+        called = RespondersCalled(at=command.at, step=step, calls=calls, gaps=command.plan.gaps)
+        events += sparing(called, case.residents, silent=case.silent)
     return events
+
+
+def stamp_of(policy: Policy, at: datetime) -> PolicyStamped:
+    """That the case keeps to `policy` from `at` on."""
+    return PolicyStamped(
+        at=at,
+        policy=policy.id,
+        quorum=policy.quorum,
+        steps=policy.steps,
+        at_once=policy.at_once,
+        fallback_seconds=policy.fallback_seconds,
+    )
 
 
 def _is_to_be_called(case: Case, person: PersonId, because: Because) -> bool:

@@ -59,6 +59,8 @@ EVENTS = {
     "case_cancelled": "取消 cancelled",
     "duress_signalled": "胁迫 duress",
     "responder_left_out": "不得呼叫 left out",
+    "household_stamped": "该户 household",
+    "residents_spared": "同住不呼叫 live there",
 }
 
 

@@ -150,7 +150,8 @@ class _Planner:
 
     async def _is_busy(self, household: HouseholdId) -> bool:
         head = await self._desk.log.head(household)
-        return head is not None and (await self._desk.load(head.case)).is_open
+        newest = await self._desk.load(head.case) if head is not None else None
+        return newest is not None and (newest.is_open or await self._desk.under_duress(newest) is not None)
 
     async def _is_within(self, area: AreaId) -> bool:
         return self._within is None or self._within in {above.id for above in await self._roster.area_path(area)}

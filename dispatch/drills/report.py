@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import takewhile
 
 import msgspec
 
 from dispatch.cases import Call, Case, fold
 from dispatch.drills.book import Drill
-from dispatch.events import Answer, CallsRecorded, Channel, Commit, Outcome, Reason, ResponderReplied
+from dispatch.events import Answer, CallsRecorded, Channel, Commit, DuressSignalled, Outcome, Reason, ResponderReplied
 from dispatch.identifiers import CaseId, GroupId, HouseholdId, PersonId
 
 NO_CASE = "没有开始：未收到、有真实警情，或时间已过 / not begun: not received, a real case was open, or it was too late"
@@ -87,15 +88,21 @@ def report_of(drill: Drill, logs: Mapping[HouseholdId, Sequence[Commit]]) -> Rep
     missing = [(gap.what, gap.reason) for gap in drill.left_out]
     running = 0
     for household in drill.households:
-        commits = [commit for commit in logs.get(household, ()) if commit.events]
+        written = [commit for commit in logs.get(household, ()) if commit.events]
+        commits = list(takewhile(_is_of_the_drill, written))
         case = fold(commits)
         if case.raised is None:
             missing.append((f"household {household}", NO_CASE))
             continue
-        running += case.is_open
+        running += case.is_open and len(commits) == len(written)
         lines += _lines(case, household, _firsts(commits))
         missing += [(gap.what, gap.reason) for gap in case.gaps]
     return Report(drill=drill, lines=tuple(lines), missing=tuple(dict.fromkeys(missing)), open_cases=running)
+
+
+def _is_of_the_drill(commit: Commit) -> bool:
+    """Whether it was but a drill still: with a duress it becomes real."""
+    return not any(isinstance(event, DuressSignalled) for event in commit.events)
 
 
 Firsts = dict[tuple[PersonId, str], datetime]

@@ -10,6 +10,7 @@ from nats.js.errors import BadRequestError, NotFoundError
 
 INTAKE, CASES, TIMERS, DLQ, AUDIT = "INTAKE", "CASES", "TIMERS", "DLQ", "AUDIT"
 ROSTER, TOKENS, KEYS, INCIDENTS, DRILLS, SMS = "ROSTER", "TOKENS", "KEYS", "INCIDENTS", "DRILLS", "SMS"
+PIN_TRIES = "PIN_TRIES"
 
 _DEDUPLICATION = timedelta(minutes=10).total_seconds()
 
@@ -107,7 +108,13 @@ def bucket_configs(replicas: int = 1) -> list[KeyValueConfig]:
             ttl=timedelta(days=3).total_seconds(),
             replicas=replicas,
             direct=True,
-        )
+        ),
+        KeyValueConfig(
+            bucket=PIN_TRIES,
+            description="When a household's PIN was tried lately",
+            ttl=timedelta(minutes=2).total_seconds(),
+            replicas=replicas,
+        ),
     ]
 
 

@@ -235,6 +235,22 @@ class ResponderLeftOut(_Event, frozen=True, kw_only=True, tag="responder_left_ou
     by: str
 
 
+class HouseholdStamped(_Event, frozen=True, kw_only=True, tag="household_stamped.v1"):
+    """What was known of the household when the case was opened: who of those that can be called lives there, and its
+    case that went on under duress, `beside` which this one is.
+    """
+
+    residents: tuple[PersonId, ...] = ()
+    beside: CaseId | None = None
+
+
+class ResidentsSpared(_Event, frozen=True, kw_only=True, tag="residents_spared.v1"):
+    """These should have been called in `step` and were not: they live in the household, where nothing may be heard."""
+
+    step: int
+    people: tuple[PersonId, ...]
+
+
 class PolicyStamped(_Event, frozen=True, kw_only=True, tag="policy_stamped.v1"):
     """The escalation policy that this case keeps to, as it was when the case was opened."""
 
@@ -305,5 +321,7 @@ Event = (
     | CaseResolved
     | CaseCancelled
     | DuressSignalled
+    | HouseholdStamped
+    | ResidentsSpared
     | ResponderLeftOut
 )

@@ -138,7 +138,7 @@ class Calls:
         if not case.is_open:
             await recorder.record([one.came_to("failed", self._clock, CLOSED) for one in owed])
             return
-        if spared := [one for one in owed if one.follows and not still_wanted(case, one.call.responder)]:
+        if spared := [one for one in owed if _is_spared(case, one)]:
             await recorder.record([one.came_to("failed", self._clock, NOT_WANTED) for one in spared])
             owed = [one for one in owed if one not in spared]
             if not owed:
@@ -176,6 +176,12 @@ class Calls:
         return why_not(case, call) if case is not None else None
 
 
+def _is_spared(case: Case, owed: Owed) -> bool:
+    """Whether a ring is not to be made: a next channel that is not needed, or at home, where the case seems over."""
+    person = owed.call.responder
+    return (owed.follows and not still_wanted(case, person)) or not case.as_known_by(person).is_open
+
+
 def rings_of(commit: Commit) -> set[RingKey]:
     """The rings that `commit` asks for."""
     asked: set[RingKey] = set()
@@ -200,12 +206,20 @@ def owed_of(case: Case, asked: set[RingKey]) -> list[Owed]:
 
 def place_of(case: Case, call: Call) -> Place:
     """Whom the rings of `call` let pass, and whom they do not."""
-    if call.step == 0:
+    if call.step == 0 or _was_drill(case, call.step - 1):
         rank = Rank.FIRST
     else:
         before = any((step, call.responder) in case.calls for step in range(call.step))
         rank = Rank.REPEATED if before else Rank.WIDENED
-    return Place(rank, case.alarm.drill and case.duress is None, area_of(case))
+    return Place(rank, case.drill, area_of(case))
+
+
+def _was_drill(case: Case, step: int) -> bool:
+    """Whether the case was but a drill in `step`, and has become real since."""
+    real_since = case.duress.at if case.alarm.drill and case.duress is not None else None
+    return real_since is not None and any(
+        call.step == step and call.called_at < real_since for call in case.calls.values()
+    )
 
 
 def area_of(case: Case) -> str:

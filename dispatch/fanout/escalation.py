@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 import structlog
+from msgspec.structs import replace
 from nats.aio.msg import Msg
 
 from dispatch.cases import (
@@ -17,6 +18,7 @@ from dispatch.cases import (
     FallBack,
     LeaveOut,
     Plan,
+    Policy,
     TakeStep,
     Wait,
     due_at,
@@ -26,7 +28,7 @@ from dispatch.cases import (
 from dispatch.clock import Clock, now
 from dispatch.events import AlarmRaised, CallsRecorded, CaseNoted, FellBack, PressedAgain, Timers, commit_of
 from dispatch.fanout.metrics import NEXT_CHANNELS, STEPS
-from dispatch.fanout.plan import due_step, targets_of
+from dispatch.fanout.plan import due_step, policy_of, targets_of
 from dispatch.fanout.turns import Place, Rank, Turns
 from dispatch.identifiers import CaseId, CommitId, PersonId, household_of, short_hash
 from dispatch.roster import Roster, left_out_of
@@ -93,11 +95,12 @@ class Escalation:
 
     async def _take(self, case: Case, wait: Wait) -> None:
         position = case.position + 1
+        policy = await self._real_policy(case, wait)
         command = TakeStep(
             id=CommitId(f"step-{position}"),
             at=self._clock(),
             position=position,
-            plan=await self._plan(case, position, wait),
+            plan=replace(await self._plan(case, position, wait, policy), policy=policy),
             because=wait.because,
         )
         handled = await self._desk.handle(case.id, command)
@@ -119,9 +122,16 @@ class Escalation:
             await self._desk.handle(case.id, LeaveOut(id=id_, at=self._clock(), people=astray, by=TIMER))
         return left_out
 
-    async def _plan(self, case: Case, position: int, wait: Wait) -> Plan:
+    async def _real_policy(self, case: Case, wait: Wait) -> Policy | None:
+        """What a drill's case keeps to once it is real, for its own was for the drill's people; None for others."""
+        if wait.because != "duress" or not case.alarm.drill:
+            return None
+        known = await self._roster.areas(case.alarm.areas)
+        return policy_of([known[area] for area in case.alarm.areas if area in known], case.kind)
+
+    async def _plan(self, case: Case, position: int, wait: Wait, policy: Policy | None) -> Plan:
         left_out = await self._leave_out(case)
-        targets = targets_of(case, position, wait.because)
+        targets = targets_of(case, position, wait.because, instead_of_drill=policy)
         return await due_step(self._roster, case, targets, self._clock(), left_out)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from math import inf
 
@@ -30,6 +31,8 @@ log = structlog.get_logger()
 
 PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Between the tries of one call."""
+GONE_SECONDS = 600.0
+"""Who was held back and is not called for so long is forgotten: an endpoint that nobody has any more, most likely."""
 LATE = Sent("failed", "no answer in time; it may have arrived", later=0.0)
 
 
@@ -69,6 +72,7 @@ class _Provider:
         self.booked_until = 0.0
         """Up to when its rate is used up (the generic cell rate algorithm, ITU-T I.371)."""
         self.timer: asyncio.TimerHandle | None = None
+        self.used = 0.0
 
     @property
     def is_idle(self) -> bool:
@@ -169,6 +173,7 @@ class Lane:
     def _take(self, of: _Provider, now: float) -> None:
         self._in_hand += 1
         of.in_hand += 1
+        of.used = now
         of.breaker.began(now)
         if self._limits.per_second < inf:
             of.booked_until = max(of.booked_until, now) + 1 / self._limits.per_second
@@ -209,7 +214,19 @@ class Lane:
             self._sort_out(of)
         if opened and was_closed:
             NOT_ANSWERING.labels(self._channel, of.name).set(1)
+            self._loop.call_later(GONE_SECONDS, self._forget, of.name)
             log.error("provider.held_back", channel=self._channel, provider=of.name, reason=why)
+
+    def _forget(self, name: str) -> None:
+        """Forget a provider that was held back, unless it was called lately: then look again."""
+        of = self._providers.get(name)
+        left = of.used + GONE_SECONDS - self._loop.time() if of is not None else 0.0
+        if of is not None and (of.in_hand or of.queue or left > 0):
+            self._loop.call_later(max(left, 1.0), self._forget, name)
+            return
+        self._providers.pop(name, None)
+        with suppress(KeyError):
+            NOT_ANSWERING.remove(self._channel, name)
 
     def _refusal(self, of: _Provider, waiter: _Waiter, now: float) -> str | None:
         """Why `waiter` need not wait for the provider, or None when that is worth it."""

@@ -12,7 +12,15 @@ import structlog
 from nats.aio.msg import Msg
 
 from dispatch.cases import Call, Case, CaseDesk
-from dispatch.events import CaseCancelled, CaseResolved, Channel, Commit, RespondersStoodDown, commit_of
+from dispatch.events import (
+    CaseCancelled,
+    CaseResolved,
+    Channel,
+    Commit,
+    DuressSignalled,
+    RespondersStoodDown,
+    commit_of,
+)
 from dispatch.fanout.calls import Links, Rings, area_of
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import NOTICES
@@ -24,6 +32,8 @@ from dispatch.identifiers import PersonId, household_of
 log = structlog.get_logger()
 
 IN_FLIGHT_SECONDS = 0.5
+TOLD = (RespondersStoodDown, CaseResolved, CaseCancelled, DuressSignalled)
+"""After these there is word for somebody; under duress for those who live there, to whom the case is over."""
 
 
 class Notices:
@@ -35,12 +45,14 @@ class Notices:
     async def handle(self, message: Msg) -> None:
         """Tell whom the commit concerns. Raises `Unreadable` when it is none, `Unavailable` for "later"."""
         commit = commit_of(message)
-        if not any(isinstance(event, RespondersStoodDown | CaseResolved | CaseCancelled) for event in commit.events):
+        if not any(isinstance(event, TOLD) for event in commit.events):
             return
         turn = Place(Rank.NOTICE, drill=False, area=household_of(commit.case))
         async with self._turns.at(turn):
             case = await self._desk.known(commit.case, commit.seq)
         word, people = whom_to_tell(case, commit)
+        if await self._goes_on(case):  # at the same place: nobody may believe that they need not come
+            people &= case.residents
         told: set[tuple[PersonId, Channel]] = set()
         while True:
             # Who was called again meanwhile, or left out, is told nothing.
@@ -55,12 +67,18 @@ class Notices:
             async with self._turns.at(turn):
                 case = await self._desk.load(case.id)
 
+    async def _goes_on(self, case: Case) -> bool:
+        """Whether the household's case under duress goes on, beside which `case` was opened. Raises `Unavailable`."""
+        if case.beside is None:
+            return False
+        return await self._desk.under_duress(await self._desk.load(case.beside)) is not None
+
     async def _tell(self, case: Case, word: Word, calls: Mapping[tuple[PersonId, Channel], Call]) -> None:
         if not calls:
             return
         page = await self._directory.page(case, {person for person, _ in calls})
         rings = Rings(case, page.scene, self._links)
-        place = Place(Rank.NOTICE, case.alarm.drill, area_of(case))
+        place = Place(Rank.NOTICE, case.drill, area_of(case))
 
         async def tell(call: Call, channel: Channel) -> None:
             ring = take_back(rings.of(call), word)
@@ -73,10 +91,14 @@ class Notices:
 
 def whom_to_tell(case: Case, commit: Commit) -> tuple[Word, set[PersonId]]:
     """What to say and to whom: those stood down; at the end everybody who was called, but for those stood down."""
+    at_home = case.residents if case.duress is not None else frozenset()
+    if any(isinstance(event, DuressSignalled) for event in commit.events):
+        known = case.as_pressed
+        return "over", (known.called() - known.stood_down) & at_home
     if any(isinstance(event, CaseResolved | CaseCancelled) for event in commit.events):
-        return "over", case.called() - case.stood_down
+        return "over", case.called() - case.stood_down - at_home
     stood_down = (event.responders for event in commit.events if isinstance(event, RespondersStoodDown))
-    return "stood_down", {person for people in stood_down for person in people} - case.left_out
+    return "stood_down", {person for people in stood_down for person in people} - case.left_out - at_home
 
 
 def newest_calls(case: Case) -> list[Call]:

@@ -33,6 +33,7 @@ def plan_of(listed: CallList, kind: Kind = "help") -> Plan:
         areas=tuple(area.id for area in listed.areas),
         calls=tuple(_in_order(called, policy.at_once) for called in listed.called),
         gaps=listed.gaps,
+        residents=listed.household.residents if listed.household else (),
     )
 
 
@@ -51,9 +52,18 @@ def policy_of(areas: Sequence[Area], kind: Kind) -> Policy:
     return STANDARD
 
 
-def targets_of(case: Case, position: int, because: Because) -> tuple[Target, ...]:
-    """Whom the step at `position` of the case's policy calls when it is due `because` of something."""
+def targets_of(
+    case: Case, position: int, because: Because, *, instead_of_drill: Policy | None = None
+) -> tuple[Target, ...]:
+    """Whom the step at `position` of the case's policy calls when it is due `because` of something.
+
+    Where a drill has become real, `instead_of_drill` is what the case keeps to from here on: all whom the drill passed
+    over are called.
+    """
     targets = step_at(case, position).call
+    if instead_of_drill is not None:
+        steps = instead_of_drill.steps[1 : position + 1]
+        targets = tuple(dict.fromkeys(target for step in steps for target in step.call))
     if because == "duress":  # everybody must know of it
         targets = (*targets, "again")
     if because == "pointless":  # those called cannot be enough; ringing them once more this second helps nobody

@@ -45,7 +45,7 @@ class Presses:
                 async with self._turns.at(Place(Rank.FIRST, press.drill, press.household)):
                     looked = self._clock()
                     handled = await self._take(press, arrived)
-                if handled.case.is_open:
+                if handled.case.as_pressed.is_open:
                     self._floods.taken(press, arrived, looked)
             _report(handled)
 

@@ -12,7 +12,7 @@ NOT_MADE = frozenset({CLOSED, NOT_WANTED, LEFT_OUT})
 
 def why_not(case: Case, call: Call) -> str | None:
     """Why `call`, which has waited for its turn, is not to be made any more; None where it is."""
-    if not case.is_open:
+    if not case.as_known_by(call.responder).is_open:
         return CLOSED
     if call.responder in case.left_out:
         return LEFT_OUT

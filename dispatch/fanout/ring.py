@@ -34,6 +34,7 @@ ROLES: Mapping[Role, tuple[str, str]] = {
 CHINA = timezone(timedelta(hours=8))
 DRILL = "【演练 DRILL】"
 DURESS = "【胁迫 DURESS】"
+AGAIN = "【同一户 SAME HOME】"
 
 Word = Literal["called", "stood_down", "over"]
 """What a ring says: come; enough help is there; the case is over. The last two replace the first on the phone."""
@@ -100,23 +101,27 @@ def scene_of(case: Case, household: Household | None, areas: Mapping[AreaId, Are
 
 
 def make_ring(case: Case, call: Call, scene: Scene, link: str) -> Ring:
-    """The ring of one `call` of `case`; `link` is the responder's signed one-tap link."""
-    alarm = case.alarm
+    """The ring of one `call` of `case`; `link` is the responder's signed one-tap link.
+
+    Who lives there is told nothing of duress: their phone is where it may be seen.
+    """
+    case, alarm = case.as_known_by(call.responder), case.alarm
+    duress = case.is_under_duress and call.responder not in case.residents
     return Ring(
         notification=notification_id(case.id, call.responder),
         case=case.id,
         step=call.step,
         responder=call.responder,
         kind=case.kind,
-        drill=alarm.drill,
-        silent=case.silent,
-        title=f"{_mark(case)}{KINDS[case.kind][0]} · {scene.place}",
-        body=_body(case, call.reasons[0].role, scene),
+        drill=case.drill,
+        silent=case.silent or duress,
+        title=f"{_mark(case, duress=duress)}{KINDS[case.kind][0]} · {scene.place}",
+        body=_body(case, call.reasons[0].role, scene, duress=duress),
         household=RingHousehold(name=scene.name, address=scene.address),
         reason=call.reasons[0].role,
         link=link,
         raised_at=alarm.at,
-        duress=case.duress is not None,
+        duress=duress,
     )
 
 
@@ -132,26 +137,30 @@ def plain(text: str, most: int) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
-def _mark(case: Case) -> str:
-    if case.duress is not None:
-        return DURESS
-    return DRILL if case.alarm.drill else ""
+def _mark(case: Case, *, duress: bool) -> str:
+    marks = (DURESS if duress else "", AGAIN if duress and case.beside is not None else "", DRILL if case.drill else "")
+    return "".join(marks)
 
 
-def _body(case: Case, role: Role, scene: Scene) -> str:
-    alarm = case.alarm
+def _body(case: Case, role: Role, scene: Scene, *, duress: bool) -> str:
     zh_kind, en_kind = KINDS[case.kind]
     zh_role, en_role = ROLES[role]
     zh = f"{zh_kind}：{scene.place}，{scene.address}。您是{zh_role}，请回复能否前往。"
     en = f"{en_kind}: {scene.place}, {scene.address}. Called as {en_role}: please answer whether you can come."
     if role == "emergency_centre":
         zh, en = _to_110(case, scene)
-    if case.duress is not None:
+    if duress and case.beside is not None:
+        zh = f"同一户再次报警：此前一起受胁迫的警情仍在处置，地点相同。{zh}"
+        en = f"The same household pressed again: its case under duress still goes on, at the same place. {en}"
+    if duress:
         zh = f"报警人受胁迫：请勿回拨电话，不要让对方看出您已知情。{zh}"
         en = f"Duress: do not ring back, do not show that you know. {en}"
     elif case.silent:
         zh, en = f"静默报警，请勿回拨电话。{zh}", f"Silent alarm: do not ring back. {en}"
-    if alarm.drill and case.duress is None:
+    if case.alarm.drill and case.duress is not None:
+        zh = f"演练中发生真实警情：这不是演练。{zh}"
+        en = f"This is no drill any more: it has become real. {en}"
+    elif case.drill:
         zh, en = f"这是演练，不是真实警情。{zh}", f"This is a drill, not a real alarm. {en}"
     note = f"注意：{scene.note}" if scene.note else ""
     return f"{zh}{note}\n{en}"

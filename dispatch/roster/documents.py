@@ -76,7 +76,8 @@ class LeftOut(_Document, frozen=True, kw_only=True):
 class Household(_Document, frozen=True, kw_only=True):
     """户: where help must come to. `note` is what responders should know (an old man alone, a dog).
 
-    `pin` and `duress_pin` are argon2 hashes (see `pins.py`).
+    `pin` and `duress_pin` are argon2 hashes (see `pins.py`). `residents` are those who live there and can be called:
+    their phones are at the scene, and do not ring while nothing may be heard there.
     """
 
     id: HouseholdId
@@ -89,6 +90,7 @@ class Household(_Document, frozen=True, kw_only=True):
     pin: str | None = None
     duress_pin: str | None = None
     left_out: tuple[LeftOut, ...] = ()
+    residents: tuple[PersonId, ...] = ()
 
 
 class WebPushPoint(_Document, frozen=True, kw_only=True, tag_field="kind", tag="webpush"):

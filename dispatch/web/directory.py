@@ -81,6 +81,8 @@ class Directory:
 
 def _people_of(case: Case) -> set[PersonId]:
     authors = [note.author for note in case.notes] + ([case.closing.by] if case.closing else [])
-    return {call.responder for call in case.calls.values()} | {
-        PersonId(a.removeprefix("responder:")) for a in authors if a.startswith("responder:")
-    }
+    return (
+        {call.responder for call in case.calls.values()}
+        | case.spared
+        | {PersonId(a.removeprefix("responder:")) for a in authors if a.startswith("responder:")}
+    )

@@ -27,6 +27,7 @@ from dispatch.web.metrics import BOARD_CASES, BOARD_POSITION
 from dispatch.web.position import last_position, position_at
 from dispatch.web.tasks import Tasks
 from dispatch.web.trouble import Trouble
+from dispatch.web.views import known_to
 
 log = structlog.get_logger()
 
@@ -119,7 +120,7 @@ class LiveBoard:
 
     def visible(self, principal: Principal, *, after: int = 0) -> list[Case]:
         """The cases that are the principal's business and changed after position `after`, oldest change first."""
-        known = (case.as_pressed if principal.role == "device" else case for case in self.cases.values())
+        known = (known_to(principal, case) for case in self.cases.values())
         seen = [
             case for case in known if case.seq > after and may_see(principal, case) and not self._is_forgotten(case)
         ]
@@ -224,7 +225,8 @@ class LiveBoard:
         if known is None or known.as_pressed.seq != case.as_pressed.seq:  # under duress nothing happens any more
             yield from self._listeners.get(("device", case.alarm.household), ())
         for person in case.called():
-            yield from self._listeners.get(("responder", person), ())
+            if known is None or known.as_known_by(person).seq != case.as_known_by(person).seq:
+                yield from self._listeners.get(("responder", person), ())
 
     def _tell_news(self, what: str) -> None:
         for listener in self._everybody():

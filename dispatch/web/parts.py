@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from dispatch.access import Bucket
+from dispatch.events import PIN_TRIES
 from dispatch.web.access import Gate
 from dispatch.web.directory import Directory
 from dispatch.web.live import LiveBoard
@@ -24,9 +26,9 @@ class Parts:
     directory: Directory
     board: LiveBoard
     rings: Rings
+    pin_tries: PinTries
     searching: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the roster is read through for a search: one at a time."""
-    pin_tries: PinTries = field(default_factory=PinTries)
 
 
 PARTS = web.AppKey("parts", Parts)
@@ -41,4 +43,6 @@ def assemble(deps: WebDeps) -> Parts:
         directory=Directory(deps.roster),
         board=board,
         rings=Rings(deps.nc, deps.settings.site, board),
+        # Not read from replicas: a try must see every one before it.
+        pin_tries=PinTries(Bucket(deps.nc, PIN_TRIES, direct=False), deps.settings.site),
     )

@@ -202,9 +202,14 @@ class CaseView(TypedDict):
     notes: NotRequired[list[NoteView]]
     closing: ClosingView | None
     duress: NotRequired[bool]
+    beside: NotRequired[str | None]
+    """The household's case that went on under duress when this one was opened."""
     left_out: NotRequired[list[LeftOutView]]
     you: NotRequired[str]
     notification: NotRequired[str]
+
+
+LIVES_THERE = "住在该户，静默警情不呼叫 / lives in the household; silent, so not called"
 
 
 def viewer_of(principal: Principal) -> Viewer:
@@ -217,11 +222,13 @@ def viewer_of(principal: Principal) -> Viewer:
 def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
     """`case`, which has begun, as `viewer` may see it.
 
-    Under duress the household's device sees it cancelled. Of who was left out an operator alone is told.
+    Under duress the household's device and those who live there see it cancelled. Of who was left out or spared an
+    operator alone is told.
     """
-    if viewer.role == "device":
-        case = case.as_pressed
+    case = known_to(viewer, case)
     alarm = case.alarm
+    at_home = viewer.role == "device" or (viewer.role == "responder" and viewer.subject in case.residents)
+    duress = case.is_under_duress and not at_home
     answers = [reply.answer for reply in case.replies.values()]
     next_ones = {one.responder: one for one in follows(case)}
     shown: CaseView = {
@@ -229,8 +236,8 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         "seq": case.seq,
         "status": case.status,
         "kind": case.kind,
-        "silent": case.silent,
-        "drill": alarm.drill,
+        "silent": case.silent or duress,
+        "drill": case.drill,
         "source": alarm.source,
         "pressed_at": alarm.pressed_at,
         "accepted_at": alarm.accepted_at,
@@ -254,13 +261,21 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         shown["notes"] = [
             {"id": note.id, "author": names.who(note.author), "text": note.text, "at": note.at} for note in case.notes
         ]
-        shown["duress"] = case.duress is not None
+        shown["duress"], shown["beside"] = duress, None if at_home else case.beside
     if viewer.role == "operator":
+        shown["gaps"] += [{"what": names.person(person), "reason": LIVES_THERE} for person in sorted(case.spared)]
         shown["left_out"] = _left_out(case, names)
     if viewer.role == "responder":
         shown["you"] = viewer.subject
         shown["notification"] = notification_id(case.id, PersonId(viewer.subject))
     return shown
+
+
+def known_to(who: Viewer | Principal, case: Case) -> Case:
+    """`case` as `who` may know it: at home, under duress, it was cancelled and nothing came after."""
+    if who.role == "responder":
+        return case.as_known_by(PersonId(who.subject))
+    return case.as_pressed if who.role == "device" else case
 
 
 def without_whereabouts(shown: CaseView) -> CaseView:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from dispatch.clock import now
 from dispatch.events import PolicyStep, Quorum
 from dispatch.identifiers import AreaId, CaseId, PersonId
 from dispatch.roster import EscalationPolicy, LeftOut, call_list
+from dispatch.web.views import LIVES_THERE
 from tests.live import LiveSystem, Phones, phones_for, rung
 from tests.system import until
 
@@ -29,10 +32,10 @@ async def phones(live_system: LiveSystem) -> AsyncIterator[Phones]:
     async with phones_for(live, [*(entry.person.id for entry in called), OFFICER_NEXT_DOOR]) as given:
         assert len(given.of) == 14
         yield given
-        head = await live.log.head(live.household)
-        if head is not None:
-            await live.close(head.case)
-    await live.call("operator", "POST", f"/v1/households/{live.household}/pin", {})
+        for case in await live.log.cases_since(live.household, now() - timedelta(hours=1)):
+            await live.close(case)
+    await live.call("operator", "POST", f"/v1/households/{live.household}/pin", {"pin": None, "duress_pin": None})
+    await live_there(live)
     for person in (await live.call("operator", "GET", left_out(live)))[1]["left_out"]:  # type: ignore[attr-defined]
         await live.call("operator", "DELETE", f"{left_out(live)}/{person['person']}")
 
@@ -71,6 +74,35 @@ async def give_pins(live: LiveSystem) -> None:
     assert (await live.call("operator", "POST", path, {"pin": PIN, "duress_pin": DURESS}))[0] == 200
 
 
+async def live_there(live: LiveSystem, *people: PersonId) -> None:
+    """The roster says that `people` and nobody else live in the household."""
+    roster = live.system.roster
+    await roster.update_household(live.household, lambda home: replace(home, residents=people), "test")
+
+
+async def press_again(live: LiveSystem, before: CaseId) -> CaseId:
+    """Press while the case `before` goes on under duress, and wait for the other case that this opens."""
+    assert (await live.call("resident", "POST", "/v1/alarms", {}, key=secrets.token_hex(8)))[0] == 202
+
+    async def another() -> CaseId | None:
+        head = await live.log.head(live.household)
+        return head.case if head is not None and head.case != before else None
+
+    return await until(another, "another case to open")
+
+
+async def made_to_cancel(live: LiveSystem, phones: Phones) -> tuple[CaseId, dict[str, object]]:
+    """A press, and a cancel with the duress PIN; everybody is called at once, and then again with the next village."""
+    await agree(live, PATIENT)
+    await give_pins(live)
+    case = await live.press()
+    await rung(phones, at_once(phones))
+    status, shown = await cancel(live, case, DURESS)
+    assert (status, shown["status"]) == (200, "cancelled")
+    await rung(phones, {p: 1 if p == OFFICER_NEXT_DOOR else 2 for p in phones.of})
+    return case, shown
+
+
 async def leave_out(live: LiveSystem, person: str) -> None:
     body = {"person": person, "reason": "violent towards her"}
     assert (await live.call("operator", "POST", left_out(live), body))[0] == 200
@@ -94,13 +126,7 @@ async def test_everybody_who_comes_to_a_silent_alarm_is_told_not_to_ring_back(
 async def test_a_cancel_under_duress_calls_for_more_and_nobody_at_home_can_tell(
     live_system: LiveSystem, phones: Phones
 ) -> None:
-    await agree(live_system, PATIENT)
-    await give_pins(live_system)
-    case = await live_system.press()
-    await rung(phones, at_once(phones))
-    status, shown = await cancel(live_system, case, DURESS)
-    assert (status, shown["status"]) == (200, "cancelled")
-    await rung(phones, at_once(phones) | {p: 1 if p == OFFICER_NEXT_DOOR else 2 for p in phones.of})
+    case, shown = await made_to_cancel(live_system, phones)
     for person in phones.of:
         ring = phones.rings(person)[-1]
         assert (ring["duress"], ring["silent"]) == (True, True)
@@ -108,10 +134,116 @@ async def test_a_cancel_under_duress_calls_for_more_and_nobody_at_home_can_tell(
     assert (await at_home(live_system, case)) == shown, "and so it stays"
     going_on = (await live_system.call("operator", "GET", f"/v1/cases/{case}"))[1]
     assert (going_on["status"], going_on["duress"]) == ("raised", True)
-    await live_system.press(key="once-more")
-    assert (await live_system.case(case)).is_open, "a later press is recorded on it"
     await live_system.close(case)
     assert (await at_home(live_system, case)) == shown
+
+
+async def test_a_press_after_a_duress_opens_another_case_and_calls_everybody(
+    live_system: LiveSystem, phones: Phones
+) -> None:
+    """As it would after a cancel, for whoever makes them press once more looks on."""
+    first, shown = await made_to_cancel(live_system, phones)
+    second = await press_again(live_system, first)
+    await rung(phones, {p: 1 if p == OFFICER_NEXT_DOOR else 3 for p in phones.of})
+    for person in phones.of.keys() - {OFFICER_NEXT_DOOR}:
+        ring = phones.rings(person)[-1]
+        assert (ring["case"], ring["duress"], ring["silent"]) == (second, True, True)
+        assert "同一户" in str(ring["title"])
+        assert "不要让对方看出您已知情" in str(ring["body"])
+    seen = await at_home(live_system, second)
+    assert (seen["status"], seen["silent"], seen["presses"], seen["escalation"]["position"]) == ("raised", False, 1, 0)
+    assert {"duress", "beside"}.isdisjoint(seen)
+    assert (await cancel(live_system, second, PIN))[1]["status"] == "cancelled"
+    assert [(await live_system.case(case)).is_open for case in (first, second)] == [True, False]
+    third = await press_again(live_system, second)
+    await rung(phones, {p: 1 if p == OFFICER_NEXT_DOOR else 4 for p in phones.of})
+    words = {person: phones.words(person, second) for person in phones.of if person != OFFICER_NEXT_DOOR}
+    assert set(map(tuple, words.values())) == {("called",)}, "nobody is told to stay at home while the first goes on"
+    assert (await live_system.case(third)).beside == first
+    assert (await cancel(live_system, third, DURESS))[1]["status"] == "cancelled"
+    assert [(await live_system.case(case)).is_open for case in (first, third)] == [True, True]
+    assert (await at_home(live_system, first)) == shown
+
+
+async def test_who_lives_there_is_not_rung_while_nothing_may_be_heard(live_system: LiveSystem, phones: Phones) -> None:
+    await agree(live_system, PATIENT)
+    him = PersonId(live_system.subject("neighbour"))
+    await live_there(live_system, him)
+    case = await live_system.press(silent=True)
+    await rung(phones, at_once(phones, him))
+    assert (await live_system.call("operator", "POST", f"/v1/cases/{case}/widen", {}))[0] == 200
+    await rung(phones, {p: 0 if p == him else 1 if p == OFFICER_NEXT_DOOR else 2 for p in phones.of})
+    view: Any = (await live_system.call("operator", "GET", f"/v1/cases/{case}"))[1]
+    assert [gap["reason"] for gap in view["gaps"] if "高德贵" in gap["what"]] == [LIVES_THERE]
+    assert LIVES_THERE not in str(await at_home(live_system, case))
+    path = f"/v1/cases/{case}/calls"
+    assert (await live_system.call("operator", "POST", path, {"responder": him}))[0] == 409, "only knowingly"
+
+
+async def test_who_lives_there_hears_of_a_duress_what_they_would_of_a_cancel(
+    live_system: LiveSystem, phones: Phones
+) -> None:
+    await agree(live_system, PATIENT)
+    await give_pins(live_system)
+    him = PersonId(live_system.subject("neighbour"))
+    await live_there(live_system, him)
+    heard: list[list[tuple[object, ...]]] = []
+    cases: list[CaseId] = []
+    for pin in (PIN, DURESS):
+        case = await live_system.press()
+        cases.append(case)
+        await live_system.finished(case)
+        await cancel(live_system, case, pin)
+
+        async def told(case: CaseId = case) -> bool:
+            return phones.words(him, case) == ["called", "over"]
+
+        await until(told, "his phone to be told that it is over")
+        told_him = [said for said in phones.said(him) if said["case"] == case]
+        heard.append([(said["word"], said["title"], said["body"], said["duress"], said["silent"]) for said in told_him])
+        status, seen = await live_system.call("neighbour", "GET", f"/v1/cases/{case}")
+        assert (status, seen["status"], seen["duress"], seen["silent"]) == (200, "cancelled", False, False)
+        answered = await live_system.call("neighbour", "POST", f"/v1/cases/{case}/replies", {"answer": "on_scene"})
+        assert answered[0] == 409
+        timeline: Any = (await live_system.call("neighbour", "GET", f"/v1/cases/{case}/timeline"))[1]["entries"]
+        assert "duress_signalled" not in {entry["type"] for entry in timeline}
+    assert heard[0] == heard[1]
+    await rung(phones, {p: 1 if p == OFFICER_NEXT_DOOR else 2 if p == him else 3 for p in phones.of})
+    case = cases[-1]
+    second = await press_again(live_system, case)
+    await rung(phones, {p: 1 if p == OFFICER_NEXT_DOOR else 3 if p == him else 4 for p in phones.of})
+    ring = phones.rings(him)[-1]
+    assert (ring["case"], ring["duress"], ring["silent"]) == (second, False, False)
+    assert "同一户" not in f"{ring['title']}{ring['body']}"
+    seen = (await live_system.call("neighbour", "GET", f"/v1/cases/{second}"))[1]
+    assert (seen["duress"], seen["beside"], seen["silent"]) == (False, None, False)
+    await live_system.close(case)
+    await live_system.close(second)
+
+    async def over() -> bool:
+        return all(phones.words(p, second)[-1:] == ["over"] for p in phones.of if p != OFFICER_NEXT_DOOR)
+
+    await until(over, "everybody to be told that it is over")
+    assert phones.words(him, case) == ["called", "over"], "which he was told before"
+
+
+async def test_a_duress_on_a_drill_is_an_alarm_in_earnest(live_system: LiveSystem, phones: Phones) -> None:
+    await agree(live_system, PATIENT)
+    await give_pins(live_system)
+    case = await live_system.press(drill=True)
+    await rung(phones, at_once(phones))
+    answer = {"answer": "cannot"}
+    assert (await live_system.call("neighbour", "POST", f"/v1/cases/{case}/replies", answer))[0] == 200
+    assert (await cancel(live_system, case, DURESS))[1]["status"] == "cancelled"
+    await rung(phones, {p: 1 if p == OFFICER_NEXT_DOOR else 2 for p in phones.of})
+    for person in phones.of:
+        ring = phones.rings(person)[-1]
+        assert (ring["drill"], ring["duress"]) == (False, True)
+        assert "DRILL" not in str(ring["title"])
+        assert "这不是演练" in str(ring["body"])
+    view = (await live_system.call("operator", "GET", f"/v1/cases/{case}"))[1]
+    assert (view["drill"], view["duress"], view["coming"]) == (False, True, 0)
+    assert (await at_home(live_system, case))["drill"] is True
 
 
 async def test_a_cancel_with_the_pin_ends_it_and_everybody_is_told(live_system: LiveSystem, phones: Phones) -> None:

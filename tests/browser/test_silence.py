@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Page
 
+from dispatch.identifiers import CaseId
 from tests.browser.people import People, hold, sees
 from tests.live import LiveSystem
 from tests.system import until
@@ -26,7 +27,7 @@ async def with_pins(quiet_village: LiveSystem) -> AsyncIterator[LiveSystem]:
     path = f"/v1/households/{quiet_village.household}/pin"
     assert (await quiet_village.call("operator", "POST", path, {"pin": PIN, "duress_pin": DURESS}))[0] == 200
     yield quiet_village
-    await quiet_village.call("operator", "POST", path, {})
+    await quiet_village.call("operator", "POST", path, {"pin": None, "duress_pin": None})
 
 
 async def answer(live: LiveSystem, case: str, who: str, what: str) -> None:
@@ -78,6 +79,12 @@ async def test_a_cancel_under_duress_looks_like_one_at_home_and_is_red_elsewhere
     await sees(desk, ".detail[data-status=under_way]")
     await sees(resident, "[data-status=cancelled]")
     assert await resident.locator("[data-duress], [data-status=under_way]").count() == 0
+    # Whoever looks on makes them press once more.
+    assert (await with_pins.call("resident", "POST", "/v1/alarms", {}, key="once-more"))[0] == 202
+    await sees(resident, "[data-case][data-status=raised]")
+    await sees(neighbour, "[data-duress]:has-text('同一户先前受胁迫的警情仍在处置')")
+    assert await resident.locator("[data-duress], [data-silent]").count() == 0
+    await with_pins.close(CaseId(other))
 
 
 async def test_a_household_with_a_pin_cancels_with_it(people: People, with_pins: LiveSystem) -> None:

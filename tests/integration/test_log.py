@@ -13,7 +13,18 @@ import msgspec
 import pytest
 from nats.aio.client import Client
 
-from dispatch.cases import AddNote, CaseDesk, GiveAnswer, Handled, Plan, RaiseAlarm, RecordCalls, Resolve
+from dispatch.cases import (
+    AddNote,
+    Cancel,
+    CaseDesk,
+    GiveAnswer,
+    Handled,
+    Plan,
+    RaiseAlarm,
+    RecordCalls,
+    Resolve,
+    SignalDuress,
+)
 from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
 from dispatch.errors import Unavailable
@@ -237,6 +248,28 @@ async def test_the_last_words_on_a_case_that_is_over_do_not_hide_the_open_one(lo
     head = await log.head(HOUSEHOLD)
     assert head is not None
     assert head.case == second
+
+
+async def test_what_goes_on_under_duress_does_not_hide_the_case_that_was_opened_beside_it(
+    log: CaseLog, nc: Client
+) -> None:
+    """Two processes go on writing on the first case; the household's next press belongs to the second."""
+    desk, other = CaseDesk(log), CaseDesk(CaseLog(nc, log.site))
+    first = (await desk.press(press("first"), plan)).case.id
+    await other.load(first)
+    await desk.handle(first, SignalDuress(id=CommitId("duress"), at=now(), by=f"device:{HOUSEHOLD}"))
+    second = (await desk.press(press("second"), plan)).case
+    assert (second.id != first, second.beside) == (True, first)
+    late = [AddNote(id=CommitId(f"late-{number}"), at=now(), author="op", text="late") for number in range(6)]
+    await asyncio.gather(*((desk, other)[number % 2].handle(first, note) for number, note in enumerate(late)))
+    assert len((await CaseDesk(log).load(first)).notes) == len(late)
+    for somebody, name in ((desk, "third"), (other, "fourth"), (CaseDesk(log), "fifth")):
+        assert (await somebody.press(press(name), plan)).case.id == second.id
+        await desk.handle(first, AddNote(id=CommitId(f"after-{name}"), at=now(), author="op", text="late"))
+    await desk.handle(second.id, Cancel(id=CommitId("over"), at=now(), by=f"device:{HOUSEHOLD}"))
+    assert (await desk.press(press("first"), plan)).events == (), "a press that the first case has opens nothing"
+    assert (await desk.press(press("sixth"), plan)).case.beside == first, "which still goes on"
+    await desk.handle(first, Resolve(id=CommitId("over"), at=now(), by="op", resolution="helped"))
 
 
 class BehindOnce(CaseLog):

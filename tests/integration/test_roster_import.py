@@ -101,6 +101,24 @@ async def test_a_move_that_was_cut_off_is_finished_by_the_next_run(roster: Roste
     assert await roster.posts_of([AreaId("v")]) == [post]
 
 
+async def test_who_lives_in_a_household_says_a_column(roster: Roster, tmp_path: Path) -> None:
+    header, row = "id,name,address,area,group,residents", "h,段家,一组1号,v,g"
+    await imported(roster, tmp_path, {**SHEETS, "households": [header, f"{row},p-1 p-2 p-1"]})
+
+    async def residents() -> tuple[PersonId, ...]:
+        home = await roster.household(HouseholdId("h"))
+        assert home is not None
+        return home.residents
+
+    assert await residents() == ("p-1", "p-2")
+    await imported(roster, tmp_path, {"households": [header, f"{row},"]})
+    assert await residents() == ("p-1", "p-2"), "left empty, what the roster has stays"
+    await imported(roster, tmp_path, {"households": [header, f"{row},o-1"]})
+    assert await residents() == ("o-1",)
+    report = await imported(roster, tmp_path, {"households": [header, f"{row},p-9"]})
+    assert "households.csv:2:F(residents) 'p-9'" in problems(report)[0]
+
+
 async def test_a_person_changed_while_the_import_runs_loses_nothing(
     roster: Roster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

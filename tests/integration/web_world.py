@@ -118,6 +118,7 @@ class World:
         areas: tuple[AreaId, ...] = AREAS,
         silent: bool = False,
         drill: bool = False,
+        residents: tuple[PersonId, ...] = (),
     ) -> Case:
         """A case that the fan-out has opened, for a household that had none open."""
         self._presses += 1
@@ -139,7 +140,7 @@ class World:
         )
 
         async def plan(_press: Press) -> Plan:
-            return Plan(group=GroupId("g-1"), areas=areas, calls=calls)
+            return Plan(group=GroupId("g-1"), areas=areas, calls=calls, residents=residents)
 
         command = RaiseAlarm(id=CommitId(f"raise-{self._presses}"), at=at, press=press, accepted_at=at)
         return (await self.desk.press(command, plan)).case

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from dispatch.cases import (
     CallOne,
@@ -28,6 +30,9 @@ from dispatch.cases import (
     due_at,
     enough,
     fold,
+    follows,
+    is_overtaken,
+    steps_of,
     waits_for,
 )
 from dispatch.errors import Conflict, Refused
@@ -41,9 +46,9 @@ from dispatch.events import (
     PolicyStamped,
     PolicyStep,
     Press,
-    PressedAgain,
     Quorum,
     Reason,
+    ResidentsSpared,
     ResponderLeftOut,
     RespondersCalled,
     RespondersStoodDown,
@@ -408,14 +413,83 @@ def test_to_those_who_pressed_the_case_was_cancelled_then_and_nothing_came_after
                 carry_out(again, case=pretended)
 
 
-def test_an_operator_still_cancels_and_a_press_is_recorded_on_the_case() -> None:
+def test_an_operator_still_cancels_a_case_under_duress() -> None:
     case, _ = carry_out(press(), duress(10))
-    again = Press(press=PressId("p2"), household=HOUSEHOLD, device="key", source="http", pressed_at=at(30))
-    case, events = carry_out(
-        RaiseAlarm(id=CommitId("p2"), at=at(30), accepted_at=at(30), press=again, plan=FIRST), case=case
-    )
-    assert [type(event) for event in events] == [PressedAgain]
     assert carry_out(Cancel(id=CommitId("end"), at=at(40), by="operator:wang"), case=case)[0].status == "cancelled"
+
+
+@pytest.mark.parametrize("end", [cancelled_at_home, duress])
+def test_a_press_after_a_duress_is_none_on_that_case_as_it_is_after_a_cancel(
+    end: Callable[[float], Command],
+) -> None:
+    case, _ = carry_out(press(), end(10))
+    known = replace(press(20).press, pressed_at=at(0))
+    again = RaiseAlarm(id=CommitId("again"), at=at(20), accepted_at=at(20), press=known, plan=FIRST)
+    assert decide(case, again) == [], "a press that was heard already opens nothing"
+    with pytest.raises(Conflict, match=r"is over \(cancelled\)"):
+        decide(case, replace(again, press=replace(known, press=PressId("p2"))))
+    assert not is_overtaken(case, known)
+
+
+LIVES_THERE = replace(FIRST, residents=(ANNA,))
+
+
+def silent_press(seconds: float, id_: str = "s", plan: Plan = LIVES_THERE) -> RaiseAlarm:
+    pressed = replace(press(seconds).press, press=PressId(id_), silent=True)
+    return RaiseAlarm(id=CommitId(id_), at=at(seconds), accepted_at=at(seconds), press=pressed, plan=plan)
+
+
+def spared(events: list[Event]) -> list[tuple[int, tuple[PersonId, ...]]]:
+    return [(event.step, event.people) for event in events if isinstance(event, ResidentsSpared)]
+
+
+def test_who_lives_there_is_called_to_a_loud_alarm_and_not_to_a_silent_one() -> None:
+    loud, events = carry_out(press(plan=LIVES_THERE))
+    assert (loud.called(), spared(events)) == ({ANNA, BO, LI}, [])
+    silent, events = carry_out(silent_press(0))
+    assert silent.called() == {BO, LI}
+    assert silent.spared == {ANNA}
+    assert spared(events) == [(0, (ANNA,))]
+    later, events = carry_out(step(1, 45), case=silent)
+    assert later.called() == {BO, LI, WANG}
+    assert spared(events) == [(1, (ANNA,))]
+
+
+def test_a_silent_press_on_a_loud_case_rings_no_more_where_they_live() -> None:
+    both = PlannedCall(responder=ANNA, reasons=(Reason("member", "x"),), channels=("live",), then=("sms",))
+    loud, _ = carry_out(press(plan=replace(LIVES_THERE, calls=(both, call(BO)))))
+    assert [one.responder for one in follows(loud)] == [ANNA]
+    case, events = carry_out(silent_press(5, plan=LIVES_THERE), case=loud)
+    assert (spared(events), {who for number, who in case.calls if number == 1}) == ([(1, (ANNA,))], {BO, LI})
+    assert follows(case) == ()
+
+
+def test_under_duress_the_steps_pass_over_who_lives_there_and_their_answer_counts_no_more() -> None:
+    case, _ = carry_out(press(plan=LIVES_THERE), answer(ANNA, "on_scene", 5), duress(10))
+    assert (case.status, case.replies) == ("raised", {})
+    case, events = carry_out(step(1, 10), case=case)
+    assert (spared(events), {who for number, who in case.calls if number == 1}) == ([(1, (ANNA,))], {WANG})
+    assert (case.as_known_by(ANNA).status, case.as_known_by(BO).status) == ("cancelled", "raised")
+    with pytest.raises(Conflict, match=r"is over \(cancelled\)"):
+        carry_out(answer(ANNA, "on_scene", 20), case=case)
+
+
+def test_a_drill_under_duress_is_one_no_more_and_keeps_to_the_real_policy() -> None:
+    drill = replace(press().press, drill=True)
+    own = replace(FIRST, policy=replace(POLICY, steps=POLICY.steps[:1]))
+    opened = RaiseAlarm(id=CommitId("press"), at=at(0), accepted_at=at(0), press=drill, plan=own)
+    before, _ = carry_out(opened, answer(ANNA, "cannot", 5), answer(BO, "on_scene", 6), answer(LI, "going", 7))
+    case, _ = carry_out(duress(10), case=before)
+    assert (before.drill, case.drill, case.as_pressed.drill) == (True, False, True)
+    assert (case.replies, case.stood_down, case.firsts.answered, until(case)) == ({}, frozenset(), None, 10)
+    again = Plan(group=None, areas=(), calls=(call(ANNA), call(BO), call(WANG, "auxiliary_officer")), policy=POLICY)
+    case, events = carry_out(step(1, 10, plan=again), case=case)
+    assert [type(event) for event in events] == [PolicyStamped, Escalated, RespondersCalled]
+    assert {who for number, who in case.calls if number == 1} == {ANNA, BO, WANG}
+    assert (steps_of(case), until(case)) == (POLICY.steps, 70)
+    real = Press(press=PressId("real"), household=HOUSEHOLD, device="key", source="http", pressed_at=at(30))
+    assert is_overtaken(before, real)
+    assert not is_overtaken(case, real), "it is no drill that a press in earnest could end"
 
 
 def leave_out(*who: PersonId, seconds: float = 7) -> LeaveOut:

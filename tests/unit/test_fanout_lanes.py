@@ -164,6 +164,36 @@ async def test_who_has_no_other_way_waits_and_comes_through_when_the_provider_is
     assert held_back == 0
 
 
+def held_back(name: str) -> float | None:
+    return REGISTRY.get_sample_value("dispatch_provider_held_back", {"channel": "webhook", "provider": name})
+
+
+async def test_a_provider_that_is_called_no_more_is_forgotten_with_its_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "GONE_SECONDS", 0.05)
+    lane = Lane("webhook", Limits())
+    await open_breaker(lane, "gone.example")
+
+    async def forgotten() -> bool:
+        return held_back("gone.example") is None
+
+    await until(forgotten, "the figure to go")
+    assert "gone.example" not in lane._providers
+
+
+async def test_a_provider_that_is_still_called_is_not_forgotten() -> None:
+    lane, name = Lane("webhook", Limits()), "busy.example"
+    await open_breaker(lane, name)
+    of, now = lane._providers[name], asyncio.get_running_loop().time()
+    of.in_hand, of.used = 1, now - 2 * lanes.GONE_SECONDS
+    lane._forget(name)
+    of.in_hand, of.used = 0, now
+    lane._forget(name)
+    assert (lane._providers[name], held_back(name)) == (of, 1)
+    of.used = now - 2 * lanes.GONE_SECONDS
+    lane._forget(name)
+    assert (name in lane._providers, held_back(name)) == (False, None)
+
+
 async def test_while_it_is_left_alone_calls_look_one_at_a_time_and_give_up_after_the_budget() -> None:
     lane = Lane("webhook", Limits(budget=2.5))
     await open_breaker(lane)

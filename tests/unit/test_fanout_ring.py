@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import msgspec
 from msgspec.structs import replace
 
 from dispatch.cases import evolve
-from dispatch.events import DuressSignalled, Reason
+from dispatch.events import DuressSignalled, HouseholdStamped, Reason, RespondersCalled
 from dispatch.fanout.calls import place_of
 from dispatch.fanout.ring import make_ring, plain, scene_of
-from dispatch.identifiers import AreaId, notification_id
-from tests.rings import AT, HOME, VILLAGE, call, case, ring
+from dispatch.fanout.turns import Rank
+from dispatch.identifiers import AreaId, CaseId, PersonId, notification_id
+from tests.rings import AT, HOME, VILLAGE, call, case, planned, ring
 
 
 def test_it_has_the_fields_of_the_contract_and_no_others() -> None:
@@ -59,21 +61,48 @@ def test_under_duress_nobody_is_to_show_that_they_know() -> None:
     assert (text.duress, text.silent) == (True, True)
 
 
-def test_duress_in_a_drill_is_no_drill_to_those_who_are_called() -> None:
-    """Whoever forced the key to be pressed may have pressed for practice before."""
-    signalled = evolve(case(drill=True), DuressSignalled(at=AT, by="device:h-1"))
-    text = make_ring(signalled, call(signalled), scene_of(signalled, HOME, {}), "link")
-    assert text.title.startswith("【胁迫 DURESS】")
-    assert text.body.startswith("报警人受胁迫")
-    assert "演练" not in text.title + text.body
-    assert "drill" not in text.body.lower()
-
-
 def test_duress_in_a_drill_waits_behind_no_alarm_in_earnest() -> None:
     drill = case(drill=True)
     signalled = evolve(drill, DuressSignalled(at=AT, by="device:h-1"))
     assert place_of(drill, call(drill)).drill
     assert not place_of(signalled, call(signalled)).drill
+
+
+def test_beside_a_case_under_duress_it_says_that_it_is_the_same_household() -> None:
+    beside = evolve(case(), HouseholdStamped(at=AT, beside=CaseId("h-1-AAAAAAAA")))
+    text = make_ring(beside, call(beside), scene_of(beside, HOME, {}), "link")
+    assert text.title.startswith("【胁迫 DURESS】【同一户 SAME HOME】")
+    assert "请勿回拨" in text.body
+    assert "同一户再次报警" in text.body
+    assert (text.duress, text.silent) == (True, True)
+
+
+def test_who_lives_there_reads_nothing_of_duress() -> None:
+    beside = CaseId("h-1-AAAAAAAA")
+    stamped = [evolve(case(), HouseholdStamped(at=AT, residents=(PersonId("p-1"),), beside=b)) for b in (None, beside)]
+    plain_ring = make_ring(stamped[0], call(stamped[0]), scene_of(stamped[0], HOME, {}), "link")
+    signalled = evolve(stamped[0], DuressSignalled(at=AT, by="device:h-1"))
+    for one in (stamped[1], signalled):
+        assert make_ring(one, call(one), scene_of(one, HOME, {}), "link") == plain_ring
+
+
+def test_a_drill_under_duress_says_that_it_is_none_any_more() -> None:
+    signalled = evolve(case(drill=True), DuressSignalled(at=AT, by="device:h-1"))
+    text = make_ring(signalled, call(signalled), scene_of(signalled, HOME, {}), "link")
+    assert (text.drill, text.duress, "DRILL" in text.title) == (False, True, False)
+    assert text.body.startswith("演练中发生真实警情：这不是演练。")
+    assert "This is a drill" not in text.body
+
+
+def test_the_first_ring_in_earnest_after_a_drill_goes_as_a_first_ring() -> None:
+    drill = case(drill=True)
+    again = RespondersCalled(at=AT + timedelta(seconds=9), step=1, calls=(planned("p-1"),))
+    signalled = evolve(evolve(drill, DuressSignalled(at=AT + timedelta(seconds=5), by="device:h-1")), again)
+    after = evolve(signalled, replace(again, step=2, at=AT + timedelta(seconds=19)))
+    places = [place_of(one, one.calls[step, PersonId("p-1")]) for one, step in ((drill, 0), (signalled, 1), (after, 2))]
+    assert [(place.rank, place.drill) for place in places] == [
+        (Rank.FIRST, True), (Rank.FIRST, False), (Rank.REPEATED, False),
+    ]  # fmt: skip
 
 
 def test_a_household_that_nobody_knows_is_still_called_for() -> None:

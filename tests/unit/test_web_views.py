@@ -17,15 +17,17 @@ from dispatch.events import (
     CaseNoted,
     CaseResolved,
     DuressSignalled,
+    HouseholdStamped,
     PlannedCall,
     Reason,
+    ResidentsSpared,
     ResponderLeftOut,
     ResponderReplied,
     RespondersCalled,
 )
 from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, PressId, notification_id
 from dispatch.roster import Area, Group, Household, Person
-from dispatch.web.views import CaseView, Names, Viewer, view, without_whereabouts
+from dispatch.web.views import LIVES_THERE, CaseView, Names, Viewer, view, without_whereabouts
 
 T0 = datetime(2026, 11, 21, 8, tzinfo=UTC)
 CASE = CaseId("h-1-ABCDEFGH")
@@ -194,6 +196,23 @@ def test_under_duress_the_device_sees_the_cancelled_case_and_nobody_else_does() 
     for viewer in (OPERATOR, RESPONDER):
         shown = view(story, NAMES, viewer)
         assert (shown["status"], shown["duress"], shown["silent"], shown["coming"]) == ("under_way", True, True, 1)
+
+
+def test_who_lives_there_sees_what_the_device_sees_and_an_operator_that_they_were_spared() -> None:
+    at_home = HouseholdStamped(at=at(0), residents=(PersonId("p-1"),), beside=CaseId("h-1-AAAAAAAA"))
+    signalled = DuressSignalled(at=at(2), by="device:h-1")
+    spared = ResidentsSpared(at=at(3), step=1, people=(PersonId("p-1"),))
+    story = case(at_home, called(0, "p-1", "p-2"), signalled, spared, replied("p-2", "going", 3))
+    shown = view(story, NAMES, Viewer("responder", "p-1"))
+    assert [shown[name] for name in ("status", "duress", "silent", "beside", "coming")] == [
+        "cancelled", False, False, None, 0,
+    ]  # fmt: skip
+    shown = view(story, NAMES, Viewer("responder", "p-2"))
+    assert (shown["status"], shown["duress"], shown["beside"]) == ("under_way", True, "h-1-AAAAAAAA")
+    assert shown["gaps"] == []
+    (gap,) = view(story, NAMES, OPERATOR)["gaps"]
+    assert (gap["what"], gap["reason"]) == ("人p-1", LIVES_THERE)
+    assert view(story, NAMES, Viewer("operator", "p-1"))["duress"], "an operator may be called as they like"
 
 
 def test_of_who_is_left_out_nobody_is_told_but_operators() -> None:

@@ -127,7 +127,7 @@ class Inbox:
         calls = await self._memory.calls_of(number)
         for called in calls:
             case = await self._desk.load(called.case)
-            if not case.is_open or called.responder not in case.called():
+            if not case.as_known_by(called.responder).is_open or called.responder not in case.called():
                 continue
             if answer is None:
                 told = UNREADABLE

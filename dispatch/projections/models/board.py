@@ -71,7 +71,7 @@ def board_row(site: Site, case: Case) -> BoardRow:
         status=case.status,
         is_open=case.is_open,
         silent=case.silent,
-        drill=alarm.drill,
+        drill=case.drill,
         source=alarm.source,
         device=alarm.device,
         pressed_at=alarm.pressed_at,

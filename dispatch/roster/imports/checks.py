@@ -33,6 +33,7 @@ def references(record: Record) -> Iterable[Reference]:
         case Household() as home:
             yield "area", home.area, "area"
             yield from _maybe("group", home.group, "group")
+            yield from (("person", resident, "residents") for resident in home.residents)
         case Post() as post:
             yield "area", post.area, "area"
         case Shift() as shift:

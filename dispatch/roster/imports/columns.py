@@ -89,6 +89,7 @@ COLUMNS: dict[SheetKind, tuple[Column, ...]] = {
         _column("group", "联防组"),
         _column("phone", "电话", "手机号", "手机"),
         _column("note", "备注", "说明"),
+        _column("residents", "同住人员", "同住"),
     ),
 }
 

@@ -195,6 +195,7 @@ def _household(cells: Cells) -> Household:
         group=_or_none(GroupId, cells.id("group")),
         phone=cells.phone("phone"),
         note=cells.text("note", longest=1000),
+        residents=tuple(PersonId(person) for person in dict.fromkeys(cells.ids("residents"))),
     )
 
 

@@ -92,10 +92,16 @@ def _step(document: Document | Shift, duty: list[Duty] | None) -> Step:
 
 
 def _keep_confidence(new: Household, old: Document | None) -> Household:
-    """`new` with the PINs and those who are left out, which no sheet has."""
+    """`new` with PINs and those who are left out, which no sheet has, and with its residents unless it names any."""
     if not isinstance(old, Household):
         return new
-    return msgspec.structs.replace(new, pin=old.pin, duress_pin=old.duress_pin, left_out=old.left_out)
+    return msgspec.structs.replace(
+        new,
+        pin=old.pin,
+        duress_pin=old.duress_pin,
+        left_out=old.left_out,
+        residents=new.residents or old.residents,
+    )
 
 
 def _keep_policies(new: Area, old: Document | None) -> Area:

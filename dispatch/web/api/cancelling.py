@@ -58,10 +58,10 @@ async def _said(request: Request[CancelSent, None], household: Household) -> Pin
     pin, tries = request.body.pin, request.parts.pin_tries
     if pin is None:
         raise PinNeeded("pin: send the household's PIN to cancel; the alarm goes on (请输入密码)", field="pin")
-    tries.take(household.id)
+    await tries.take(household.id)
     async with tries.checking:
         said = await asyncio.to_thread(which_pin, household, pin)
     if said is None:
         raise WrongPin("pin: that is not the household's PIN; the alarm goes on (密码不对，警报继续)", field="pin")
-    tries.was_right(household.id)
+    await tries.was_right(household.id)
     return said

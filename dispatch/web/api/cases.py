@@ -17,9 +17,11 @@ from dispatch.web.api.common import carried_out, from_postgres, permitted_area, 
 from dispatch.web.endpoint import Request
 from dispatch.web.ports import Row
 from dispatch.web.reading import Id, Sent, Text
-from dispatch.web.views import CaseView, viewer_of
+from dispatch.web.views import CaseView, known_to, viewer_of
 
 WAIT_SECONDS = 1.0
+OURS = {"responder_left_out", "household_stamped", "residents_spared"}
+"""Of a timeline: what operators alone read."""
 NOTES_PER_AUTHOR = 200
 """On one case. Every page that shows the case is sent all of its notes at each change."""
 
@@ -80,22 +82,30 @@ async def timeline(request: Request[None, FreshAsked]) -> Timeline:
     await _caught_up(request)
     entries = await from_postgres(models.timeline(case.id))
     if request.principal.role != "operator":
-        entries = [seen for entry in entries if (seen := _without(entry, case.left_out)) is not None]
+        told = _as_known(entries, known) if (known := known_to(request.principal, case)) is not case else entries
+        entries = [seen for entry in told if (seen := _without(entry, case.left_out)) is not None]
     return {"entries": _plain(entries)}
 
 
 async def calls(request: Request[None, FreshAsked]) -> Calls:
+    """Each call with what came of it; to those who live there none once the case is over to them."""
     case, models = await visible_case(request), request.parts.deps.read_models
     await _caught_up(request)
-    rows = await from_postgres(models.calls(case.id))
+    rows = await from_postgres(models.calls(case.id)) if known_to(request.principal, case) is case else []
     hidden = set() if request.principal.role == "operator" else case.left_out
     return {"calls": _plain([row for row in rows if row["responder"] not in hidden])}
+
+
+def _as_known(entries: Sequence[Mapping[str, Any]], known: Case) -> list[Mapping[str, Any]]:
+    """The entries as they are read where the case seems cancelled."""
+    seems = {"duress_signalled": "case_cancelled"}
+    return [{**one, "type": seems.get(one["type"], one["type"])} for one in entries if one["seq"] <= known.seq]
 
 
 def _without(entry: Mapping[str, Any], left_out: Collection[PersonId]) -> Mapping[str, Any] | None:
     """An entry of a timeline as others than operators read it: nothing of those who are left out."""
     data = entry["data"]
-    if entry["type"] == "responder_left_out" or data.get("responder") in left_out:
+    if entry["type"] in OURS or data.get("responder") in left_out:
         return None
     kept = {
         name: [one for one in value if (one["responder"] if isinstance(one, dict) else one) not in left_out]

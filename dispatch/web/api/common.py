@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from dispatch.access import Principal
 from dispatch.cases import Case, Command
 from dispatch.errors import Malformed, NotFound, Unavailable
-from dispatch.identifiers import AreaId, CaseId
-from dispatch.roster import Roster
+from dispatch.identifiers import AreaId, CaseId, PersonId
+from dispatch.roster import Roster, has_to_do_with
 from dispatch.web.access import may_see
 from dispatch.web.endpoint import Request
 from dispatch.web.parts import Parts
@@ -54,6 +54,32 @@ async def carried_out(request: Request[Any, Any], case: Case, command: Command) 
 
 async def shown(parts: Parts, case: Case, viewer: Viewer) -> CaseView:
     return view(case, await parts.directory.names_for([case]), viewer)
+
+
+async def require_nameable(request: Request[Any, Any], person: PersonId, field: str = "person") -> None:
+    """Let an operator name `person` who has to do with their area, or with a case that they may see.
+
+    Raises `NotFound`, in the same words and as late, for anybody else and for nobody; `Unavailable` when that cannot
+    be found out in time.
+    """
+    parts, area = request.parts, request.principal.area
+    if area is None:
+        return
+    if any(call.responder == person for case in parts.board.visible(request.principal) for call in case.calls.values()):
+        return
+    try:
+        async with asyncio.timeout(READ_SECONDS), parts.searching:
+            found = await has_to_do_with(parts.deps.roster, person, area)
+    except TimeoutError as error:
+        raise Unavailable("the roster cannot be read through in time; try again") from error
+    if not found:
+        raise no_person(person, field)
+
+
+def no_person(person: PersonId, field: str = "person") -> NotFound:
+    return NotFound(
+        f"{field}: there is no person {person[:80]!r} in the roster, or none that you may name", field=field
+    )
 
 
 async def from_postgres(reading: Awaitable[T]) -> T:

@@ -15,6 +15,7 @@ from dispatch.errors import NotFound
 from dispatch.identifiers import HouseholdId, PersonId
 from dispatch.roster import Audit, Household, leave_out, let_in
 from dispatch.roster.pins import hashed
+from dispatch.web.api.common import no_person, require_nameable
 from dispatch.web.endpoint import Request
 from dispatch.web.reading import Id, Sent, Text
 
@@ -67,6 +68,9 @@ async def show_left_out(request: Request[None, None]) -> LeftOutTrail:
 async def leave_person_out(request: Request[LeaveOutSent, None]) -> LeftOutTrail:
     household, deps, at = await _own_household(request), request.parts.deps, now()
     person = PersonId(request.body.person)
+    await require_nameable(request, person)
+    if not await deps.roster.people([person]):
+        raise no_person(person)
     by, id_ = request.author, request.once("left-out", household.id, person)
     audit = Audit(deps.nc, deps.settings.site)
     new = await leave_out(deps.roster, audit, household.id, person, by=by, at=at, reason=request.body.reason)

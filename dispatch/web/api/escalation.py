@@ -9,11 +9,11 @@ from pydantic import Field
 
 from dispatch.cases import CallOne, HandOver, Pause, StandDown, Widen
 from dispatch.clock import now
-from dispatch.errors import NotFound, Refused
+from dispatch.errors import Refused
 from dispatch.events import PlannedCall, Reason
 from dispatch.identifiers import PersonId
 from dispatch.roster import aid_list, every_channel_of, left_out_of
-from dispatch.web.api.common import carried_out, visible_case
+from dispatch.web.api.common import carried_out, no_person, require_nameable, visible_case
 from dispatch.web.endpoint import Request
 from dispatch.web.reading import Id, Sent
 from dispatch.web.views import CaseView
@@ -88,13 +88,21 @@ async def stand_down(request: Request[StandDownSent, None]) -> CaseView:
 async def call_one(request: Request[CallOneSent, None]) -> CaseView:
     """Call one more person over every channel they have; also one who was called before."""
     case, wanted = await visible_case(request), PersonId(request.body.responder)
+    if wanted not in {call.responder for call in case.calls.values()}:
+        await require_nameable(request, wanted, "responder")
     person = (await request.parts.deps.roster.people([wanted])).get(wanted)
     if person is None:
-        raise NotFound(f"responder: there is no person {wanted!r} in the roster", field="responder")
+        raise no_person(wanted, "responder")
     household = await request.parts.deps.roster.household(case.alarm.household)
     if wanted in left_out_of(household) and not request.body.even_left_out:
         raise LeftOutPerson(
             f"responder: {wanted!r} is left out of the calls for this household (不得呼叫); "
+            "send `even_left_out` to call them all the same",
+            field="responder",
+        )
+    if case.silent and wanted in case.residents and not request.body.even_left_out:
+        raise LeftOutPerson(
+            f"responder: {wanted!r} lives in the household, where nothing may be heard (同住，静默警情); "
             "send `even_left_out` to call them all the same",
             field="responder",
         )

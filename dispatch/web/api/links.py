@@ -48,7 +48,7 @@ async def link_receipt(request: Request[LinkReceiptSent, None]) -> ReceiptTaken:
 async def _shown(request: Request[Any, None], case: Case, person: PersonId) -> CaseView:
     """The case; once it is over only that it is: a link lives for days, and is in a chat or a lost phone by then."""
     seen = await shown(request.parts, case, Viewer("responder", person))
-    return seen if case.is_open else without_whereabouts(seen)
+    return seen if case.as_known_by(person).is_open else without_whereabouts(seen)
 
 
 async def _claimed(request: Request[Any, None]) -> tuple[Case, PersonId]:

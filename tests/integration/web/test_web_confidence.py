@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient
 from nats.js.errors import APIError
 
 from dispatch.cases import Case, GiveAnswer, Resolve
+from dispatch.events import PIN_TRIES, ensure_streams
 from dispatch.identifiers import HouseholdId, PersonId
 from dispatch.projections import Projector
 from tests.integration.web_world import World, page
@@ -115,6 +116,45 @@ async def test_a_pin_can_be_tried_a_few_times_a_minute(
     assert 0 < problem["retry_after"] <= 60
 
 
+async def test_the_tries_of_all_processes_count_and_outlive_a_restart(
+    client: Client, village: World, operator: dict[str, str], device: dict[str, str], case: Case
+) -> None:
+    await give_pins(client, operator)
+    async with village.served() as second:
+        both = [cancel((client, second)[n % 2], device, case, pin=f"000{n}") for n in range(8)]
+        assert sorted(status for status, _ in await asyncio.gather(*both)) == [403] * 4 + [429] * 4
+    async with village.served() as restarted:
+        status, problem = await cancel(restarted, device, case, pin=PIN)
+        assert (status, problem["type"]) == (429, "urn:dispatch:problem:too-frequent")
+        assert 0 < problem["retry_after"] <= 60
+
+
+async def test_who_says_the_pin_may_try_again_in_every_process(
+    client: Client, village: World, operator: dict[str, str], device: dict[str, str]
+) -> None:
+    await give_pins(client, operator)
+    async with village.served() as second:
+        for pin in (PIN, DURESS):
+            case = await village.open_case()
+            assert [(await cancel(client, device, case, pin=f"000{n}"))[0] for n in range(3)] == [403] * 3
+            assert (await cancel(second, device, case, pin=pin))[0] == 200
+
+
+async def test_where_the_tries_cannot_be_kept_a_cancel_is_possible_and_guessing_is_not(
+    client: Client, village: World, operator: dict[str, str], device: dict[str, str], case: Case
+) -> None:
+    await give_pins(client, operator)
+    js = village.nc.jetstream()
+    await js.delete_stream(f"KV_{PIN_TRIES}")
+    try:
+        guesses = await asyncio.gather(*(cancel(client, device, case, pin=f"000{n}") for n in range(6)))
+        assert sorted(status for status, _ in guesses) == [403] * 4 + [429] * 2
+        async with village.served() as other:
+            assert (await cancel(other, device, case, pin=PIN))[0] == 200
+    finally:
+        await ensure_streams(js)
+
+
 async def test_an_operator_cancels_without_the_pin(client: Client, operator: dict[str, str], case: Case) -> None:
     await give_pins(client, operator)
     assert (await cancel(client, operator, case))[1]["status"] == "cancelled"
@@ -151,6 +191,64 @@ def _nameless(shown: dict[str, Any], case: Case) -> dict[str, Any]:
         return value
 
     return plain(shown)  # type: ignore[no-any-return]
+
+
+async def test_a_press_after_a_duress_is_seen_at_home_as_one_after_a_cancel(
+    client: Client, village: World, operator: dict[str, str], device: dict[str, str]
+) -> None:
+    """Whatever the household's device asks or is told, also while the first case goes on; ids and times aside."""
+    told: list[list[Any]] = []
+    await give_pins(client, operator)
+    for pin in (PIN, DURESS):
+        first = await village.open_case()
+        async with page(client, device) as at_home:
+            await at_home.next("snapshot")
+            answers = [await cancel(client, device, first, pin=pin)]
+            ended = await at_home.next("case")
+            second = await village.open_case()
+            opened = await at_home.next("case")
+            if pin == DURESS:
+                await village.do(first.id, GiveAnswer, responder=PersonId("p-1"), answer="going", via="page")
+            await village.do(second.id, GiveAnswer, responder=HIM, answer="going", via="page")
+            answered = await at_home.next("case")
+            answers += [await ask(client, device, "GET", f"/v1/cases/{case.id}") for case in (first, second)]
+            answers.append(await cancel(client, device, second, pin=pin))
+            told_live = [ended, opened, answered, await at_home.next("case")]
+        async with page(client, device) as reloaded:
+            known = {view["id"]: view["status"] for view in (await reloaded.next("snapshot"))["cases"]}
+        views = [shown for _, shown in answers] + [*told_live]
+        told.append(
+            [[status for status, _ in answers], [known[case.id] for case in (first, second)]]
+            + [_nameless(_nameless(shown, first), second) for shown in views]
+        )
+        assert (await village.desk.load(first.id)).is_open == (pin == DURESS), "the second cancel is not the first's"
+    assert told[0] == told[1]
+
+
+async def test_who_lives_there_sees_live_what_the_device_sees(
+    client: Client, village: World, operator: dict[str, str], device: dict[str, str], him: dict[str, str]
+) -> None:
+    await give_pins(client, operator)
+    case, neighbour = await village.open_case(residents=(HIM,)), await village.bearer("responder", "p-1")
+    async with page(client, him) as at_home, page(client, neighbour) as called:
+        for one in (at_home, called):
+            await one.next("snapshot")
+        await cancel(client, device, case, pin=DURESS)
+        cancelled = await at_home.next("case")
+        assert cancelled["status"] == "cancelled"
+        await village.do(case.id, GiveAnswer, responder=PersonId("p-1"), answer="going", via="page")
+        assert (await called.case(lambda view: view["coming"] == 1))["duress"]
+        other = await village.open_case(residents=(HIM,))
+        shown = await at_home.next("case")
+        assert (shown["id"], shown["duress"], shown["beside"]) == (other.id, False, None)
+        assert (await called.case(lambda view: view["id"] == other.id))["beside"] == case.id
+    async with page(client, him, last=cancelled.position) as back:
+        assert (await back.next("snapshot", "case"))["id"] == other.id, "nothing came of the first"
+    async with page(client, him) as reloaded:
+        snapshot = {view["id"]: view["status"] for view in (await reloaded.next("snapshot"))["cases"]}
+    assert snapshot == {case.id: "cancelled", other.id: "raised"}
+    link = village.links.make(case.id, HIM).removeprefix(village.settings.url)
+    assert (await ask(client, {}, "GET", f"{link}/case"))[1]["household"]["address"] == "", "as of one that is over"
 
 
 async def test_under_duress_the_case_goes_on_for_all_but_the_device(

@@ -95,6 +95,10 @@ async def test_nobody_is_stood_down_who_was_not_called(client: Client, village: 
 
 
 async def test_one_more_is_called_by_name(client: Client, village: World, case: Case) -> None:
+    duty = (Duty(person=PersonId("p-3")),)
+    await village.roster.put(
+        Post(id=PostId("s"), area=AreaId("t-1"), role="station", name="派出所", duty=duty), by="test"
+    )
     status, shown = await ask(client, village, case, "calls", {"responder": "p-3"})
     assert status == 200
     assert [one["roles"][0]["role"] for one in shown["responders"] if one["id"] == "p-3"] == ["asked"]
@@ -106,7 +110,7 @@ async def test_one_more_is_called_by_name(client: Client, village: World, case: 
 
 @pytest.mark.parametrize(
     ("what", "body"),
-    [("widen", {}), ("pause", {}), ("stand-down", {}), ("calls", {"responder": "p-3"}), ("hand-over", {})],
+    [("widen", {}), ("pause", {}), ("stand-down", {}), ("calls", {"responder": "p-1"}), ("hand-over", {})],
 )
 async def test_not_on_a_case_that_is_over_and_not_by_others(
     client: Client, village: World, case: Case, what: str, body: dict[str, Any]

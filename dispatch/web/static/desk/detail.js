@@ -16,7 +16,7 @@ export function Detail({ view, history, recording, actions }) {
   return html`
     <article class="detail" data-case=${view.id} data-status=${view.status}>
       ${view.drill && html`<div class="banner drill"><${T} of=${w.drillLong} /></div>`}
-      ${view.duress ? html`<div class="banner bad" role="alert" data-duress><b><${T} of=${w.duressLong} /></b> <${T} of=${w.duressDesk} /></div>`
+      ${view.duress ? html`<div class="banner bad" role="alert" data-duress><b><${T} of=${w.duressLong} /></b> <${T} of=${view.beside ? w.duressBeside : w.duressDesk} /></div>`
         : view.silent && html`<div class="banner warn"><${T} of=${w.doNotRing} /></div>`}
       <${Head} view=${view} open=${open} onBack=${actions.back} />
       <${HandedOver} view=${view} />

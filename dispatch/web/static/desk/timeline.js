@@ -88,6 +88,9 @@ function said({ type, data = {} }, names) {
     case_noted: () => `${by(data.author)}：${data.text}`,
     case_resolved: () => `结案 Resolved · ${nameOf(resolutions, data.resolution).join(" ")} · ${by(data.by)} ${data.text}`,
     duress_signalled: () => `胁迫密码 Duress PIN · ${by(data.by)}`,
+    household_stamped: () => `该户 The household${data.residents.length ? ` · 同住 living there：${data.residents.map(who).join("、")}` : ""}`
+      + (data.beside ? ` · 另有受胁迫的警情 beside its case under duress：${data.beside}` : ""),
+    residents_spared: () => `同住不呼叫 Live there, not called：${data.people.map(who).join("、")}`,
     responder_left_out: () => `不得呼叫 Left out：${who(data.responder)}${asked(data.by)}`,
     case_cancelled: () => `撤销 Cancelled · ${by(data.by)} ${data.reason}`,
   };

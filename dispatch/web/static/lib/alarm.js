@@ -6,7 +6,7 @@ import { answers, kinds, nameOf, roles, w } from "./words.js";
 export function AlarmCard({ view }) {
   return html`
     ${view.drill && html`<div class="banner drill"><${T} of=${w.drillLong} /></div>`}
-    ${view.duress ? html`<div class="banner bad" role="alert" data-duress><${T} of=${w.duressLong} /></div>`
+    ${view.duress ? html`<div class="banner bad" role="alert" data-duress><${T} of=${w.duressLong} />${view.beside && html` <${T} of=${w.sameHome} />`}</div>`
       : view.silent && html`<div class="banner warn" data-silent><${T} of=${w.doNotRing} /></div>`}
     <section class="alarm">
       <p class="alarm-kind"><${T} of=${nameOf(kinds, view.kind)} /></p>
