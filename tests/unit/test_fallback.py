@@ -33,7 +33,7 @@ from dispatch.cases import (
 from dispatch.errors import Refused
 from dispatch.events import CallOutcome, Channel, FellBack, Outcome, PlannedCall, Quorum, Reason
 from dispatch.identifiers import AreaId, CommitId, GroupId, PersonId
-from tests.unit.test_escalation import ANNA, BO, LI, POLICY, T0, answer, at, carry_out, press, step
+from tests.unit.escalation_story import ANNA, BO, LI, POLICY, T0, answer, at, carry_out, press, step
 
 PATIENCE = 15
 

@@ -23,7 +23,7 @@ from dispatch.events import (
 from dispatch.fanout.plan import step_plan
 from dispatch.identifiers import CommitId, PersonId
 from dispatch.roster import ApprisePoint, Called, Person, SmsPoint
-from tests.unit.test_escalation import ANNA, BO, FIRST, LI, POLICY, answer, at, carry_out, press
+from tests.unit.escalation_story import ANNA, BO, FIRST, LI, POLICY, answer, at, carry_out, press
 
 CENTRE = PersonId("c-110")
 CALL = PlannedCall(responder=CENTRE, reasons=(Reason("emergency_centre", "c"),), channels=("live", "sms"))
