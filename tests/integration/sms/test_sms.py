@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from nats.aio.client import Client
 
 from dispatch.clock import now
 from dispatch.fanout import recorder
@@ -15,28 +13,9 @@ from dispatch.fanout.sms.inbox import Inbox
 from dispatch.fanout.sms.memory import Memory
 from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
-from tests.smsc.account import with_smsc
-from tests.smsc.fake import FakeSmsc, Part, fake_smsc
+from tests.smsc.fake import FakeSmsc, Part
 from tests.texting import ANNA, BO, STRANGER, happens, of, texting, where_it_is
 from tests.village import Village, until
-
-
-@pytest.fixture
-async def smsc() -> AsyncIterator[FakeSmsc]:
-    async with fake_smsc() as running:
-        yield running
-
-
-@pytest.fixture
-def sms_settings(nats_settings: Settings, smsc: FakeSmsc) -> Settings:
-    return with_smsc(nats_settings, smsc.port, "secret").model_copy(update={"sms_rate": 500})
-
-
-@pytest.fixture
-async def village(nc: Client, sms_settings: Settings) -> Village:
-    village = Village(nc, sms_settings.site)
-    await village.settle([(SmsPoint(number=ANNA),), (SmsPoint(number=BO),)])
-    return village
 
 
 async def test_each_phone_shows_one_whole_text(village: Village, sms_settings: Settings, smsc: FakeSmsc) -> None:

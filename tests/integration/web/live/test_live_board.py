@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,20 +15,8 @@ from dispatch.clock import now
 from dispatch.events import CallOutcome, DeadLetter, Incident, IncidentBook
 from dispatch.identifiers import PersonId
 from dispatch.web import live, stream
-from tests.integration.live_world import Client, Models, board_of, ids
-from tests.integration.web_world import World, page, settings_of, until, world
-from tests.servers import Servers
-
-
-@pytest.fixture
-def models() -> Models:
-    return Models()
-
-
-@pytest.fixture
-async def village(servers: Servers, models: Models) -> AsyncIterator[World]:
-    async with world(settings_of(servers), models) as made:
-        yield made
+from tests.integration.web.live_world import Client, board_of, ids
+from tests.integration.web_world import World, page, until
 
 
 async def test_a_snapshot_comes_first_and_then_what_changes(

@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 
 import pytest
-from nats.aio.client import Client
 from structlog.testing import capture_logs
 
 from dispatch.errors import Unavailable
 from dispatch.fanout.sms import pdu
 from dispatch.fanout.sms.memory import Memory
 from dispatch.identifiers import PersonId
-from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
-from tests.smsc.account import with_smsc
-from tests.smsc.fake import FakeSmsc, fake_smsc
+from tests.smsc.fake import FakeSmsc
 from tests.texting import ANNA, BO, STRANGER, close, happens, of, texting
 from tests.village import Village
-
-
-@pytest.fixture
-async def smsc() -> AsyncIterator[FakeSmsc]:
-    async with fake_smsc() as running:
-        yield running
-
-
-@pytest.fixture
-def sms_settings(nats_settings: Settings, smsc: FakeSmsc) -> Settings:
-    return with_smsc(nats_settings, smsc.port, "secret").model_copy(update={"sms_rate": 500})
-
-
-@pytest.fixture
-async def village(nc: Client, sms_settings: Settings) -> Village:
-    village = Village(nc, sms_settings.site)
-    await village.settle([(SmsPoint(number=ANNA),), (SmsPoint(number=BO),)])
-    return village
 
 
 async def test_an_answer_reaches_the_newest_open_case(village: Village, sms_settings: Settings, smsc: FakeSmsc) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,20 +16,8 @@ from dispatch.web import live
 from dispatch.web.api import operations
 from dispatch.web.live import LiveBoard
 from dispatch.web.position import position_at
-from tests.integration.live_world import Client, Models, board_of, ids
-from tests.integration.web_world import SECONDS, World, page, settings_of, until, world
-from tests.servers import Servers
-
-
-@pytest.fixture
-def models() -> Models:
-    return Models()
-
-
-@pytest.fixture
-async def village(servers: Servers, models: Models) -> AsyncIterator[World]:
-    async with world(settings_of(servers), models) as made:
-        yield made
+from tests.integration.web.live_world import Client, Models, board_of, ids
+from tests.integration.web_world import SECONDS, World, page, until
 
 
 class TestBeginning:

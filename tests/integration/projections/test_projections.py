@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -12,8 +11,7 @@ import pytest
 from dispatch.errors import Malformed
 from dispatch.identifiers import CaseId
 from dispatch.projections import rebuild
-from dispatch.settings import Settings
-from tests.projection_desk import STORY, Desk, opened
+from tests.projection_desk import STORY, Desk
 from tests.projection_stories import (
     TABLES,
     after,
@@ -26,14 +24,6 @@ from tests.projection_stories import (
     sums,
     tell,
 )
-
-
-@pytest.fixture
-async def desk(settings: Settings) -> AsyncIterator[Desk]:
-    desk = await opened(settings.require_nats(), settings.require_postgres(), settings.site)
-    yield desk
-    await desk.models.close()
-    await desk.nc.close()
 
 
 async def test_a_story_makes_these_rows(desk: Desk) -> None:

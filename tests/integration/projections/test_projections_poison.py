@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import asyncpg
 import msgspec
 import pytest
@@ -18,8 +16,7 @@ from dispatch.events import (
 )
 from dispatch.projections import Change, ProjectAgain, Projection, all_projections, lane, rebuild
 from dispatch.projections.models import timeline
-from dispatch.settings import Settings
-from tests.projection_desk import STORY, Desk, incident, no_incident, opened, reached
+from tests.projection_desk import STORY, Desk, incident, no_incident, reached
 from tests.projection_stories import (
     TABLES,
     noted,
@@ -28,14 +25,6 @@ from tests.projection_stories import (
     tell,
     until,
 )
-
-
-@pytest.fixture
-async def desk(settings: Settings) -> AsyncIterator[Desk]:
-    desk = await opened(settings.require_nats(), settings.require_postgres(), settings.site)
-    yield desk
-    await desk.models.close()
-    await desk.nc.close()
 
 
 async def test_poison_goes_to_the_dlq_once_and_the_others_go_on(desk: Desk) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
-from nats.aio.client import Client
 from structlog.testing import capture_logs
 
 from dispatch.fanout.sms import pdu, session
@@ -16,28 +14,9 @@ from dispatch.fanout.sms.session import Account
 from dispatch.identifiers import PersonId
 from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
-from tests.smsc.account import with_smsc
-from tests.smsc.fake import FakeSmsc, fake_smsc
+from tests.smsc.fake import FakeSmsc
 from tests.texting import ANNA, BO, close, happens, of, texting
 from tests.village import Village
-
-
-@pytest.fixture
-async def smsc() -> AsyncIterator[FakeSmsc]:
-    async with fake_smsc() as running:
-        yield running
-
-
-@pytest.fixture
-def sms_settings(nats_settings: Settings, smsc: FakeSmsc) -> Settings:
-    return with_smsc(nats_settings, smsc.port, "secret").model_copy(update={"sms_rate": 500})
-
-
-@pytest.fixture
-async def village(nc: Client, sms_settings: Settings) -> Village:
-    village = Village(nc, sms_settings.site)
-    await village.settle([(SmsPoint(number=ANNA),), (SmsPoint(number=BO),)])
-    return village
 
 
 async def test_a_text_that_is_throttled_in_its_middle_goes_on_from_there(

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
 
 import pytest
 
 from dispatch.cases import AddNote
 from dispatch.web import live, stream
-from tests.integration.live_world import Client, Models, board_of
-from tests.integration.web_world import World, page, settings_of, until, world
-from tests.servers import Servers
-
-
-@pytest.fixture
-def models() -> Models:
-    return Models()
-
-
-@pytest.fixture
-async def village(servers: Servers, models: Models) -> AsyncIterator[World]:
-    async with world(settings_of(servers), models) as made:
-        yield made
+from tests.integration.web.live_world import Client, board_of
+from tests.integration.web_world import World, page, until
 
 
 async def test_a_page_that_reads_slowly_is_told_only_the_newest(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -31,14 +30,6 @@ from tests.projection_stories import (
     tell,
     until,
 )
-
-
-@pytest.fixture
-async def desk(settings: Settings) -> AsyncIterator[Desk]:
-    desk = await opened(settings.require_nats(), settings.require_postgres(), settings.site)
-    yield desk
-    await desk.models.close()
-    await desk.nc.close()
 
 
 async def test_killed_in_the_middle_of_five_thousand_commits(desk: Desk, settings: Settings) -> None:
