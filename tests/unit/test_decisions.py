@@ -2,109 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from msgspec.structs import replace
 
 from dispatch.cases import (
-    AddNote,
     Cancel,
     Case,
     Command,
-    GiveAnswer,
-    Plan,
     RaiseAlarm,
-    RecordCalls,
-    Resolve,
     decide,
     evolve,
 )
 from dispatch.cases.decisions import PRESSES_RECORDED, is_news, is_overtaken, is_repeat, was_passed_over
-from dispatch.errors import Conflict, DispatchError, Forbidden, NotFound
+from dispatch.errors import Conflict, DispatchError, NotFound
 from dispatch.events import (
     AlarmRaised,
-    CallOutcome,
     CallsRecorded,
     CaseCancelled,
     CaseNoted,
     CaseResolved,
-    Event,
-    PlannedCall,
-    Press,
     PressedAgain,
-    Reason,
-    ResponderReplied,
     RespondersCalled,
 )
-from dispatch.identifiers import AreaId, CommitId, GroupId, HouseholdId, PersonId, PressId, case_id_for
-
-T0 = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
-HOUSEHOLD = HouseholdId("h-1")
-CASE = case_id_for(HOUSEHOLD, PressId("press-1"))
-ANNA, BO, STRANGER = PersonId("anna"), PersonId("bo"), PersonId("stranger")
-
-
-def at(seconds: float) -> datetime:
-    return T0 + timedelta(seconds=seconds)
-
-
-def call(who: PersonId) -> PlannedCall:
-    return PlannedCall(responder=who, reasons=(Reason("member", "g-1"),), channels=("live", "webhook"))
-
-
-PLAN = Plan(group=GroupId("g-1"), areas=(AreaId("v-1"), AreaId("c-1")), calls=(call(ANNA), call(BO)))
-
-
-def press(name: str, seconds: float = 0, plan: Plan | None = None, *, drill: bool = False) -> RaiseAlarm:
-    pressed = Press(
-        press=PressId(name), household=HOUSEHOLD, device="key", source="http", pressed_at=at(seconds), drill=drill
-    )
-    return RaiseAlarm(
-        id=CommitId(f"press-{name}"), at=at(seconds + 0.1), accepted_at=at(seconds), press=pressed, plan=plan
-    )
-
-
-def answer(who: PersonId, what: str, seconds: float = 10, eta: int | None = None, name: str = "r") -> GiveAnswer:
-    return GiveAnswer(
-        id=CommitId(f"{name}-{who}-{what}-{eta}"),
-        at=at(seconds),
-        responder=who,
-        answer=what,  # type: ignore[arg-type]
-        via="page",
-        eta_minutes=eta,
-    )
-
-
-def outcome(who: PersonId, what: str, seconds: float = 1, channel: str = "webhook", step: int = 0) -> CallOutcome:
-    return CallOutcome(step=step, responder=who, channel=channel, outcome=what, at=at(seconds))  # type: ignore[arg-type]
-
-
-def record(*outcomes: CallOutcome) -> RecordCalls:
-    return RecordCalls(id=CommitId(f"record-{hash(outcomes)}"), at=at(2), outcomes=outcomes)
-
-
-RESOLVE = Resolve(id=CommitId("resolve"), at=at(600), by="op", resolution="helped", text="thief gone")
-CANCEL = Cancel(id=CommitId("cancel"), at=at(30), by="device", reason="a slip")
-NOTE = AddNote(id=CommitId("note"), at=at(700), author="op", text="door was open")
-
-
-def given(*commands: Command) -> Case:
-    """A case on which these commands were carried out, one commit each."""
-    case = Case()
-    for command in commands:
-        case = after(case, decide(case, command))
-    return case
-
-
-def after(case: Case, events: Sequence[Event]) -> Case:
-    for event in events:
-        case = evolve(case, event)
-    return case
-
-
-RAISED = (press("press-1", plan=PLAN),)
+from dispatch.identifiers import CommitId, GroupId, PressId
+from tests.unit.decision_story import (
+    ANNA,
+    BO,
+    CANCEL,
+    CASE,
+    HOUSEHOLD,
+    NOTE,
+    PLAN,
+    RAISED,
+    RESOLVE,
+    STRANGER,
+    T0,
+    after,
+    answer,
+    at,
+    given,
+    outcome,
+    press,
+    record,
+)
 
 
 def test_a_later_press_that_is_silent_makes_the_case_silent_and_calls_again() -> None:
@@ -222,106 +162,6 @@ def test_a_real_press_overtakes_a_drill_and_nothing_else() -> None:
     assert not is_overtaken(drill, exercise.press)
     assert not is_overtaken(given(*RAISED), real.press)
     assert not is_overtaken(Case(), real.press)
-
-
-def test_every_outcome_is_recorded_and_the_first_that_was_sent_dates_the_call() -> None:
-    outcomes = (outcome(ANNA, "failed", 1, "live"), outcome(ANNA, "sent", 3), outcome(BO, "sent", 2))
-    case = given(*RAISED)
-    events = decide(case, record(*outcomes))
-    assert events == [CallsRecorded(at=at(2), outcomes=outcomes)]
-    case = after(case, events)
-    assert case.firsts.called == at(2)
-    assert [c.owed() for c in case.calls.values()] == [(), ("live",)]
-    assert case.calls[0, ANNA].best() == outcomes[1]
-
-
-@pytest.mark.parametrize(
-    ("known", "said", "is_news"),
-    [
-        ("unknown", "sent", True),
-        ("failed", "sent", True),
-        ("sent", "delivered", True),
-        ("delivered", "seen", True),
-        ("sent", "sent", False),
-        ("delivered", "sent", False),
-        ("sent", "failed", False),
-        ("sent", "unknown", False),
-    ],
-)
-def test_what_is_known_of_a_call_never_goes_back(known: str, said: str, is_news: bool) -> None:
-    case = given(*RAISED, record(outcome(ANNA, known)))
-    assert bool(decide(case, record(outcome(ANNA, said, 5)))) is is_news
-
-
-@pytest.mark.parametrize(
-    ("known", "said", "is_news"),
-    [
-        (outcome(ANNA, "sent", 3, "sms"), outcome(ANNA, "failed", 5, "sms"), True),
-        (outcome(ANNA, "sent", 5, "sms"), outcome(ANNA, "failed", 3, "sms"), False),
-        (outcome(ANNA, "failed", 5, "sms"), outcome(ANNA, "sent", 3, "sms"), False),
-        (outcome(ANNA, "failed", 5, "sms"), outcome(ANNA, "sent", 5, "sms"), False),
-        (outcome(ANNA, "failed", 3, "sms"), outcome(ANNA, "sent", 5, "sms"), True),
-        (outcome(ANNA, "delivered", 3, "sms"), outcome(ANNA, "failed", 5, "sms"), False),
-        (outcome(ANNA, "failed", 5, "sms"), outcome(ANNA, "delivered", 3, "sms"), True),
-    ],
-)
-def test_of_a_text_that_was_sent_and_one_that_failed_the_later_word_holds(
-    known: CallOutcome, said: CallOutcome, is_news: bool
-) -> None:
-    """An SMSC takes a text first and says later that it could not be delivered."""
-    case = given(*RAISED, record(known))
-    assert bool(decide(case, record(said))) is is_news
-
-
-def test_a_call_that_two_crashes_left_unknown_counts_both() -> None:
-    case = given(*RAISED, record(outcome(ANNA, "unknown")))
-    again = replace(outcome(ANNA, "unknown"), attempt=2)
-    assert decide(case, record(again)) == [CallsRecorded(at=at(2), outcomes=(again,))]
-
-
-def test_an_outcome_of_a_call_that_nobody_made_is_nothing() -> None:
-    assert decide(given(*RAISED), record(outcome(STRANGER, "sent"), outcome(ANNA, "sent", step=7))) == []
-
-
-def test_an_unknown_call_is_owed_again() -> None:
-    case = given(*RAISED, record(outcome(ANNA, "unknown"), outcome(ANNA, "failed", channel="live")))
-    assert case.calls[0, ANNA].owed() == ("webhook",)
-
-
-def test_answers_move_the_case_and_a_changed_mind_moves_it_back() -> None:
-    case = given(*RAISED)
-    assert case.status == "raised"
-    assert decide(case, answer(ANNA, "going", eta=5)) == [
-        ResponderReplied(
-            at=at(10),
-            reply="r-anna-going-5",
-            responder=ANNA,
-            answer="going",
-            via="page",
-            eta_minutes=5,
-        )
-    ]
-    assert given(*RAISED, answer(ANNA, "going")).status == "under_way"
-    assert given(*RAISED, answer(ANNA, "going"), answer(ANNA, "cannot", 20)).status == "raised"
-    there = given(*RAISED, answer(ANNA, "going"), answer(BO, "on_scene", 20))
-    assert there.status == "on_scene"
-    assert (there.firsts.answered, there.firsts.going, there.firsts.on_scene) == (at(10), at(10), at(20))
-
-
-def test_the_same_answer_again_is_nothing_but_a_new_eta_is_news() -> None:
-    case = given(*RAISED, answer(ANNA, "going", eta=5))
-    assert decide(case, answer(ANNA, "going", 30, eta=5, name="again")) == []
-    assert len(decide(case, answer(ANNA, "going", 30, eta=9))) == 1
-
-
-def test_an_answer_silences_nobody() -> None:
-    case = given(*RAISED, answer(ANNA, "on_scene"))
-    assert {call.responder for call in case.owed()} == {ANNA, BO}
-
-
-def test_only_somebody_who_was_called_can_answer() -> None:
-    with pytest.raises(Forbidden):
-        decide(given(*RAISED), answer(STRANGER, "going"))
 
 
 def test_closing() -> None:
