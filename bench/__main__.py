@@ -15,7 +15,6 @@ from bench import accepted, last_call, storm
 from bench.figures import Comparison
 from bench.scene import scene
 
-
 SCENES = ("last-call", "accepted", "storm")
 """In this order: the last call goes before those that leave cases open; the storm last."""
 

@@ -11,11 +11,12 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohappyeyeballs import AddrInfoType as Address
 from yarl import URL
 
 DNS_THREADS = 64
 """A name server that does not answer holds a thread for many seconds; the event loop's own are a handful."""
+NAME_SECONDS, REMEMBERED_NAMES = 60.0, 4096
 
 NAT64 = IPv6Network("64:ff9b::/96")
 
@@ -57,38 +58,37 @@ def _is_literal(host: str) -> bool:
     return True
 
 
-class Resolver(AbstractResolver):
-    """DNS in threads of its own; with `guarded` private addresses do not exist."""
+class Names:
+    """DNS in threads of its own, each answer used for a minute; with `guarded` private addresses do not exist."""
 
     def __init__(self, *, guarded: bool) -> None:
         self._guarded = guarded
         self._threads = ThreadPoolExecutor(DNS_THREADS, thread_name_prefix="dns")
+        self._known: dict[tuple[str, int], tuple[float, list[Address]]] = {}
+        self._looking: dict[tuple[str, int], asyncio.Future[list[Address]]] = {}
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """The addresses of `host`. Raises `OSError` when there are none, `NotAllowed` when none is public."""
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port, family)
-        allowed = [result for result in found if not self._guarded or is_public(result["host"])]
-        if found and not allowed:
+    async def addresses(self, host: str, port: int) -> list[Address]:
+        """Where to connect to. Raises `OSError` when there is no such place, `NotAllowed` when none is public."""
+        key, loop = (host, port), asyncio.get_running_loop()
+        until, found = self._known.get(key, (0.0, []))
+        if loop.time() < until:
+            return found
+        if key not in self._looking:  # who asks meanwhile gets the same answer
+            self._looking[key] = loop.run_in_executor(self._threads, _look_up, host, port)
+            self._looking[key].add_done_callback(lambda _: self._looking.pop(key, None))
+        found = await asyncio.shield(self._looking[key])
+        allowed = [address for address in found if not self._guarded or is_public(str(address[4][0]))]
+        if not allowed:
             raise NotAllowed("the endpoint is not on a public address")
+        if len(self._known) >= REMEMBERED_NAMES:
+            self._known.clear()
+        self._known[key] = (loop.time() + NAME_SECONDS, allowed)
         return allowed
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Let the threads go; those that still wait for a name server end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
-    answers = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-    return [
-        ResolveResult(
-            hostname=host,
-            host=str(address[0]),
-            port=port,
-            family=kind,
-            proto=protocol,
-            flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-        )
-        for kind, _, protocol, _, address in answers
-    ]
+def _look_up(host: str, port: int) -> list[Address]:
+    return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG))

@@ -7,19 +7,30 @@ bodies are never read.
 
 from __future__ import annotations
 
+import ssl
+from base64 import b64encode
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from functools import lru_cache
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
-import aiohttp
 from yarl import URL
 
-from dispatch.fanout.channels.guard import NotAllowed, Resolver, require_allowed
+from dispatch.fanout.channels.connections import Closed, Connections, Improper, Origin
+from dispatch.fanout.channels.guard import Names, NotAllowed, require_allowed
 from dispatch.fanout.channels.retry_after import seconds_of
 from dispatch.fanout.channels.sender import Sent, failed
 
-CONNECT_SECONDS = 2.0
+REMEMBERED_ENDPOINTS = 16_384
+
+
+class Endpoint(NamedTuple):
+    """Where a URL leads to, the provider as words name it, and how a request to it begins."""
+
+    url: URL
+    origin: Origin
+    provider: str
+    head: str
 
 
 class Poster:
@@ -27,29 +38,17 @@ class Poster:
 
     def __init__(self, *, guarded: bool) -> None:
         self._guarded = guarded
-        self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        resolver = Resolver(guarded=self._guarded)
-        connector = aiohttp.TCPConnector(
-            limit=0, limit_per_host=0, resolver=resolver, ttl_dns_cache=60, keepalive_timeout=60
-        )
-        self._session = await self._stack.enter_async_context(
-            aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-                auto_decompress=False,
-                headers={"User-Agent": "joint-defence-dispatch"},
-            )
-        )
-        self._stack.push_async_callback(resolver.close)
+        self._names = Names(guarded=self._guarded)
+        self._connections = Connections(self._names)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stack.__aexit__(kind, error, trace)
+        self._connections.close()
+        self._names.close()
 
     async def post(
         self,
@@ -60,21 +59,47 @@ class Poster:
     ) -> Sent:
         """POST once. `judge` says what a status means, None leaving it to the rules of HTTP."""
         try:
-            where = URL(url)
-            require_allowed(where, guarded=self._guarded)
+            endpoint = endpoint_of(url)
+            require_allowed(endpoint.url, guarded=self._guarded)
+            request = request_of(endpoint, headers, body)
         except (ValueError, NotAllowed) as error:
             return failed(str(error))
         try:
-            async with self._session.post(where, data=body, headers=headers, allow_redirects=False) as answer:
-                return judge(answer.status) or judge_status(answer.status, answer.headers.get("Retry-After"))
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            answer = await self._connections.post(endpoint.origin, request)
+        except (OSError, ValueError, Closed, Improper) as error:
             return judge_error(error)
+        return judge(answer.status) or judge_status(answer.status, answer.retry_after)
+
+
+@lru_cache(REMEMBERED_ENDPOINTS)
+def endpoint_of(url: str) -> Endpoint:
+    """The endpoint that `url` names. Raises `ValueError` when it names none."""
+    where = URL(url)
+    if where.scheme not in {"http", "https"} or not where.raw_host or where.port is None:
+        raise ValueError("the endpoint is no http or https URL")
+    head = (
+        f"POST {where.raw_path_qs} HTTP/1.1\r\nHost: {where.host_port_subcomponent}\r\n"
+        "User-Agent: joint-defence-dispatch\r\nAccept: */*\r\n"
+    )
+    if where.user is not None:
+        secret = b64encode(f"{where.user}:{where.password or ''}".encode()).decode()
+        head += f"Authorization: Basic {secret}\r\n"
+    origin = Origin(where.raw_host, where.port, tls=where.scheme == "https")
+    return Endpoint(where, origin, str(where.origin()), head)
+
+
+def request_of(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> bytes:
+    """The bytes of a POST. Raises `ValueError` for a header with a line of its own."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
+        raise ValueError("a header may not hold a line break")
+    return f"{endpoint.head}{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def origin_of(url: str) -> str:
     """Whose server `url` is on: the provider of what is posted there."""
     try:
-        return str(URL(url).origin())
+        return endpoint_of(url).provider
     except ValueError:
         return ""
 
@@ -87,25 +112,23 @@ def temporary(reason: str, wait: float = 0.0) -> Sent:
 def judge_error(error: Exception) -> Sent:  # noqa: PLR0911  (one return for each error)
     """What an error of the connection says: later, when that can help; else never.
 
-    No answer in time is tried again too: the ring may have arrived, but has its id by which a phone shows it once.
+    No answer is tried again too: the ring may have arrived, but has its id by which a phone shows it once.
     """
     match error:
-        case aiohttp.InvalidURL():
-            return failed("the endpoint is no URL to post to")
-        case aiohttp.ConnectionTimeoutError():
-            return temporary("no connection in time")
-        case aiohttp.ServerDisconnectedError():
-            return temporary("the connection was closed without an answer")
+        case NotAllowed():
+            return failed(str(error))
         case TimeoutError():
-            return temporary("no answer in time; it may have arrived")
-        case aiohttp.ClientConnectorCertificateError():
+            return temporary("no connection in time")
+        case ssl.SSLCertVerificationError():
             return failed("its certificate is not valid")
-        case aiohttp.ClientOSError() if isinstance(error.__cause__, NotAllowed):
-            return failed(str(error.__cause__))
-        case aiohttp.ClientOSError():
+        case OSError():
             return temporary(f"no connection: {error.strerror or type(error).__name__}")
+        case Closed():
+            return temporary("the connection was closed without an answer")
+        case Improper():
+            return failed(f"no proper answer: {error}")
         case _:
-            return failed(f"no proper answer: {type(error).__name__}")
+            return failed("the endpoint is no URL to post to")
 
 
 def judge_status(status: int, retry_after: str | None) -> Sent:
