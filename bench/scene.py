@@ -26,6 +26,8 @@ RESPONDERS = 13
 SECRET = "whsec_" + "YmVuY2htYXJrIHNlY3JldCBvZiAyNCBieXRlcw=="
 POSTS: tuple[Role, ...] = ("police_assistant", "auxiliary_officer", "community_police_officer")
 PROVIDERS = 4
+FIRST = "-0"
+"""How the `webhook-id` of a first ring ends."""
 VILLAGE = AreaId("v-bench")
 console = Console(stderr=True)
 
@@ -110,7 +112,7 @@ def member(household: HouseholdId, number: int) -> PersonId:
 
 def first_ring(case: CaseId, person: PersonId) -> str:
     """The `webhook-id` under which `person` is rung first for `case`."""
-    return f"{notification_id(case, person)}-0"
+    return f"{notification_id(case, person)}{FIRST}"
 
 
 def post_holder(village: AreaId, role: Role) -> PersonId:
