@@ -121,15 +121,17 @@ def _pointless(case: Case) -> bool:
 
 def _reaches(case: Case, people: Iterable[PersonId]) -> bool:
     quorum = case.policy.quorum if case.policy is not None else FIRST_QUORUM
-    neighbourly = [_is_neighbour(case, person) for person in people]
-    neighbours = sum(neighbourly)
-    officers = len(neighbourly) - neighbours
-    return neighbours >= quorum.neighbours and officers >= quorum.officers and len(neighbourly) >= max(quorum.anyone, 1)
+    coming = set(people)
+    officers = len(coming & _officers(case))
+    neighbours = len(coming) - officers
+    return neighbours >= quorum.neighbours and officers >= quorum.officers and len(coming) >= max(quorum.anyone, 1)
 
 
-def _is_neighbour(case: Case, person: PersonId) -> bool:
-    reasons = [reason for call in case.calls.values() if call.responder == person for reason in call.reasons]
-    return all(reason.role in NEIGHBOURS for reason in reasons)
+def _officers(case: Case) -> set[PersonId]:
+    """Those who were called as anything but a neighbour, in any step."""
+    return {
+        call.responder for call in case.calls.values() if any(reason.role not in NEIGHBOURS for reason in call.reasons)
+    }
 
 
 def _arrival(case: Case) -> datetime:

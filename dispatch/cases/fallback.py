@@ -34,8 +34,8 @@ def follows(case: Case) -> tuple[Follows, ...]:
     if not case.is_open or enough(case):
         return ()
     newest = {call.responder: call for call in sorted(case.taking_part(), key=lambda call: call.step)}
-    next_ones = (_next(case, call) for person, call in newest.items() if still_wanted(case, person))
-    return tuple(one for one in next_ones if one is not None)
+    next_ones = (_next(case, call) for call in newest.values())
+    return tuple(one for one in next_ones if one is not None and still_wanted(case, one.responder))
 
 
 def still_wanted(case: Case, person: PersonId) -> bool:
@@ -63,8 +63,10 @@ def fall_back(case: Case, command: FallBack) -> list[Event]:
 
 
 def _next(case: Case, call: Call) -> Follows | None:
+    if not call.then:
+        return None
     best = call.best()
-    if not call.then or (best is not None and OUTCOME_RANK[best.outcome] >= OUTCOME_RANK["delivered"]):
+    if best is not None and OUTCOME_RANK[best.outcome] >= OUTCOME_RANK["delivered"]:
         return None
     known = [outcome for channel in call.channels if (outcome := call.outcomes.get(channel)) is not None]
     because: NextBecause = "not_delivered"
