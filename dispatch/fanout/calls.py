@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
@@ -157,6 +158,8 @@ class Calls:
     async def _call(self, case: Case, owed: Owed, rings: Rings, person: Person | None) -> CallOutcome:
         try:
             ring = rings.of(owed.call)
+            if owed.channel == "live":
+                await asyncio.sleep(0)  # what leaves the house is written first, once everybody who is ready has run
             with _SECONDS[owed.channel].time():
                 sent = await self._sending.send(
                     ring,
