@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from collections import defaultdict
 from collections.abc import Callable
+from functools import cached_property
 from typing import NamedTuple, cast
 
 import aiohappyeyeballs
@@ -140,8 +141,7 @@ class Connections:
     """Connections to many servers, used again and again, those used last first. Close it in the end."""
 
     def __init__(self, names: Names) -> None:
-        self._names, self._tls = names, ssl.create_default_context()
-        self._tls.set_alpn_protocols(["http/1.1"])
+        self._names = names
         self._idle: defaultdict[Origin, list[Connection]] = defaultdict(list)
         self._all: set[Connection] = set()
         self._sweep: asyncio.TimerHandle | None = None
@@ -153,6 +153,12 @@ class Connections:
         `Closed` and `Improper`.
         """
         return await (self._kept(origin) or await self._connected(origin)).post(request)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        context.set_alpn_protocols(["http/1.1"])
+        return context
 
     def close(self) -> None:
         if self._sweep is not None:
@@ -178,10 +184,11 @@ class Connections:
             socket = await aiohappyeyeballs.start_connection(
                 addresses, happy_eyeballs_delay=SECOND_ADDRESS_SECONDS, interleave=1, loop=loop
             )
-            tls = self._tls if origin.tls else None
-            _, connection = await loop.create_connection(
-                made, sock=socket, ssl=tls, server_hostname=origin.host if tls else None
-            )
+        # A handshake is work: in a storm of first rings it may take longer than a connection.
+        tls = self._tls if origin.tls else None
+        _, connection = await loop.create_connection(
+            made, sock=socket, ssl=tls, server_hostname=origin.host if tls else None
+        )
         self._all.add(connection)
         return connection
 
