@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import platform
+from collections.abc import Collection
 
 from rich.console import Console
 from rich.table import Table
@@ -14,15 +15,21 @@ from bench import accepted, last_call, storm
 from bench.figures import Comparison
 from bench.scene import scene
 
+SCENES = ("last-call", "accepted", "storm")
+"""In this order: the last call goes before those that leave cases open; the storm last."""
 
-async def measure(presses: int, alarms: int, stormy: int) -> list[Comparison]:
-    """All comparisons, on one system. The last-call one goes before those that leave cases open; the storm last."""
+
+async def measure(scenes: Collection[str], presses: int, alarms: int, stormy: int) -> list[Comparison]:
+    """The comparisons asked for, on one system."""
     async with scene(alarms) as stage:
-        return [
-            await last_call.compare(stage),
-            await accepted.compare(stage, presses),
-            *([await storm.compare(stage, stormy)] if stormy else []),
-        ]
+        comparisons = []
+        if "last-call" in scenes:
+            comparisons.append(await last_call.compare(stage))
+        if "accepted" in scenes:
+            comparisons.append(await accepted.compare(stage, presses))
+        if "storm" in scenes and stormy:
+            comparisons.append(await storm.compare(stage, stormy))
+        return comparisons
 
 
 def show(comparisons: list[Comparison]) -> None:
@@ -63,10 +70,11 @@ def main() -> None:
     parser.add_argument("--presses", type=int, default=1000, help="presses to time (default 1000)")
     parser.add_argument("--alarms", type=int, default=300, help="alarms of 13 calls to time (default 300)")
     parser.add_argument("--storm", type=int, default=1000, help="alarms at once in the storm (default 1000; 0: none)")
+    parser.add_argument("--only", action="append", choices=SCENES, help="this scene alone (may be given again)")
     asked = parser.parse_args()
     if asked.alarms <= last_call.WARM_UP or asked.presses < 1:
         parser.error(f"use at least {last_call.WARM_UP + 1} alarms (the first {last_call.WARM_UP} warm up) and 1 press")
-    comparisons = asyncio.run(measure(asked.presses, asked.alarms, asked.storm))
+    comparisons = asyncio.run(measure(asked.only or SCENES, asked.presses, asked.alarms, asked.storm))
     if asked.json:
         machine = {"python": platform.python_version(), "machine": platform.machine()}
         print(json.dumps({"machine": machine, "benchmarks": [c.document() for c in comparisons]}, indent=2))

@@ -11,10 +11,10 @@ import aiohttp
 from rich.progress import track
 
 from bench.figures import Comparison, Goal, Measured
-from bench.scene import POSTS, RESPONDERS, VILLAGE, Scene, console, member, post_holder
+from bench.scene import POSTS, RESPONDERS, VILLAGE, Scene, console, first_ring, member, post_holder
 from dispatch.cases import CaseDesk
 from dispatch.events import CaseLog
-from dispatch.identifiers import CaseId, HouseholdId, PressId, case_id_for, notification_id
+from dispatch.identifiers import CaseId, HouseholdId, PressId, case_id_for
 from tests.system import until
 
 PER_SECOND = 20
@@ -84,7 +84,7 @@ async def _ours(scene: Scene) -> tuple[list[float], list[CaseId]]:
 async def _last_arrivals(scene: Scene, cases: dict[HouseholdId, CaseId]) -> dict[CaseId, int]:
     """For each case, when the last of its calls arrived. Fails when one is missing or arrives twice."""
     expected = {
-        notification_id(case, person): case
+        first_ring(case, person): case
         for household, case in cases.items()
         for person in [
             *(member(household, n) for n in range(RESPONDERS - len(POSTS))),
@@ -100,7 +100,7 @@ async def _last_arrivals(scene: Scene, cases: dict[HouseholdId, CaseId]) -> dict
                 if name in seen:
                     raise AssertionError(f"call {name} arrived twice")
                 seen.add(name)
-                times[expected[name]].append(at)  # type: ignore[index]
+                times[expected[name]].append(at)
         return len(seen) == len(expected)
 
     await until(all_there, f"{len(expected)} calls to arrive")

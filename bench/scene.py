@@ -16,7 +16,7 @@ import msgspec
 from rich.console import Console
 
 from dispatch.events import Role
-from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, PostId
+from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, PostId, notification_id
 from dispatch.roster import Area, Duty, Group, Household, Person, Post, WebhookPoint
 from tests.system import System, free_port, until
 
@@ -26,6 +26,8 @@ RESPONDERS = 13
 SECRET = "whsec_" + "YmVuY2htYXJrIHNlY3JldCBvZiAyNCBieXRlcw=="
 POSTS: tuple[Role, ...] = ("police_assistant", "auxiliary_officer", "community_police_officer")
 PROVIDERS = 4
+FIRST = "-0"
+"""How the `webhook-id` of a first ring ends."""
 VILLAGE = AreaId("v-bench")
 console = Console(stderr=True)
 
@@ -106,6 +108,11 @@ async def write_roster(
 def member(household: HouseholdId, number: int) -> PersonId:
     """The member of a household's group with this number, from 0."""
     return PersonId(f"{household}-m{number}")
+
+
+def first_ring(case: CaseId, person: PersonId) -> str:
+    """The `webhook-id` under which `person` is rung first for `case`."""
+    return f"{notification_id(case, person)}{FIRST}"
 
 
 def post_holder(village: AreaId, role: Role) -> PersonId:

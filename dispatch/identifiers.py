@@ -48,7 +48,8 @@ def short_hash(*parts: str, length: int = 8) -> str:
     Characters are those of RFC 4648 base32, which reads well aloud.
     """
     digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
-    return b32encode(digest).decode()[:length]
+    needed = -(-length // 8) * 5
+    return b32encode(digest[:needed]).decode()[:length]
 
 
 def case_id_for(household: HouseholdId, press: PressId) -> CaseId:

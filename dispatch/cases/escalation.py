@@ -124,15 +124,18 @@ def _pointless(case: Case) -> bool:
 
 def _reaches(case: Case, people: Iterable[PersonId]) -> bool:
     quorum = case.policy.quorum if case.policy is not None else FIRST_QUORUM
-    neighbourly = [_is_neighbour(case, person) for person in people]
-    neighbours = sum(neighbourly)
-    officers = len(neighbourly) - neighbours
-    return neighbours >= quorum.neighbours and officers >= quorum.officers and len(neighbourly) >= max(quorum.anyone, 1)
+    coming = set(people)
+    officers = len(coming & _officers(case))
+    neighbours = len(coming) - officers
+    return neighbours >= quorum.neighbours and officers >= quorum.officers and len(coming) >= max(quorum.anyone, 1)
 
 
-def _is_neighbour(case: Case, person: PersonId) -> bool:
-    roles = {reason.role for call in case.calls.values() if call.responder == person for reason in call.reasons}
-    return (roles - ASKED or roles) <= NEIGHBOURS
+def _officers(case: Case) -> set[PersonId]:
+    """Those who were called as anything but a neighbour, in any step; a call by name says nothing of who they are."""
+    roles: dict[PersonId, set[Role]] = {}
+    for call in case.calls.values():
+        roles.setdefault(call.responder, set()).update(reason.role for reason in call.reasons)
+    return {person for person, known in roles.items() if not (known - ASKED or known) <= NEIGHBOURS}
 
 
 def _arrival(case: Case) -> datetime:

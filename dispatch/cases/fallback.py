@@ -32,8 +32,8 @@ class Follows(msgspec.Struct, frozen=True, kw_only=True):
 def follows(case: Case) -> tuple[Follows, ...]:
     """What rings next: for everybody whose newest call has a channel left, and who is not reached and still wanted."""
     newest = {call.responder: call for call in sorted(case.taking_part(), key=lambda call: call.step)}
-    next_ones = (_next(case, call) for person, call in newest.items() if still_wanted(case, person))
-    return tuple(one for one in next_ones if one is not None)
+    next_ones = (_next(case, call) for call in newest.values())
+    return tuple(one for one in next_ones if one is not None and still_wanted(case, one.responder))
 
 
 def still_wanted(case: Case, person: PersonId) -> bool:
@@ -77,8 +77,10 @@ def fall_back(case: Case, command: FallBack) -> list[Event]:
 
 
 def _next(case: Case, call: Call) -> Follows | None:
+    if not call.then:
+        return None
     best = call.best()
-    if not call.then or (best is not None and OUTCOME_RANK[best.outcome] >= OUTCOME_RANK["delivered"]):
+    if best is not None and OUTCOME_RANK[best.outcome] >= OUTCOME_RANK["delivered"]:
         return None
     known = [outcome for channel in call.channels if (outcome := call.outcomes.get(channel)) is not None]
     because: NextBecause = "not_delivered"

@@ -10,6 +10,7 @@ from dispatch.events.direct import as_delivered, direct_get, last_of_each
 from dispatch.events.dlq import DeadLetter, bury, decode_letter
 from dispatch.events.dlq_desk import OLD_PRESS, DlqDesk, Retry, since
 from dispatch.events.envelope import is_cloud_event
+from dispatch.events.inbox import inbox_of
 from dispatch.events.incidents import Incident, IncidentBook
 from dispatch.events.letters import Kept, Letters, Mark, decode_mark, letter_of, marks_of, state_of
 from dispatch.events.log import CaseLog, Head, Stale, commit_of
@@ -99,6 +100,6 @@ __all__ = [
     "RespondersStoodDown", "Retry", "Role", "Source", "Stale", "Target", "Timers", "Via", "WideningAsked",
     "answer_subject", "as_delivered", "begin_behind", "believed", "bury", "commit_of", "connect", "consume",
     "decode_letter", "decode_mark", "decode_press", "direct_get", "drill_of", "encode_press", "ensure_streams",
-    "follow", "is_cloud_event", "kind_of", "last_of_each", "letter_of", "marks_of", "moment_of", "press_subject",
-    "silent_of", "since", "state_of", "work_consumer",
+    "follow", "inbox_of", "is_cloud_event", "kind_of", "last_of_each", "letter_of", "marks_of", "moment_of",
+    "press_subject", "silent_of", "since", "state_of", "work_consumer",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from dispatch.errors import Unavailable
+from dispatch.events.inbox import inbox_of
 
 ANSWER_SECONDS = 2.0
 END_OF_BATCH, NOT_FOUND = "204", "404"
@@ -63,21 +64,18 @@ class _Answers:
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def to(self, nc: Client, requests: Sequence[tuple[str, bytes]]) -> list[Msg]:
-        inbox = nc.new_inbox()
         try:
-            subscription = await nc.subscribe(inbox, cb=self._receive)
-            try:
+            inbox = await inbox_of(nc)
+            with inbox.listening(self._receive) as reply:
                 for subject, body in requests:
-                    await nc.publish(subject, body, reply=inbox)
+                    await nc.publish(subject, body, reply=reply)
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await self._done
-            finally:
-                await subscription.unsubscribe()
         except (NatsError, TimeoutError) as error:
             raise Unavailable(f"stream {self._stream} does not answer: {error!r}") from error
         return self._messages
 
-    async def _receive(self, message: Msg) -> None:
+    def _receive(self, message: Msg) -> None:
         status = (message.headers or {}).get("Status")
         if status is None:
             self._messages.append(message)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Literal, Protocol, get_args
 
 import msgspec
@@ -28,6 +31,7 @@ log = structlog.get_logger()
 
 UNKNOWN = "worker stopped before the outcome was known"
 FRESH = timedelta(seconds=0.5)
+_calls = cache(CALLS.labels)
 _SECONDS = {channel: CALL_SECONDS.labels(channel) for channel in get_args(Channel)}
 
 
@@ -146,14 +150,16 @@ class Calls:
         wanted = {one.call.responder for one in owed}
         page = await insist(lambda: self._directory.page(case, wanted))
         rings = Rings(case, page.scene, self._links)
-        await recorder.record_as_they_come(
+        outcomes = await recorder.record_as_they_come(
             self._call(case, one, rings, page.people.get(one.call.responder)) for one in owed
         )
-        log.info("calls.made", calls=len(owed))
+        _tell(outcomes)
 
     async def _call(self, case: Case, owed: Owed, rings: Rings, person: Person | None) -> CallOutcome:
         try:
             ring = rings.of(owed.call)
+            if owed.channel == "live":
+                await asyncio.sleep(0)  # what leaves the house is written first, once everybody who is ready has run
             with _SECONDS[owed.channel].time():
                 sent = await self._sending.send(
                     ring,
@@ -167,7 +173,7 @@ class Calls:
             log.exception("call.error", responder=owed.call.responder, channel=owed.channel)
             sent = Sent("failed", f"an error of ours: {type(error).__name__}")
         outcome = owed.came_to(sent.outcome, self._clock, sent.reason)
-        _report(case, outcome)
+        _count(case, outcome)
         return outcome
 
     def _why_not(self, case_id: CaseId, call: Call) -> str | None:
@@ -227,9 +233,19 @@ def area_of(case: Case) -> str:
     return case.alarm.areas[0] if case.alarm.areas else case.alarm.household
 
 
-def _report(case: Case, outcome: CallOutcome) -> None:
-    CALLS.labels(outcome.channel, outcome.outcome).inc()
+def _count(case: Case, outcome: CallOutcome) -> None:
+    _calls(outcome.channel, outcome.outcome).inc()
     if outcome.outcome != "failed" and not case.alarm.drill:
         ACCEPTED_TO_SENT.observe((outcome.at - case.alarm.accepted_at).total_seconds())
-    elif outcome.outcome == "failed" and outcome.channel != "live":
-        log.warning("call.failed", responder=outcome.responder, channel=outcome.channel, reason=outcome.reason)
+
+
+def _tell(outcomes: Sequence[CallOutcome]) -> None:
+    """One line for all calls of a commit, for a storm makes many; that a page is not open is no news."""
+    failed: defaultdict[str, list[PersonId]] = defaultdict(list)
+    for outcome in outcomes:
+        if outcome.outcome == "failed" and outcome.channel != "live":
+            failed[f"{outcome.channel}: {outcome.reason}"].append(outcome.responder)
+    if failed:
+        log.warning("calls.made", calls=len(outcomes), failed=dict(failed))
+    else:
+        log.info("calls.made", calls=len(outcomes))

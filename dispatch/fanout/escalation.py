@@ -78,9 +78,10 @@ class Escalation:
         if wait is not None and wait.until is not None and wait.until <= self._clock():
             await self._take(case, wait)
             return
-        due = due_at(case)
         # What came of calls can end a wait, but does not make it longer; where it failed, our clocks may differ.
-        if due is not None and not (recorded and all(one.because != "failed" for one in following)):
+        if recorded and all(one.because != "failed" for one in following):
+            return
+        if (due := due_at(case)) is not None:
             await self._timers.set(case.id, due)
 
     async def _fall_back(self, case: Case) -> Case:

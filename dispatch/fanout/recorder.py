@@ -56,8 +56,9 @@ class Recorder:
         command = RecordCalls(id=CommitId(f"calls-{uuid4().hex}"), at=self._clock(), outcomes=tuple(outcomes))
         return (await insist(lambda: self._desk.handle(self._case, command))).case
 
-    async def record_as_they_come(self, calls: Iterable[Awaitable[CallOutcome]]) -> None:
+    async def record_as_they_come(self, calls: Iterable[Awaitable[CallOutcome]]) -> list[CallOutcome]:
         """Make all `calls` at once and record each; one that takes long delays the record of no other."""
+        outcomes: list[CallOutcome] = []
         pending = {asyncio.ensure_future(call) for call in calls}
         Recorder.in_hand += 1
         try:
@@ -66,11 +67,14 @@ class Recorder:
                 if pending:
                     more, pending = await asyncio.wait(pending, timeout=_batch_seconds())
                     done |= more
-                await self.record([task.result() for task in done])
+                came = [task.result() for task in done]
+                await self.record(came)
+                outcomes += came
         finally:
             Recorder.in_hand -= 1
             for task in pending:
                 task.cancel()
+        return outcomes
 
 
 def _batch_seconds() -> float:

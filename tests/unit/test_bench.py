@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
+import bench.__main__
 from bench.__main__ import main
 from bench.accepted import PER_SECOND, pace
+from bench.figures import Comparison
 from dispatch.intake import Limits
 
 
@@ -23,3 +27,23 @@ def test_a_benchmark_of_which_nothing_would_be_left_is_refused(
         main()
     assert ended.value.code == 2
     assert "at least 21 alarms" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "scenes"),
+    [([], ["last-call", "accepted", "storm"]), (["--only", "storm"], ["storm"])],
+)
+def test_one_scene_can_be_played_alone(
+    arguments: list[str], scenes: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    async def measure(chosen: Collection[str], *_: int) -> list[Comparison]:
+        asked.extend(chosen)
+        return []
+
+    monkeypatch.setattr(bench.__main__, "measure", measure)
+    monkeypatch.setattr("sys.argv", ["bench", "--json", *arguments])
+    main()
+    assert asked == scenes
+    assert '"benchmarks": []' in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Presses are decided before the steps and the notices of a storm, whoever came first."""
+"""What goes first: presses before the steps and the notices of a storm, and rings before what stays in the house."""
 
 from __future__ import annotations
 
@@ -7,18 +7,26 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
-from dispatch.cases import Case
+from dispatch.cases import Case, evolve
 from dispatch.errors import Unavailable
-from dispatch.events import CaseResolved, Press, encode_press
+from dispatch.events import CaseResolved, Channel, PlannedCall, Press, Reason, RespondersCalled, encode_press
 from dispatch.events.codec import commit_headers, encode_events
+from dispatch.fanout.calls import Calls, RingKey, owed_of
+from dispatch.fanout.channels import Sent
+from dispatch.fanout.directory import Page
 from dispatch.fanout.escalation import Escalation
 from dispatch.fanout.notices import Notices
 from dispatch.fanout.presses import Presses
+from dispatch.fanout.recorder import Recorder
+from dispatch.fanout.ring import Ring, Scene
 from dispatch.fanout.turns import Place, Rank, Turns
-from dispatch.identifiers import CaseId, CommitId, HouseholdId, PressId, Site
+from dispatch.identifiers import CaseId, CommitId, HouseholdId, PersonId, PressId, Site
+from tests.rings import alarm
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 CASE = CaseId("h-1-7K3M9QXZ")
+SCENE = Scene(area="a", name="n", address="x")
+REASONS = (Reason("member", "g-1"),)
 
 
 class Desk:
@@ -74,3 +82,42 @@ async def test_presses_are_decided_before_steps_and_steps_before_notices() -> No
         assert desk.asked == []
     await asyncio.gather(*tasks, return_exceptions=True)
     assert desk.asked == ["press", "step", "notice"]
+
+
+class Rung:
+    """A way to send that notes in which turn of the event loop each channel was rung."""
+
+    def __init__(self) -> None:
+        self.turn, self.turns = 0, dict[str, set[int]]()
+        self._count()
+
+    def _count(self) -> None:
+        self.turn += 1
+        asyncio.get_running_loop().call_soon(self._count)
+
+    async def send(self, _ring: Ring, channel: Channel, *_: object, **__: object) -> Sent:
+        self.turns.setdefault(channel, set()).add(self.turn)
+        return Sent("sent")
+
+
+class Pages:
+    """A directory that has everybody's page, and a desk that takes every outcome."""
+
+    async def page(self, _case: Case, _wanted: object) -> Page:
+        return Page({}, SCENE)
+
+    async def handle(self, _case: CaseId, _command: object) -> SimpleNamespace:
+        return SimpleNamespace(case=None)
+
+
+async def test_what_leaves_the_house_is_written_before_open_pages_are_asked() -> None:
+    called = [
+        PlannedCall(responder=PersonId(f"p-{n}"), reasons=REASONS, channels=("live", "webhook")) for n in range(9)
+    ]
+    case = evolve(evolve(Case(), alarm()), RespondersCalled(at=AT, step=0, calls=tuple(called)))
+    rung, pages = Rung(), cast("Any", Pages())
+    links = cast("Any", SimpleNamespace(make=lambda *_: "https://x.example/r/abc"))
+    calls = Calls(pages, directory=pages, links=links, sending=cast("Any", rung))
+    asked: set[RingKey] = {(0, one.responder, channel) for one in called for channel in one.channels}
+    await calls._make(case, owed_of(case, asked), Recorder(pages, case.id))
+    assert max(rung.turns["webhook"]) < min(rung.turns["live"])
