@@ -14,7 +14,8 @@ from dispatch.fanout.sms import pdu
 from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
 from tests.integration.test_fanout import working
-from tests.smsc.node import CannotBeHad, NodeSmsc, node_smsc
+from tests.node_packages import CannotBeHad
+from tests.smsc.node import NodeSmsc, node_smsc
 from tests.village import Village, outcomes
 
 PASSWORD = "secret08"
