@@ -199,14 +199,19 @@ class _Runs(Protocol):
 
 
 def _button_parts(base: Backbone, settings: Settings) -> list[_Runs]:
-    from dispatch.intake import ButtonAnswers, ButtonFeedback, ButtonGate
+    from dispatch.intake import ButtonAnswers, ButtonFeedback, ButtonGate, Expelling, Holds
 
+    holds = Holds()
     answers = ButtonAnswers(base.nc, settings.site, base.roster.household)
     feedback = ButtonFeedback(base.nc, base.log)
     if settings.auth_callout_seed is None:
         return [answers, feedback]
     seed = settings.auth_callout_seed.get_secret_value()
-    return [answers, feedback, ButtonGate(base.nc, settings.site, seed, base.tokens.check)]
+    gate = ButtonGate(base.nc, settings.site, seed, base.tokens.check, holds=holds)
+    if settings.nats_system_url is None:
+        return [answers, feedback, gate]
+    system_url = settings.nats_system_url.get_secret_value()
+    return [answers, feedback, gate, Expelling(base.nc, settings.site, system_url, holds)]
 
 
 async def seed_demo(settings: Settings) -> None:

@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     replicas: int = Field(1, ge=1, le=5)
     auth_callout_seed: SecretStr | None = None
     """The NATS account key that signs what a button may do; without it we authenticate no buttons."""
+    nats_system_url: SecretStr | None = None
+    """NATS with a login of its system account; without it no button gone mad is thrown out."""
 
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
-from asyncio.subprocess import PIPE, STDOUT
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -25,6 +26,7 @@ needs_mosquitto = pytest.mark.skipif(
 )
 
 HEARD_SECONDS = 10.0
+FLOOD = b'{"press_id":"m1"}\n'
 REFUSALS = ("not authori", "all subscription requests were denied", ": 128")
 """What mosquitto_sub says when it may not sign in or not hear."""
 
@@ -78,6 +80,23 @@ class Button:
         said, _ = await asyncio.wait_for(sending.communicate(body), HEARD_SECONDS)
         return said.decode() if sending.returncode else ""
 
+    @asynccontextmanager
+    async def flood(self) -> AsyncIterator[None]:
+        """The button presses as fast as it can, for as long as it is let; it may try to come back."""
+        sending = await asyncio.create_subprocess_exec(
+            "mosquitto_pub", *self._login, "-i", self._client, "-q", "0", "-l",
+            "-t", f"intake/press/{self._site}/{self._household}", stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL,
+        )  # fmt: skip
+        feeding = asyncio.create_task(_feed(sending))
+        try:
+            yield
+        finally:
+            feeding.cancel()
+            with contextlib.suppress(ProcessLookupError):
+                sending.kill()
+            await sending.wait()
+            await asyncio.wait([feeding])
+
     async def answer(self) -> dict[str, Any]:
         """The next answer on the button's topic."""
         answer: dict[str, Any] = json.loads(await self._line("{"))
@@ -111,3 +130,19 @@ async def gate(nc: Client, site: str, seed: str, lifetime: timedelta = LIFETIME)
     assert not judging.done(), judging
     judging.cancel()
     await asyncio.wait([judging])
+
+
+async def is_cut_off(system: Client, client: str) -> bool:
+    """Whether a server has no connection of that MQTT client; `system` is signed in to its system account."""
+    asked = json.dumps({"mqtt_client": client}).encode()
+    answer = await system.request("$SYS.REQ.SERVER.PING.CONNZ", asked, timeout=5)
+    return not json.loads(answer.data)["data"]["connections"]
+
+
+async def _feed(sending: asyncio.subprocess.Process) -> None:
+    assert sending.stdin is not None
+    with contextlib.suppress(ConnectionError):
+        while True:
+            sending.stdin.write(FLOOD * 100)
+            await sending.stdin.drain()
+            await asyncio.sleep(0.01)

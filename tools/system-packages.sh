@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the tests use and Python packages do not bring: a browser, an MQTT client that nobody here wrote, and Node.js for
-# an SMSC that nobody here wrote.
+# an SMSC and a push service that nobody here wrote.
 set -eu
 cd "$(dirname "$0")/.."
 . tools/as-root.sh

@@ -163,6 +163,7 @@ class Running:
             values["DISPATCH_MQTT_PORT"] = str(settings.mqtt_port)
         if nats is not None:
             values["DISPATCH_AUTH_CALLOUT_SEED"] = nats.auth_callout_seed
+            values["DISPATCH_NATS_SYSTEM_URL"] = nats.system_url
         if role != "serve":
             values["DISPATCH_ADMIN_PORT"] = str(self._ports.port(role))
         return values

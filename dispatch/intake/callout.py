@@ -32,6 +32,8 @@ from dispatch.clock import now
 from dispatch.errors import DispatchError, Forbidden, Malformed, NotSignedIn
 from dispatch.events import answer_subject, press_subject
 from dispatch.identifiers import Site
+from dispatch.intake.expelling import signed_in_as
+from dispatch.intake.holds import Holds
 from dispatch.intake.nkey_jwt import sign, verified
 
 log = structlog.get_logger()
@@ -53,6 +55,8 @@ class Principal(Protocol):
     def role(self) -> str: ...
     @property
     def subject(self) -> str: ...
+    @property
+    def token_id(self) -> str: ...
 
 
 Check = Callable[[str], Awaitable[Principal]]
@@ -82,12 +86,23 @@ class _Request(msgspec.Struct):
 
 
 class ButtonGate:
-    """Answers nats-server's questions for one site. `seed` is that of the issuer in the server's configuration."""
+    """Answers nats-server's questions for one site. `seed` is that of the issuer in the server's configuration.
+
+    Whose token is in `holds` is refused until its time is over.
+    """
 
     def __init__(
-        self, nc: Client, site: Site | str, seed: str, check: Check, *, lifetime: timedelta = LIFETIME
+        self,
+        nc: Client,
+        site: Site | str,
+        seed: str,
+        check: Check,
+        *,
+        lifetime: timedelta = LIFETIME,
+        holds: Holds | None = None,
     ) -> None:
         self._nc, self._site, self._check, self._lifetime = nc, Site(site), check, lifetime
+        self._holds = holds or Holds()
         self._key = nkeys.from_seed(bytearray(seed.encode()))
 
     async def run(self) -> None:
@@ -117,7 +132,7 @@ class ButtonGate:
     async def _judge(self, request: _Request) -> dict[str, str] | None:
         client = request.client_info
         try:
-            household = await self._household(request)
+            button = await self._button(request)
         except NotSignedIn as error:
             log.warning("gate.unknown", client=client.mqtt_id, host=client.host, reason=error.detail)
             return None
@@ -127,10 +142,10 @@ class ButtonGate:
         except Exception:
             log.exception("gate.failed", client=client.mqtt_id, host=client.host)
             return {"error": "sign-in is not possible at the moment; try again"}
-        log.info("gate.admitted", household=household, client=client.mqtt_id, host=client.host)
-        return {"jwt": self._permission(request.user_nkey, household)}
+        log.info("gate.admitted", household=button.subject, client=client.mqtt_id, host=client.host)
+        return {"jwt": self._permission(request.user_nkey, button)}
 
-    async def _household(self, request: _Request) -> str:
+    async def _button(self, request: _Request) -> Principal:
         client, secret = request.client_info, request.connect_opts.secret
         if (client.kind.lower(), client.type.lower()) != ("client", "mqtt"):
             raise Forbidden("only buttons sign in with a token, and only over MQTT; services use their own login")
@@ -142,9 +157,11 @@ class ButtonGate:
         owner, slash, _ = client.mqtt_id.partition("/")
         if slash and owner != principal.subject:
             raise Forbidden(f"client id {client.mqtt_id!r} is not of household {principal.subject!r}", field="client")
-        return principal.subject
+        if wait := self._holds.wait(principal.token_id, now()):
+            raise Forbidden(f"a button with this token sent without end: it may sign in again in {wait:.0f} s")
+        return principal
 
-    def _permission(self, user: str, household: str) -> str:
+    def _permission(self, user: str, button: Principal) -> str:
         # Not all at the same moment, or all buttons that a restart brought back would come back together for ever.
         seconds = int(self._lifetime.total_seconds() * (0.75 + secrets.randbelow(256) / 1024))
         return sign(
@@ -152,7 +169,7 @@ class ButtonGate:
             {
                 "sub": user,
                 "aud": ACCOUNT,
-                "name": household,
+                "name": signed_in_as(self._site, button.subject, button.token_id),
                 "exp": int(now().timestamp()) + max(1, seconds),
                 "nats": {
                     "type": "user",
@@ -161,8 +178,8 @@ class ButtonGate:
                     "data": -1,
                     "payload": MOST_BYTES,
                     "allowed_connection_types": ["MQTT"],
-                    "pub": {"allow": [press_subject(self._site, household)]},
-                    "sub": {"allow": [answer_subject(self._site, household)]},
+                    "pub": {"allow": [press_subject(self._site, button.subject)]},
+                    "sub": {"allow": [answer_subject(self._site, button.subject)]},
                 },
             },
         )

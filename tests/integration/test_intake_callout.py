@@ -34,6 +34,7 @@ SITE = Site(f"t{secrets.token_hex(5)}")
 class Somebody:
     role: str = "device"
     subject: str = "h-1"
+    token_id: str = "t-1"
 
 
 async def check(secret: str) -> Somebody:

@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 from dispatch.fanout.sms import pdu
 from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
+from tests.node_packages import CannotBeHad
 from tests.smsc.account import with_smsc
-from tests.smsc.node import CannotBeHad, NodeSmsc, node_smsc
+from tests.smsc.node import NodeSmsc, node_smsc
 from tests.village import Village, outcomes
 from tests.workers import working
 
