@@ -43,8 +43,8 @@ format: $(TEST_READY) ## put the code in order
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-bench: $(TEST_READY) ## measure ours against the bare limit (ARGS=--json for a machine)
-	@$(BIN)/python -m bench $(ARGS)
+bench: $(TEST_READY) ## measure ours beside the bare limit and peers, into docs/benchmarks.md (ARGS="--only storm" for one scene)
+	@$(BIN)/python -m bench $(or $(ARGS),--write docs)
 
 faults: $(TEST_READY) ## kill -9 everything under load and count who was called (KILLS=200 for the long run, SEED=n)
 	@$(BIN)/python -m tests.faults.rampage --kills $(or $(KILLS),16) --seed $(or $(SEED),1)

@@ -1,85 +1,79 @@
-"""`python -m bench`: run every benchmark on a fresh system and print ratios."""
+"""`python -m bench`: play every scene on fresh servers, and say what was measured as a table with ratios."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import platform
-from collections.abc import Collection
+import sys
+from dataclasses import fields
+from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+import uvloop
 
-from bench import accepted, last_call, storm
-from bench.figures import Comparison
-from bench.scene import scene
+from bench import last_call, machine, report
+from bench.figures import Failed
+from bench.long_log import THOUSANDTH
+from bench.lookup import SMALLEST
+from bench.programme import SCENES, Sizes, play
+from bench.scene import console
 
-SCENES = ("last-call", "accepted", "storm")
-"""In this order: the last call goes before those that leave cases open; the storm last."""
-
-
-async def measure(scenes: Collection[str], presses: int, alarms: int, stormy: int) -> list[Comparison]:
-    """The comparisons asked for, on one system."""
-    async with scene(alarms) as stage:
-        comparisons = []
-        if "last-call" in scenes:
-            comparisons.append(await last_call.compare(stage))
-        if "accepted" in scenes:
-            comparisons.append(await accepted.compare(stage, presses))
-        if "storm" in scenes and stormy:
-            comparisons.append(await storm.compare(stage, stormy))
-        return comparisons
-
-
-def show(comparisons: list[Comparison]) -> None:
-    table = Table(title="ours beside the bare limit, one run, this machine; times in ms")
-    for column in ("what", "", "p50", "p99", "max", "n"):
-        table.add_column(column, justify="left" if column in {"what", ""} else "right")
-    for comparison in comparisons:
-        for measured in (comparison.bare, comparison.ours):
-            figures = (measured.p50, measured.p99, max(measured.milliseconds))
-            table.add_row(
-                comparison.title if measured is comparison.bare else "",
-                measured.name,
-                *(f"{value:.2f}" for value in figures),
-                str(len(measured.milliseconds)),
-            )
-        goal = comparison.goal
-        table.add_row(
-            "",
-            f"ratio (goal ×{goal.ratio_p50:.1f}, ×{goal.ratio_p99:.1f}): {_verdict(comparison.ratios_reached)}",
-            f"×{comparison.ratio_p50:.2f}",
-            f"×{comparison.ratio_p99:.2f}",
-        )
-        table.add_row(
-            "",
-            f"time (goal {goal.p50:g}, {goal.p99:g} ms): {_verdict(comparison.times_reached)}",
-            end_section=True,
-        )
-    Console(width=140).print(table)
+QUICK = Sizes(
+    presses=100, alarms=40, storm=30, commands=5, messages=500, households=10_000, cases=1000, times=100
+)  # fmt: skip
+_HELP = {
+    "presses": "presses to time",
+    "alarms": "alarms of 13 calls to time, and the load of the memory scene",
+    "storm": "alarms at once in the storm; 0: none",
+    "commands": "cases of nine commands to load, decide and append",
+    "messages": "messages of the backlog to consume",
+    "households": f"households of the largest roster, in thousands from {SMALLEST} on",
+    "cases": f"past cases of the longest log, in thousands from {THOUSANDTH} on",
+    "times": "call lists of each roster, and four times as many as presses of each log",
+}
 
 
-def _verdict(reached: bool) -> str:
-    return "[green]reached" if reached else "[red]missed"
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    made.add_argument("--json", action="store_true", help="print figures for a machine")
+    made.add_argument(
+        "--only", action="extend", nargs="+", metavar="NAME", choices=SCENES, help=f"these scenes: {', '.join(SCENES)}"
+    )
+    made.add_argument("--write", type=Path, metavar="FOLDER", help=f"write {report.FILE} and its plots there")
+    made.add_argument("--quick", action="store_true", help="small sizes: to see that it works, not to measure")
+    for size in fields(Sizes):
+        made.add_argument(f"--{size.name}", type=int, help=f"{_HELP[size.name]} (default {size.default})")
+    return made
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print figures for a machine")
-    parser.add_argument("--presses", type=int, default=1000, help="presses to time (default 1000)")
-    parser.add_argument("--alarms", type=int, default=300, help="alarms of 13 calls to time (default 300)")
-    parser.add_argument("--storm", type=int, default=1000, help="alarms at once in the storm (default 1000; 0: none)")
-    parser.add_argument("--only", action="append", choices=SCENES, help="this scene alone (may be given again)")
-    asked = parser.parse_args()
-    if asked.alarms <= last_call.WARM_UP or asked.presses < 1:
-        parser.error(f"use at least {last_call.WARM_UP + 1} alarms (the first {last_call.WARM_UP} warm up) and 1 press")
-    comparisons = asyncio.run(measure(asked.only or SCENES, asked.presses, asked.alarms, asked.storm))
+    asked = parser().parse_args()
+    sizes = _sizes(asked)
+    measured_on = machine.described()
+    results = uvloop.run(play(asked.only or SCENES, sizes))
     if asked.json:
-        machine = {"python": platform.python_version(), "machine": platform.machine()}
-        print(json.dumps({"machine": machine, "benchmarks": [c.document() for c in comparisons]}, indent=2))
+        print(json.dumps({"machine": measured_on, "benchmarks": [r.document() for r in results]}, indent=2))
     else:
-        show(comparisons)
+        report.show(results)
+    if asked.write is not None:
+        console.print(f"written: {report.write(asked.write, measured_on, results)}")
+    if any(isinstance(result, Failed) for result in results):
+        sys.exit(1)
+
+
+def _sizes(asked: argparse.Namespace) -> Sizes:
+    """Ends with what is wrong where nothing would be left to measure."""
+    usual = QUICK if asked.quick else Sizes()
+    given = {size.name: getattr(asked, size.name) for size in fields(Sizes)}
+    sizes = Sizes(**{name: getattr(usual, name) if value is None else value for name, value in given.items()})
+    if sizes.alarms <= last_call.WARM_UP or sizes.presses < 1:
+        few = last_call.WARM_UP
+        parser().error(f"use at least {few + 1} alarms (the first {few} warm up) and 1 press")
+    if sizes.storm < 0 or min(sizes.commands, sizes.messages) < 1 or sizes.times < 4:
+        parser().error("use at least 1 case of commands, 1 message and 4 times, and no storm less than none")
+    for name, thousand in (("households", SMALLEST), ("cases", THOUSANDTH)):
+        if getattr(sizes, name) < thousand or getattr(sizes, name) % thousand:
+            parser().error(f"--{name}: use a multiple of {thousand}")
+    return sizes
 
 
 if __name__ == "__main__":

@@ -6,17 +6,20 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import msgspec
+from nats.aio.client import Client
 from rich.console import Console
 
-from dispatch.events import Role
+from dispatch.embedded import EmbeddedNats, EmbeddedPostgres
+from dispatch.events import Role, connect, ensure_streams
 from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, PostId, notification_id
+from dispatch.migrate import migrate
 from dispatch.roster import Area, Duty, Group, Household, Person, Post, WebhookPoint
 from tests.system import System, free_port, until
 
@@ -73,16 +76,44 @@ async def receiving() -> AsyncIterator[list[str]]:
         await process.wait()
 
 
+@contextmanager
+def temporary_folder() -> Iterator[str]:
+    """For servers; their own users get through to it."""
+    with tempfile.TemporaryDirectory(prefix="dispatch-bench-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103 - once, before anything runs
+        yield folder
+
+
 @asynccontextmanager
 async def scene(households: int) -> AsyncIterator[Scene]:
     """A fresh system with `households` households, each with a full group whose calls go to the receiver."""
-    with tempfile.TemporaryDirectory(prefix="dispatch-bench-", ignore_cleanup_errors=True) as folder:
-        os.chmod(folder, 0o755)  # noqa: PTH101, S103 - once, before anything runs; the database's own user must get through
+    with temporary_folder() as folder:
         console.print("[dim]starting a fresh system …")
         async with receiving() as providers, System(Path(folder, "data"), demo=False) as system:
             console.print(f"[dim]writing a roster of {households} households …")
             ids = await write_roster(system, providers[:1], households)
             yield Scene(system, providers, ids)
+
+
+@asynccontextmanager
+async def servers() -> AsyncIterator[tuple[str, str]]:
+    """A fresh NATS with our streams and a fresh Postgres with our schema, and nothing that runs: their addresses."""
+    with temporary_folder() as folder:
+        async with EmbeddedNats(Path(folder)) as nats, EmbeddedPostgres(Path(folder)) as postgres:
+            await migrate(postgres.dsn)
+            nc = await connect(nats.url, "bench")
+            await ensure_streams(nc.jetstream())
+            await nc.close()
+            yield nats.url, postgres.dsn
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Client]:
+    nc = await connect(url, "bench")
+    try:
+        yield nc
+    finally:
+        await nc.close()
 
 
 async def write_roster(
