@@ -51,12 +51,13 @@ def main() -> None:
     measured_on = machine.described()
     results = uvloop.run(play(asked.only or SCENES, sizes))
     if asked.json:
-        print(json.dumps({"machine": measured_on, "benchmarks": [r.document() for r in results]}, indent=2))
+        benchmarks = [{"scene": name} | each.document() for name, given in results.items() for each in given]
+        print(json.dumps({"machine": measured_on, "benchmarks": benchmarks}, indent=2))
     else:
         report.show(results)
     if asked.write is not None:
         console.print(f"written: {report.write(asked.write, measured_on, results)}")
-    if any(isinstance(result, Failed) for result in results):
+    if any(isinstance(result, Failed) for given in results.values() for result in given):
         sys.exit(1)
 
 

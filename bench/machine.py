@@ -33,7 +33,7 @@ def described() -> dict[str, str]:
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "load before the start": " ".join(f"{load:.1f}" for load in os.getloadavg()),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "revision": _revision(),
         "Python": platform.python_version(),
         **dict(_versions()),

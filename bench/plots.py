@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import singledispatch
 from pathlib import Path
@@ -19,8 +18,11 @@ _INCHES = (8.0, 3.6)
 _ENOUGH_FOR_A_CURVE = 20
 
 
-def draw(folder: Path, results: Sequence[Result]) -> Mapping[str, str]:
-    """Draw what can be drawn into `folder`, in place of what was there; gives the files' names by title."""
+def draw(folder: Path, results: Mapping[str, Sequence[Result]]) -> dict[str, str]:
+    """Draw what can be drawn into `folder`, in place of what was there; gives the files' names by title.
+
+    `results` are by scene, after which the files are named.
+    """
     try:
         from matplotlib import rc_context  # slow to load, and only who writes the page needs it
         from matplotlib.figure import Figure
@@ -32,19 +34,14 @@ def draw(folder: Path, results: Sequence[Result]) -> Mapping[str, str]:
         old.unlink()
     drawn: dict[str, str] = {}
     with rc_context({"svg.hashsalt": "dispatch", "svg.fonttype": "none", "font.size": 9}):
-        for result in results:
+        for scene, result, number in ((s, r, n) for s, given in results.items() for n, r in enumerate(given, start=1)):
             figure = Figure(figsize=_INCHES, layout="constrained")
             axes = figure.subplots()
             if _plot(result, axes):
                 axes.spines[["top", "right"]].set_visible(False)
-                drawn[result.title] = _file(result.title, set(drawn.values()))
+                drawn[result.title] = f"{scene}.svg" if number == 1 else f"{scene}-{number}.svg"
                 figure.savefig(folder / drawn[result.title], metadata={"Date": None})
     return drawn
-
-
-def _file(title: str, taken: set[str]) -> str:
-    name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].rstrip("-")
-    return f"{name}.svg" if f"{name}.svg" not in taken else f"{name}-{len(taken)}.svg"
 
 
 @singledispatch

@@ -109,15 +109,15 @@ SCENES: Mapping[str, Play] = {
 
 async def play(
     names: Collection[str], sizes: Sizes, scenes: Mapping[str, Play] = SCENES, *, patience: float = PATIENCE
-) -> list[Result]:
+) -> dict[str, Sequence[Result]]:
     """What the scenes of these `names` gave, in the order of `scenes`. One that fails is `Failed`; the next plays."""
-    stage, results = Stage(sizes), list[Result]()
+    stage, results = Stage(sizes), dict[str, Sequence[Result]]()
     chosen = [name for name in scenes if name in names]
     try:
         for number, name in enumerate(chosen, start=1):
             console.print(f"[bold]{number} of {len(chosen)}: {name}")
             began = time.perf_counter()
-            results += await _played(name, scenes[name], stage, patience)
+            results[name] = await _played(name, scenes[name], stage, patience)
             console.print(f"[dim]{name} took {time.perf_counter() - began:.0f} s")
     finally:
         await stage.clear()
@@ -130,8 +130,9 @@ async def _played(name: str, scene: Play, stage: Stage, patience: float) -> Sequ
             return await scene(stage)
     except Exception as error:  # noqa: BLE001 - whatever it is, it stands in the table, and the next scene plays
         reason = _first(error)
-        console.print(f"[red]{name} failed: {reason!r}")
-        return [Failed(title=name, reason=f"{type(reason).__name__}: {reason}".splitlines()[0][:300])]
+        said = str(reason) or (f"not done after {patience:g} s" if isinstance(reason, TimeoutError) else "")
+        console.print_exception(max_frames=6)
+        return [Failed(title=name, reason=f"{type(reason).__name__}: {said}".splitlines()[0][:300])]
 
 
 def _first(error: BaseException) -> BaseException:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +12,8 @@ from rich.table import Table
 from bench import plots
 from bench.figures import Line, Result
 
+Results = Mapping[str, Sequence[Result]]
+"""By scene."""
 COLUMNS = ("what", "ours", "bare limit", "peer", "ratio", "goal", "reached")
 FILE, PLOTS = "benchmarks.md", "benchmarks"
 _COLOURS = {"yes": "green", "no": "red"}
@@ -22,7 +24,8 @@ _HEAD = """\
 `make bench` writes this page: every figure on it was measured in one run, and none is typed in.
 Each scene measures ours, the bare limit of the same machine (the same servers, with none of our code in the way) and,
 where others offer the same work, a peer. Machines differ and are noisy, so the ratios say more than the times: a goal
-has a time and, taken from the machine on which it was set, a ratio to the bare limit; both are judged.
+has a time and, taken from the machine on which it was set, a ratio to the bare limit; both are judged. Where a peer
+does the same work, the goal is to take no longer.
 """
 
 _AGAIN = """\
@@ -37,12 +40,12 @@ make bench ARGS=--help                   # scenes and sizes
 """
 
 
-def show(results: Sequence[Result]) -> None:
+def show(results: Results) -> None:
     """Print the table."""
     table = Table(title="ours beside the bare limit and a peer: one run, this machine")
     for column in COLUMNS:
         table.add_column(column, overflow="fold")
-    for result in results:
+    for result in _each(results):
         table.add_row(f"[bold]{escape(result.title)}")
         for line in result.lines():
             what, *figures, reached = map(escape, _cells(line))
@@ -51,7 +54,7 @@ def show(results: Sequence[Result]) -> None:
     Console(width=180).print(table)
 
 
-def write(folder: Path, machine: Mapping[str, str], results: Sequence[Result]) -> Path:
+def write(folder: Path, machine: Mapping[str, str], results: Results) -> Path:
     """Write the page and its plots into `folder`; gives the page."""
     page = folder / FILE
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,16 +63,21 @@ def write(folder: Path, machine: Mapping[str, str], results: Sequence[Result]) -
     return page
 
 
-def markdown(machine: Mapping[str, str], results: Sequence[Result], pictures: Mapping[str, str]) -> str:
+def markdown(machine: Mapping[str, str], results: Results, pictures: Mapping[str, str]) -> str:
     """The page; `pictures` are the places of the plots by the title of their result."""
     measured_on = "\n".join(f"- {name}: {value}" for name, value in machine.items())
-    sections = "".join(_section(result, pictures.get(result.title)) for result in results)
+    sections = "".join(_section(result, pictures.get(result.title)) for result in _each(results))
     return f"{_HEAD}\n## Measured on\n\n{measured_on}\n\n{_AGAIN}\n## All figures\n\n{_table(results)}{sections}"
 
 
-def _table(results: Sequence[Result]) -> str:
+def _each(results: Results) -> Iterator[Result]:
+    for given in results.values():
+        yield from given
+
+
+def _table(results: Results) -> str:
     rows = [_row(COLUMNS), _row(["---"] * len(COLUMNS))]
-    for result in results:
+    for result in _each(results):
         rows.append(_row([f"**{result.title}**", *[""] * (len(COLUMNS) - 1)]))
         rows += [_row(_cells(line)) for line in result.lines()]
     return "\n".join(rows) + "\n"
@@ -87,7 +95,7 @@ def _section(result: Result, picture: str | None) -> str:
     facts = [f"- {name.replace('_', ' ')}: {_said(value)}" for name, value in result.facts.items()]
     paragraphs = [result.legend, f"![{result.title}]({picture})" if picture else "", "\n".join(facts)]
     said = [paragraph for paragraph in paragraphs if paragraph]
-    return "\n\n".join(["", f"## {result.title}", *said]) + "\n" if said else ""
+    return "\n" + "\n\n".join([f"## {result.title}", *said]) + "\n" if said else ""
 
 
 def _said(value: object) -> str:
