@@ -171,7 +171,7 @@ async def follow(nc: Client, stream: str, subject: str, *, after: int = 0, batch
     while True:
         end_if_stopping()
         try:
-            consumer = await _position_consumer(nc, stream, subject, position + 1)
+            consumer = await position_consumer(nc, stream, subject, position + 1)
         except (NatsError, APIError) as error:
             log.warning("follow.waiting", stream=stream, error=repr(error))
             await asyncio.sleep(HEARTBEAT_SECONDS)
@@ -188,7 +188,8 @@ async def follow(nc: Client, stream: str, subject: str, *, after: int = 0, batch
                 yield message
 
 
-async def _position_consumer(nc: Client, stream: str, subject: str, start: int) -> str:
+async def position_consumer(nc: Client, stream: str, subject: str, start: int) -> str:
+    """The name of a new consumer that begins at stream sequence `start` and is forgotten when nobody reads from it."""
     info = await nc.jetstream().add_consumer(
         stream,
         ConsumerConfig(
