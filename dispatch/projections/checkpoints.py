@@ -19,9 +19,9 @@ NATS_SECONDS = 2.0
 class CheckpointQueries(msgspec.Struct, frozen=True, kw_only=True):
     begin: str
     checkpoint: str
-    forget: str
     held: str
     back: str
+    place: str
 
 
 queries = load(Path(__file__).with_suffix(".sql"), CheckpointQueries)
@@ -55,6 +55,11 @@ async def begin(connection: asyncpg.Connection, site: Site, projection: str, cre
 async def current(connection: asyncpg.Connection, site: Site, projection: str) -> Checkpoint | None:
     record = await connection.fetchrow(queries.checkpoint, site, projection)
     return None if record is None else Checkpoint(**record)
+
+
+async def place(connection: asyncpg.Connection, site: Site, projection: str, at: Checkpoint) -> None:
+    """Say that the read model has come to `at`, whatever was said before."""
+    await connection.execute(queries.place, site, projection, at.stream_created, at.seq, at.commit_id)
 
 
 async def stream_created(nc: Client) -> datetime:

@@ -51,7 +51,10 @@ class Apart(Exception):
 
 
 class Lane:
-    """One reading of the log for `projections`. `moved` is told each position that one of them reached."""
+    """One reading of the log for `projections`. `moved` is told each position that one of them reached.
+
+    A rebuild gives the `schema` that it builds in, and `until`, the sequence of a commit of this site to stop at.
+    """
 
     def __init__(
         self,
@@ -62,13 +65,15 @@ class Lane:
         *,
         batch: int = BATCH,
         moved: Callable[[Projection, int], None] = lambda _projection, _seq: None,
+        schema: str | None = None,
+        until: int | None = None,
     ) -> None:
         self._nc, self._log, self._dsn, self._batch, self._moved = nc, log, dsn, batch, moved
-        self._projections = projections
+        self._projections, self._schema, self._until = projections, schema, until
         self._queue: asyncio.Queue[Step | Exception] = asyncio.Queue(maxsize=2 * batch)
 
     async def run(self) -> None:
-        """Go on from the checkpoints, until cancelled. Raises `Apart`, and any error of Postgres or NATS."""
+        """Go on from the checkpoints to `until`, or till cancelled. Raises `Apart`, and errors of Postgres and NATS."""
         async with AsyncExitStack() as stack:
             created = await checkpoints.stream_created(self._nc)
             burials = Burials(self._nc, self._log.site, created)
@@ -77,6 +82,8 @@ class Lane:
             for writer in writers:
                 await self._verify(writer)
             first = min(writer.position for writer in writers)
+            if self._until is not None and first >= self._until:
+                return
             reader = asyncio.create_task(self._read(first, Steps(self._log, burials)))
             stack.callback(reader.cancel)
             await self._write_all(writers)
@@ -84,7 +91,7 @@ class Lane:
     async def _writer(
         self, projection: Projection, created: datetime, burials: Burials, stack: AsyncExitStack
     ) -> Writer:
-        connection = await connect(self._dsn, projection.name)
+        connection = await connect(self._dsn, projection.name, self._schema)
         stack.callback(connection.terminate)
         checkpoint = await checkpoints.begin(connection, self._log.site, projection.name, created)
         return Writer(projection, self._log.site, connection, checkpoint, burials)
@@ -105,7 +112,9 @@ class Lane:
         """Read and fold ahead, while Postgres is busy with what came before."""
         try:
             async for message in self._log.follow(after=after):
-                await self._queue.put(await steps.take(message))
+                await self._queue.put(step := await steps.take(message))
+                if self._until is not None and step.seq >= self._until:
+                    return
         except Exception as error:  # noqa: BLE001 - raised where the steps are written
             await self._queue.put(error)
 
@@ -120,6 +129,8 @@ class Lane:
                     self._moved(writer.projection, writer.position)
             if steps:
                 await self._write(steps, writers)
+                if self._until is not None and steps[-1].seq >= self._until:
+                    return
 
     async def _waiting(self) -> list[Step]:
         """What has been read, up to a batch; nothing when nothing came for a while."""

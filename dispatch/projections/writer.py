@@ -36,13 +36,17 @@ class BadRows(Exception):
     """No rows could be made of a step."""
 
 
-async def connect(dsn: str, name: str) -> asyncpg.Connection:
-    """A connection for a read model. A crash of Postgres may take back its last rows, with their checkpoint."""
+async def connect(dsn: str, name: str, schema: str | None = None) -> asyncpg.Connection:
+    """A connection for a read model. A crash of Postgres may take back its last rows, with their checkpoint.
+
+    With `schema` it sees the tables and checkpoints of that schema, and no others.
+    """
+    place = {} if schema is None else {"search_path": f'"{schema}"'}
     return await asyncpg.connect(
         dsn,
         timeout=CONNECT_SECONDS,
         command_timeout=WRITE_SECONDS,
-        server_settings={"application_name": f"dispatch project {name}", "synchronous_commit": "off"},
+        server_settings={"application_name": f"dispatch project {name}", "synchronous_commit": "off", **place},
     )
 
 

@@ -42,6 +42,7 @@ from tests.projection_stories import (
     answered,
     cancelled,
     fill,
+    forget,
     noted,
     press_on,
     projecting,
@@ -61,9 +62,13 @@ class Desk:
     log: CaseLog
     dsn: str
     models: ReadModels
+    url: str
 
     def projector(self, **options: Any) -> Projector:
         return Projector(self.nc, self.log, self.dsn, **options)
+
+    async def rebuild(self, *names: str, **options: Any) -> list[str]:
+        return await rebuild(self.nc, self.url, self.dsn, self.log.site, names, **options)
 
     async def caught_up(self, seconds: float = 20) -> None:
         end = await self.log.last_sequence()
@@ -84,7 +89,7 @@ class Desk:
 async def opened(url: str, dsn: str, site: str) -> Desk:
     nc = await connect(url, "test")
     await ensure_streams(nc.jetstream())
-    return Desk(nc, CaseLog(nc, site), dsn, ReadModels(dsn, site))
+    return Desk(nc, CaseLog(nc, site), dsn, ReadModels(dsn, site), url)
 
 
 @pytest.fixture
@@ -207,10 +212,9 @@ async def test_rows_do_not_depend_on_batches_and_a_rebuild_makes_them_again(desk
         await desk.caught_up()
         one_by_one = await sums(desk.dsn)
         assert one_by_one["board"][0] == len(cases)
-        assert set(await rebuild(desk.dsn, desk.log.site)) == set(TABLES)
-        await desk.caught_up()
+        assert set(await desk.rebuild()) == set(TABLES)
         assert await sums(desk.dsn) == one_by_one
-    await rebuild(desk.dsn, desk.log.site)
+    await forget(desk.dsn, desk.log.site)
     assert (await sums(desk.dsn))["board"][0] == 0
     async with projecting(desk.projector(batch=1000)):
         await desk.caught_up()
@@ -260,8 +264,7 @@ async def test_killed_in_the_middle_of_five_thousand_commits(desk: Desk, setting
         rows, _ = await desk.models.list_cases(status="all", limit=500)
         for row in rows[:50]:
             assert row["status"] == fold(await desk.log.load(row["case_id"])).status
-        await rebuild(desk.dsn, desk.log.site)
-        await desk.caught_up(60)
+        await desk.rebuild()
     assert after_kills["board"][0] == len(cases)
     assert await sums(desk.dsn) == after_kills
 
@@ -271,9 +274,7 @@ async def test_two_runners_at_once_are_harmless(desk: Desk) -> None:
         await fill(desk.log, 40)
         await desk.caught_up()
     together = await sums(desk.dsn)
-    await rebuild(desk.dsn, desk.log.site)
-    async with projecting(desk.projector()):
-        await desk.caught_up()
+    await desk.rebuild()
     assert await sums(desk.dsn) == together
 
 
@@ -341,9 +342,9 @@ async def test_poison_goes_to_the_dlq_once_and_the_others_go_on(desk: Desk) -> N
         await desk.caught_up()
         assert set((await desk.models.open_cases())[0]) == {good, later}
         assert (await desk.models.timeline(later))[-1]["data"]["text"] == "before\ufffdafter"
-    await rebuild(desk.dsn, desk.log.site)
-    async with projecting(desk.projector()):
-        await desk.caught_up()
+        before = await sums(desk.dsn)
+    await desk.rebuild()
+    assert await sums(desk.dsn) == before
     assert await desk.letters("project") == [ack.seq, orphan.seq]
 
 
@@ -372,7 +373,7 @@ async def test_a_commit_that_makes_no_rows_is_skipped_by_that_read_model_alone(d
     for _ in range(2):
         async with projecting(desk.projector(projections=[board, picky])):
             await until(lambda: _reached(desk, ("board", "timeline"), end), "both to get to the end")
-        await rebuild(desk.dsn, desk.log.site)
+        await desk.rebuild("board", "timeline", projections=[board, picky])
     async with projecting(desk.projector(projections=[board, picky])):
         await until(lambda: _reached(desk, ("board", "timeline"), end), "both to get to the end")
     assert [row["data"].get("text") for row in await desk.models.timeline(case)][2:] == ["fine", "end"]
@@ -406,14 +407,10 @@ async def test_what_was_buried_is_applied_after_its_cause_was_mended(
 
     await letters.put(kept, Mark(deed="retried", by="operator:li", at=now()))
     applied = await sums(desk.dsn)
-    await rebuild(desk.dsn, desk.log.site, ["timeline"])
-    async with projecting(desk.projector(projections=[timeline.PROJECTION])):
-        await until(lambda: _reached(desk, ("timeline",), end), "the read model to be built again")
+    await desk.rebuild("timeline")
     assert await sums(desk.dsn) == applied, "as a rebuild makes it"
 
-    await rebuild(desk.dsn, desk.log.site, ["timeline"])
-    async with projecting(desk.projector(projections=[picky])):
-        await until(lambda: _reached(desk, ("timeline",), end), "the read model to be built by the old code")
+    await desk.rebuild("timeline", projections=[picky])
     assert await desk.letters("project-timeline") == [end - 1, end - 1], "it came back"
 
 
@@ -442,7 +439,7 @@ async def test_one_that_is_far_behind_goes_alone(desk: Desk, monkeypatch: pytest
     await tell(desk.log, "h-1", *STORY)
     async with projecting(desk.projector()):
         await desk.caught_up()
-    await rebuild(desk.dsn, desk.log.site, ["latency"])
+    await forget(desk.dsn, desk.log.site, "latency")
     monkeypatch.setattr(lane, "NEAR", 3)
     with pytest.raises(lane.Apart) as apart:
         await lane.Lane(desk.nc, desk.log, desk.dsn, all_projections()).run()
@@ -474,7 +471,7 @@ async def test_a_replaced_log_stops_the_read_models_until_they_are_rebuilt(
         new = [await tell(desk.log, f"h-{number}", *STORY) for number in (2, 3)]
         await until(lambda: _incident(desk, "board"), "the incident to be told")
         assert await sums(desk.dsn) == before
-        await rebuild(desk.dsn, desk.log.site)
+        await desk.rebuild()
         await desk.caught_up(30)
         assert {row["case_id"] for row in (await desk.models.list_cases(status="all"))[0]} == set(new)
         await until(lambda: _no_incident(desk, "board"), "the incident to be over")
