@@ -41,6 +41,8 @@ class _Folding:
         self._reply_ids: set[str] = set()
         self._firsts: dict[str, datetime] = {}
         self._touched = False
+        self._changed: set[Key] = set()
+        """The calls whose outcomes are not on the case yet."""
 
     def take(self, commit: Commit) -> None:
         if commit.seq <= self._seq:
@@ -63,12 +65,14 @@ class _Folding:
     def case(self) -> Case:
         """The case as it is now."""
         if self._touched:
+            calls = self._case.calls
+            if self._changed:
+                news = {key: replace(calls[key], outcomes=dict(self._outcomes[key])) for key in self._changed}
+                calls = {**calls, **news}
+                self._changed.clear()
             self._case = replace(
                 self._case,
-                calls={
-                    key: replace(call, outcomes=dict(found)) if (found := self._outcomes.get(key)) else call
-                    for key, call in self._case.calls.items()
-                },
+                calls=calls,
                 replies=dict(self._replies),
                 reply_ids=frozenset(self._reply_ids),
                 firsts=Firsts(**self._firsts),
@@ -99,6 +103,7 @@ class _Folding:
             if key not in calls:
                 continue
             self._outcomes.setdefault(key, {})[outcome.channel] = outcome
+            self._changed.add(key)
             if outcome.outcome in _SENT:
                 self._first("called", outcome.at)
                 if outcome.outcome in _DELIVERED:

@@ -42,7 +42,7 @@ Result = TypeVar("Result")
 Phase = Literal["loading", "indexing", "late", "following", "comparing", "switching"]
 TRIES, PAUSE = 20, 0.25
 IN_THE_WAY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
-ADVICE = "What was switched already stays, all other live tables are as they were; run `dispatch rebuild` again, it begins anew."
+ADVICE = "What was not switched yet is as it was in the live tables; run `dispatch rebuild` again, it begins anew."
 
 
 class Progress(msgspec.Struct, kw_only=True):

@@ -219,7 +219,7 @@ async def test_ended_in_the_middle_it_leaves_the_live_tables_and_begins_anew(
     await held.rollback()
     assert process.returncode != 0
     if how is signal.SIGINT:
-        assert "as they were" in words
+        assert "begins anew" in words
         gone = await connection.fetchval("select to_regnamespace($1) is null", f'"{schema_of(site.log.site)}"')
         assert gone, "what was built is taken away"
     await connection.close()
