@@ -7,12 +7,13 @@ import asyncio
 import json
 import platform
 
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import accepted, last_call, storm
+from bench import accepted, committed, last_call, rebuilt, storm
 from bench.figures import Comparison
-from bench.scene import scene
+from bench.scene import scene, servers
 
 
 async def measure(presses: int, alarms: int, stormy: int) -> list[Comparison]:
@@ -23,6 +24,12 @@ async def measure(presses: int, alarms: int, stormy: int) -> list[Comparison]:
             await accepted.compare(stage, presses),
             *([await storm.compare(stage, stormy)] if stormy else []),
         ]
+
+
+async def measure_read_models(cases: int) -> list[Comparison]:
+    """What the read models take, on servers where nothing else runs."""
+    async with servers() as (url, dsn):
+        return [await committed.compare(url, dsn), await rebuilt.compare(url, dsn, cases)]
 
 
 def show(comparisons: list[Comparison]) -> None:
@@ -38,6 +45,8 @@ def show(comparisons: list[Comparison]) -> None:
                 *(f"{value:.2f}" for value in figures),
                 str(len(measured.milliseconds)),
             )
+        for name, value in comparison.facts.items():
+            table.add_row("", f"{name.replace('_', ' ')}: {value}")
         goal = comparison.goal
         table.add_row(
             "",
@@ -63,10 +72,16 @@ def main() -> None:
     parser.add_argument("--presses", type=int, default=1000, help="presses to time (default 1000)")
     parser.add_argument("--alarms", type=int, default=300, help="alarms of 13 calls to time (default 300)")
     parser.add_argument("--storm", type=int, default=1000, help="alarms at once in the storm (default 1000; 0: none)")
+    parser.add_argument("--past", type=int, default=20_000, help="past cases to rebuild (default 20000)")
+    parser.add_argument("--only", choices=("calls", "read-models"), help="only these (default: all)")
     asked = parser.parse_args()
     if asked.alarms <= last_call.WARM_UP or asked.presses < 1:
         parser.error(f"use at least {last_call.WARM_UP + 1} alarms (the first {last_call.WARM_UP} warm up) and 1 press")
-    comparisons = asyncio.run(measure(asked.presses, asked.alarms, asked.storm))
+    comparisons = []
+    if asked.only != "read-models":
+        comparisons += asyncio.run(measure(asked.presses, asked.alarms, asked.storm))
+    if asked.only != "calls":
+        comparisons += uvloop.run(measure_read_models(asked.past))
     if asked.json:
         machine = {"python": platform.python_version(), "machine": platform.machine()}
         print(json.dumps({"machine": machine, "benchmarks": [c.document() for c in comparisons]}, indent=2))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -25,7 +28,7 @@ from dispatch.cases import (
     decide,
     fold,
 )
-from dispatch.events import Answer, CallOutcome, Commit, Event, Outcome, PlannedCall, Press, Reason, Role
+from dispatch.events import Answer, CallOutcome, Commit, Event, Outcome, PlannedCall, Press, Reason, Role, connect
 from dispatch.events.codec import case_subject, commit_headers, encode_events
 from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId, Site, case_id_for
 
@@ -83,6 +86,27 @@ async def write(nc: Client, site: Site, cases: int) -> tuple[int, int]:
             group.create_task(one(commit))
             stored, events = stored + 1, events + commit.events
     return stored, events
+
+
+async def write_slowly(url: str, site: Site, first: int, cases: int, per_second: float) -> None:
+    """Append cases at a steady pace of events, and print of each commit its sequence and when it was sent (ns)."""
+    nc = await connect(url, "publisher")
+    js, loop = nc.jetstream(timeout=10), asyncio.get_running_loop()
+    sent: list[tuple[int, int]] = []
+
+    async def one(commit: Stored) -> None:
+        began = time.monotonic_ns()
+        ack = await js.publish(commit.subject, commit.body, headers=commit.headers)
+        sent.append((ack.seq, began))
+
+    begin, events = loop.time(), 0
+    async with asyncio.TaskGroup() as group:
+        for commit in commits(site, cases, seed=first):
+            await asyncio.sleep(max(0.0, begin + events / per_second - loop.time()))
+            group.create_task(one(commit))
+            events += commit.events
+    await nc.close()
+    sys.stdout.write(json.dumps(sent))
 
 
 def _case(site: Site, number: int, chance: random.Random) -> Iterator[Stored]:
@@ -171,3 +195,9 @@ def _answer(person: PersonId, answer: Answer, at: datetime) -> GiveAnswer:
     return GiveAnswer(
         id=CommitId(f"{answer}-{person}"), at=at, responder=person, answer=answer, via="page", eta_minutes=eta
     )
+
+
+if __name__ == "__main__":
+    # A process of its own, so that sending costs whoever is measured nothing; the address holds a password.
+    url, name, seed, number, pace = sys.stdin.readline().split()
+    asyncio.run(write_slowly(url, Site(name), int(seed), int(number), float(pace)))

@@ -1,4 +1,7 @@
-"""A lane: read models that are at about the same place share one reading of the log, each writing for itself."""
+"""A lane: read models that are at about the same place share one reading of the log.
+
+They are written together, in one statement; where that fails each writes for itself, so that none stops the others.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,11 @@ from dispatch.events import CaseLog
 from dispatch.projections import checkpoints
 from dispatch.projections.burial import Burials
 from dispatch.projections.checkpoints import LogReplaced
+from dispatch.projections.copying import tables_of
+from dispatch.projections.months import Months
 from dispatch.projections.projection import Projection
 from dispatch.projections.steps import Step, Steps
+from dispatch.projections.together import Together
 from dispatch.projections.writer import Writer, connect
 
 BATCH = 512
@@ -84,9 +90,10 @@ class Lane:
             first = min(writer.position for writer in writers)
             if self._until is not None and first >= self._until:
                 return
+            together = await self._together(writers, stack)
             reader = asyncio.create_task(self._read(first, Steps(self._log, burials)))
             stack.callback(reader.cancel)
-            await self._write_all(writers)
+            await self._write_all(writers, together)
 
     async def _writer(
         self, projection: Projection, created: datetime, burials: Burials, stack: AsyncExitStack
@@ -94,7 +101,8 @@ class Lane:
         connection = await connect(self._dsn, projection.name, self._schema)
         stack.callback(connection.terminate)
         checkpoint = await checkpoints.begin(connection, self._log.site, projection.name, created)
-        return Writer(projection, self._log.site, connection, checkpoint, burials)
+        months = await Months.of(connection, tables_of(projection))
+        return Writer(projection, self._log.site, connection, checkpoint, burials, months=months)
 
     async def _require_near(self, writers: Sequence[Writer]) -> None:
         first = max(writer.position for writer in writers)
@@ -118,7 +126,7 @@ class Lane:
         except Exception as error:  # noqa: BLE001 - raised where the steps are written
             await self._queue.put(error)
 
-    async def _write_all(self, writers: Sequence[Writer]) -> None:
+    async def _write_all(self, writers: Sequence[Writer], together: Together | None) -> None:
         while True:
             steps = await self._waiting()
             # The first message of a new consumer: the server, or the log, may be another one.
@@ -128,7 +136,7 @@ class Lane:
                     await writer.require_reached(writer.position)
                     self._moved(writer.projection, writer.position)
             if steps:
-                await self._write(steps, writers)
+                await self._write(steps, writers, together)
                 if self._until is not None and steps[-1].seq >= self._until:
                     return
 
@@ -144,7 +152,18 @@ class Lane:
             steps.append(_raised(self._queue.get_nowait()))
         return steps
 
-    async def _write(self, steps: Sequence[Step], writers: Sequence[Writer]) -> None:
+    async def _together(self, writers: Sequence[Writer], stack: AsyncExitStack) -> Together | None:
+        if len(writers) == 1 or self._schema is not None:
+            return None
+        connection = await connect(self._dsn, "together")
+        stack.callback(connection.terminate)
+        return await Together.over(connection, self._log.site, writers)
+
+    async def _write(self, steps: Sequence[Step], writers: Sequence[Writer], together: Together | None) -> None:
+        if together is not None and await together.write(steps):
+            for writer in writers:
+                self._moved(writer.projection, writer.position)
+            return
         results = await asyncio.gather(*(writer.write(steps) for writer in writers), return_exceptions=True)
         failed: list[tuple[Writer, Exception]] = []
         for writer, error in zip(writers, results, strict=True):

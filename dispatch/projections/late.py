@@ -13,6 +13,8 @@ from dispatch.identifiers import CaseId
 from dispatch.projections import checkpoints
 from dispatch.projections.burial import Burials
 from dispatch.projections.checkpoints import Checkpoint
+from dispatch.projections.copying import tables_of
+from dispatch.projections.months import Months
 from dispatch.projections.part import Part
 from dispatch.projections.projection import Projection
 from dispatch.projections.steps import Steps
@@ -32,11 +34,11 @@ async def write_late(nc: Client, whole: Part, cases: Sequence[CaseId], projectio
     burials = Burials(nc, whole.site, created)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(bulk(whole.nats_url))
-        connections = []
+        places = []
         for projection in projections:
             connection = await connect(whole.dsn, projection.name, whole.schema)
             stack.callback(connection.terminate)
-            connections.append(connection)
+            places.append((connection, await Months.of(connection, tables_of(projection))))
         for case in cases:
             steps = Steps(log, burials)
             subject = f"cases.{whole.site}.*.{case}"
@@ -45,6 +47,6 @@ async def write_late(nc: Client, whole: Part, cases: Sequence[CaseId], projectio
                 async for page in read(client, CASES, subject, after=whole.after, until=whole.until)
                 for raw in page
             ]
-            for projection, connection in zip(projections, connections, strict=True):
+            for projection, (connection, months) in zip(projections, places, strict=True):
                 await checkpoints.place(connection, whole.site, projection.name, start)
-                await Writer(projection, whole.site, connection, start, burials).write(taken)
+                await Writer(projection, whole.site, connection, start, burials, months=months).write(taken)

@@ -32,6 +32,7 @@ from dispatch.events.bulk import ALL, Raw, bulk, read
 from dispatch.identifiers import CaseId, Site
 from dispatch.projections.copying import Target, take_json, target_of
 from dispatch.projections.models import all_projections
+from dispatch.projections.months import Months
 from dispatch.projections.projection import Change, Projection
 from dispatch.projections.writer import CONNECT_SECONDS
 
@@ -80,14 +81,18 @@ async def load(part: Part, done: Callable[[Done], None], projections: Sequence[P
 class _Table:
     """Where the rows of one read model go."""
 
-    def __init__(self, projection: Projection, target: Target, connection: asyncpg.Connection, schema: str) -> None:
+    def __init__(
+        self, projection: Projection, target: Target, connection: asyncpg.Connection, schema: str, months: Months
+    ) -> None:
         self.rows, self._target, self._connection, self._schema = projection.rows, target, connection, schema
+        self._months = months
 
     async def copy(self, rows: Sequence[msgspec.Struct]) -> bool:
         """Whether Postgres has taken `rows`; it takes all or none."""
         if not rows:
             return True
         try:
+            await self._months.ensure(self._months.of_rows(rows))
             await self._connection.copy_records_to_table(
                 self._target.table,
                 schema_name=self._schema,
@@ -111,7 +116,8 @@ async def _table(part: Part, projection: Projection) -> AsyncIterator[_Table]:
     )
     try:
         await take_json(connection)
-        yield _Table(projection, target, connection, part.schema)
+        months = await Months.of(connection, [f'"{part.schema}".{target.table}'])
+        yield _Table(projection, target, connection, part.schema, months)
     finally:
         connection.terminate()
 

@@ -35,6 +35,7 @@ class ShadowQueries(msgspec.Struct, frozen=True, kw_only=True):
     index: str
     compare: str
     hold: str
+    months: str
     carry: str
     switch: str
     alone: str
@@ -118,6 +119,7 @@ class Shadow:
 
     async def switch(self, projection: Projection, at: Checkpoint) -> None:
         """Inside `held`: put these tables in the place of the live ones, with the checkpoint `at`."""
+        await self._carry_out(queries.months, self.schema, _live(projection))
         await self._carry_out(queries.carry, self.schema, _live(projection), self._site)
         await self._carry_out(queries.switch, self.schema, _live(projection))
         await checkpoints.place(self._connection, self._site, projection.name, at)

@@ -56,6 +56,17 @@ order by live.relname
 -- Statements that keep everybody from writing into the tables $1 until the transaction ends; they can be read.
 select format('lock table %s in share row exclusive mode', name::regclass) from unnest($1::text[]) as names (name)
 
+-- name: months
+-- Statements that make every month in the schema $1 that the live tables $2 have: their runner takes it to be there.
+select format(
+    'select public.ensure_month(%L::regclass, %L)',
+    format('%I.%I', $1::text, live.relname),
+    make_timestamptz(substr(right(month.relname, 7), 1, 4)::integer, right(month.relname, 2)::integer, 15, 0, 0, 0)
+)
+from pg_class as live
+join pg_inherits on inhparent = live.oid join pg_class as month on month.oid = inhrelid
+where live.oid = any($2::text[]::regclass[]) and live.relkind = 'p'
+
 -- name: carry
 -- Statements that take the rows of other sites than $3 along from the live tables $2 into the schema $1.
 select format(

@@ -33,7 +33,17 @@ from dispatch.events import (
     ensure_streams,
 )
 from dispatch.identifiers import CaseId, HouseholdId
-from dispatch.projections import Change, ProjectAgain, Projection, Projector, ReadModels, all_projections, lane, rebuild
+from dispatch.projections import (
+    Change,
+    ProjectAgain,
+    Projection,
+    Projector,
+    ReadModels,
+    all_projections,
+    lane,
+    rebuild,
+    writer,
+)
 from dispatch.projections.models import timeline
 from dispatch.settings import Settings
 from tests.projection_stories import (
@@ -267,6 +277,19 @@ async def test_killed_in_the_middle_of_five_thousand_commits(desk: Desk, setting
         await desk.rebuild()
     assert after_kills["board"][0] == len(cases)
     assert await sums(desk.dsn) == after_kills
+
+
+async def test_those_that_are_in_step_are_written_in_one_statement(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def alone(*_: object) -> None:
+        raise AssertionError("it was to be written with the others")
+
+    await tell(desk.log, "h-1", *STORY)
+    async with projecting(desk.projector()):
+        await desk.caught_up()
+        monkeypatch.setattr(writer.Writer, "write", alone)
+        await tell(desk.log, "h-2", *STORY)
+        await desk.caught_up()
+    assert (await sums(desk.dsn))["board"][0] == 2
 
 
 async def test_two_runners_at_once_are_harmless(desk: Desk) -> None:

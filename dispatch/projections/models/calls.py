@@ -31,6 +31,7 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
 
     site: Site
     case_id: CaseId
+    accepted_at: datetime
     step: int
     responder: PersonId
     channel: Channel
@@ -94,6 +95,7 @@ def _row(change: Change, key: Key, times: Times) -> CallRow:
     return CallRow(
         site=change.site,
         case_id=change.case.id,
+        accepted_at=change.case.alarm.accepted_at,
         step=step,
         responder=responder,
         channel=channel,

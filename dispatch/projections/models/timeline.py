@@ -18,6 +18,7 @@ class TimelineRow(msgspec.Struct, frozen=True, kw_only=True):
 
     site: Site
     case_id: CaseId
+    accepted_at: datetime
     seq: int
     index: int
     at: datetime
@@ -30,6 +31,7 @@ def rows(change: Change) -> list[TimelineRow]:
         TimelineRow(
             site=change.site,
             case_id=commit.case,
+            accepted_at=change.case.alarm.accepted_at,
             seq=commit.seq,
             index=index,
             at=event.at,
