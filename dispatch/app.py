@@ -149,7 +149,8 @@ async def project(settings: Settings) -> None:
     from dispatch.projections import Projector
 
     async with backbone(settings, "project") as base, alive(base.nc, "project", settings):
-        await Projector(base.nc, base.log, settings.require_postgres()).run()
+        url = settings.require_nats()
+        await Projector(base.nc, base.log, settings.require_postgres(), nats_url=url).run()
 
 
 async def watch(settings: Settings) -> None:

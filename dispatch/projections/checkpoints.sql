@@ -23,3 +23,7 @@ on conflict (site, projection) do update set
     seq = excluded.seq,
     commit_id = excluded.commit_id,
     updated_at = now()
+
+-- name: any_begun
+-- Whether any of the read models $2 has read anything.
+select exists (select from checkpoints where site = $1 and projection = any($2::text[]) and seq > 0)
