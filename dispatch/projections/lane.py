@@ -17,6 +17,7 @@ from nats.js.errors import APIError
 
 from dispatch.errors import Unavailable
 from dispatch.events import CaseLog
+from dispatch.events.stopping import end_if_stopping
 from dispatch.projections import checkpoints
 from dispatch.projections.burial import Burials
 from dispatch.projections.checkpoints import LogReplaced
@@ -128,6 +129,7 @@ class Lane:
 
     async def _write_all(self, writers: Sequence[Writer], together: Together | None) -> None:
         while True:
+            end_if_stopping()
             steps = await self._waiting()
             # The first message of a new consumer: the server, or the log, may be another one.
             if not steps or any(step.message.metadata.sequence.consumer == 1 for step in steps):

@@ -14,6 +14,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from dispatch.errors import DispatchError
 from dispatch.events import CASES, CaseLog
+from dispatch.events.stopping import end_if_stopping
 from dispatch.projections.checkpoints import LogReplaced, any_begun
 from dispatch.projections.incidents import Incidents
 from dispatch.projections.lane import BATCH, Apart, Lane
@@ -66,6 +67,7 @@ class Projector:
         """Run a lane of `projections`, again and again; one that cannot go with the others gets its own."""
         pause = SHORTEST_PAUSE
         while projections:
+            end_if_stopping()
             began = monotonic()
             longest = AWAY_PAUSE
             try:
@@ -117,6 +119,7 @@ class Projector:
 
     async def _measure(self) -> None:
         while True:
+            end_if_stopping()
             try:
                 end = await self._end()
             except (NatsError, APIError) as error:
