@@ -8,14 +8,15 @@ import json
 import platform
 from collections.abc import Collection
 
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import accepted, last_call, storm
+from bench import accepted, committed, last_call, rebuilt, storm
 from bench.figures import Comparison
-from bench.scene import scene
+from bench.scene import scene, servers
 
-SCENES = ("last-call", "accepted", "storm")
+SCENES = ("last-call", "accepted", "storm", "committed", "rebuilt")
 """In this order: the last call goes before those that leave cases open; the storm last."""
 
 
@@ -32,6 +33,17 @@ async def measure(scenes: Collection[str], presses: int, alarms: int, stormy: in
         return comparisons
 
 
+async def measure_read_models(scenes: Collection[str], cases: int) -> list[Comparison]:
+    """What the read models take, on servers where nothing else runs."""
+    async with servers() as (url, dsn):
+        comparisons = []
+        if "committed" in scenes:
+            comparisons.append(await committed.compare(url, dsn))
+        if "rebuilt" in scenes:
+            comparisons.append(await rebuilt.compare(url, dsn, cases))
+        return comparisons
+
+
 def show(comparisons: list[Comparison]) -> None:
     table = Table(title="ours beside the bare limit, one run, this machine; times in ms")
     for column in ("what", "", "p50", "p99", "max", "n"):
@@ -45,6 +57,8 @@ def show(comparisons: list[Comparison]) -> None:
                 *(f"{value:.2f}" for value in figures),
                 str(len(measured.milliseconds)),
             )
+        for name, value in comparison.facts.items():
+            table.add_row("", f"{name.replace('_', ' ')}: {value}")
         goal = comparison.goal
         table.add_row(
             "",
@@ -70,11 +84,16 @@ def main() -> None:
     parser.add_argument("--presses", type=int, default=1000, help="presses to time (default 1000)")
     parser.add_argument("--alarms", type=int, default=300, help="alarms of 13 calls to time (default 300)")
     parser.add_argument("--storm", type=int, default=1000, help="alarms at once in the storm (default 1000; 0: none)")
+    parser.add_argument("--past", type=int, default=20_000, help="past cases to rebuild (default 20000)")
     parser.add_argument("--only", action="append", choices=SCENES, help="this scene alone (may be given again)")
     asked = parser.parse_args()
     if asked.alarms <= last_call.WARM_UP or asked.presses < 1:
         parser.error(f"use at least {last_call.WARM_UP + 1} alarms (the first {last_call.WARM_UP} warm up) and 1 press")
-    comparisons = asyncio.run(measure(asked.only or SCENES, asked.presses, asked.alarms, asked.storm))
+    scenes, comparisons = asked.only or SCENES, list[Comparison]()
+    if set(scenes) & {"last-call", "accepted", "storm"}:
+        comparisons += asyncio.run(measure(scenes, asked.presses, asked.alarms, asked.storm))
+    if set(scenes) & {"committed", "rebuilt"}:
+        comparisons += uvloop.run(measure_read_models(scenes, asked.past))
     if asked.json:
         machine = {"python": platform.python_version(), "machine": platform.machine()}
         print(json.dumps({"machine": machine, "benchmarks": [c.document() for c in comparisons]}, indent=2))

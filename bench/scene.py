@@ -15,8 +15,10 @@ import aiohttp
 import msgspec
 from rich.console import Console
 
-from dispatch.events import Role
+from dispatch.embedded import EmbeddedNats, EmbeddedPostgres
+from dispatch.events import Role, connect, ensure_streams
 from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, PostId, notification_id
+from dispatch.migrate import migrate
 from dispatch.roster import Area, Duty, Group, Household, Person, Post, WebhookPoint
 from tests.system import System, free_port, until
 
@@ -83,6 +85,19 @@ async def scene(households: int) -> AsyncIterator[Scene]:
             console.print(f"[dim]writing a roster of {households} households …")
             ids = await write_roster(system, providers[:1], households)
             yield Scene(system, providers, ids)
+
+
+@asynccontextmanager
+async def servers() -> AsyncIterator[tuple[str, str]]:
+    """A fresh NATS with our streams and a fresh Postgres with our schema, and nothing that runs: their addresses."""
+    with tempfile.TemporaryDirectory(prefix="dispatch-bench-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103 - as above
+        async with EmbeddedNats(Path(folder)) as nats, EmbeddedPostgres(Path(folder)) as postgres:
+            await migrate(postgres.dsn)
+            nc = await connect(nats.url, "bench")
+            await ensure_streams(nc.jetstream())
+            await nc.close()
+            yield nats.url, postgres.dsn
 
 
 async def write_roster(

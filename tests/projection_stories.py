@@ -16,7 +16,7 @@ import asyncpg
 from dispatch.cases import AddNote, Cancel, CaseDesk, Command, GiveAnswer, Plan, RaiseAlarm, RecordCalls, Resolve
 from dispatch.events import CallOutcome, CaseLog, PlannedCall, Press, Reason, connect
 from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId, case_id_for
-from dispatch.projections import Projector
+from dispatch.projections import Projector, all_projections
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 TABLES = ("board", "timeline", "calls", "latency", "responses")
@@ -155,6 +155,18 @@ async def sums(dsn: str, tables: tuple[str, ...] = TABLES) -> dict[str, tuple[in
             [row] = await connection.fetch(f"select count(*), md5({text}) from {table} t")  # noqa: S608
             found[table] = (row[0], row[1])
         return found
+    finally:
+        await connection.close()
+
+
+async def forget(dsn: str, site: str, *names: str) -> None:
+    """Take rows and checkpoints of read models (all if none is named) away, as a migration that empties them does."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        for projection in all_projections():
+            if not names or projection.name in names:
+                await connection.execute("delete from checkpoints where projection = $1", projection.name)
+                await connection.execute(projection.queries.clear, site)
     finally:
         await connection.close()
 

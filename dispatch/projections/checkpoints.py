@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from nats.aio.client import Client
 
 from dispatch.events import CASES, CaseLog, direct_get
 from dispatch.identifiers import Site
+from dispatch.projections.projection import Projection
 from dispatch.projections.sql import load
 
 NATS_SECONDS = 2.0
@@ -19,9 +21,10 @@ NATS_SECONDS = 2.0
 class CheckpointQueries(msgspec.Struct, frozen=True, kw_only=True):
     begin: str
     checkpoint: str
-    forget: str
     held: str
     back: str
+    place: str
+    any_begun: str
 
 
 queries = load(Path(__file__).with_suffix(".sql"), CheckpointQueries)
@@ -55,6 +58,21 @@ async def begin(connection: asyncpg.Connection, site: Site, projection: str, cre
 async def current(connection: asyncpg.Connection, site: Site, projection: str) -> Checkpoint | None:
     record = await connection.fetchrow(queries.checkpoint, site, projection)
     return None if record is None else Checkpoint(**record)
+
+
+async def any_begun(dsn: str, site: Site, projections: Sequence[Projection]) -> bool:
+    """Whether any of `projections` has read anything."""
+    connection = await asyncpg.connect(dsn, timeout=NATS_SECONDS)
+    try:
+        names = [projection.name for projection in projections]
+        return bool(await connection.fetchval(queries.any_begun, site, names))
+    finally:
+        await connection.close()
+
+
+async def place(connection: asyncpg.Connection, site: Site, projection: str, at: Checkpoint) -> None:
+    """Say that the read model has come to `at`, whatever was said before."""
+    await connection.execute(queries.place, site, projection, at.stream_created, at.seq, at.commit_id)
 
 
 async def stream_created(nc: Client) -> datetime:

@@ -7,12 +7,14 @@ import os
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 from nats.aio.client import Client
 
 from dispatch.events import CaseLog, bury, connect, ensure_streams, follow
 from dispatch.identifiers import AreaId, CaseId, HouseholdId, PersonId
 from dispatch.projections import Projector, ReadModels
+from dispatch.projections.shadow import queries
 from dispatch.roster import Area, Household, Person, Roster
 from dispatch.settings import Settings
 from tests.commands import dispatch
@@ -85,10 +87,37 @@ async def test_the_board_on_a_terminal(terminal: Terminal, settings: Settings) -
     _, screen, _ = await terminal.run("case", "list", columns=80)
     assert f" {terminal.case} " in screen
     assert "…" not in screen
-    assert set((await terminal.json("rebuild"))["rebuilding"]) == {"board", "calls", "latency", "responses", "timeline"}
-    assert (await terminal.json("case", "list"))["cases"] == []
-    code, _, err = await terminal.run("rebuild", "weather")
+
+
+async def test_a_rebuild_on_a_terminal(terminal: Terminal, settings: Settings) -> None:
+    log = CaseLog(terminal.nc, settings.site)
+    models = ReadModels(settings.require_postgres(), settings.site)
+    async with projecting(Projector(terminal.nc, log, settings.require_postgres())):
+        assert await models.wait_for(await log.last_sequence(), 10)
+    await models.close()
+    names = {"board", "calls", "latency", "responses", "timeline"}
+    compared = await terminal.json("rebuild", "--compare-only")
+    assert (compared["rebuilt"], {one["projection"] for one in compared["compared"]}) == ([], names)
+    assert {(one["differ"], one["because"]) for one in compared["compared"]} == {(0, None)}
+
+    connection = await asyncpg.connect(settings.require_postgres())
+    await connection.execute("update board set kind = 'weather'")
+    code, out, err = await terminal.run("rebuild", "board", "--compare-only")
+    assert (code, "未变" in out) == (0, True), err
+    assert f"{terminal.case} kind: 'weather' → 'fire'" in err
+    assert [row["kind"] for row in (await terminal.json("case", "list"))["cases"]] == ["weather"]
+    code, out, err = await terminal.run("rebuild", "board", "--yes")
+    assert (code, out, "1 行不同 rows differ" in err) == (0, "已重建 rebuilt: board\n", True), err
+    assert [row["kind"] for row in (await terminal.json("case", "list"))["cases"]] == ["fire"]
+    code, _, err = await terminal.run("rebuild", "weather", "--yes")
     assert (code, "weather" in err, "board" in err) == (2, True, True)
+    code, _, err = await terminal.run("rebuild")
+    assert (code, "--yes" in err) == (2, True), "nobody is asked where nobody is"
+    site = settings.site
+    await connection.execute(queries.alone, site)
+    code, _, err = await terminal.run("rebuild", "--yes")
+    assert (code, "already" in err) == (1, True), err
+    await connection.close()
 
 
 async def test_a_case_is_shown_without_postgres(terminal: Terminal) -> None:

@@ -14,14 +14,13 @@ with moved as (
         delivered_at, answered_at, going_at, on_scene_at, resolved_at, cancelled_at
     from json_populate_recordset(null::latency, $7::json)
     where exists (select from moved)
-    on conflict (site, case_id) do update set
+    on conflict (site, case_id, accepted_at) do update set
         household = excluded.household,
         areas = excluded.areas,
         kind = excluded.kind,
         silent = excluded.silent,
         drill = excluded.drill,
         pressed_at = excluded.pressed_at,
-        accepted_at = excluded.accepted_at,
         called_at = excluded.called_at,
         delivered_at = excluded.delivered_at,
         answered_at = excluded.answered_at,

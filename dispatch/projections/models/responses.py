@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from dispatch.cases import OUTCOME_RANK
+from dispatch.cases import OUTCOME_RANK, Case
 from dispatch.events import CallsRecorded, Event, Kind, ResponderReplied, RespondersCalled
 from dispatch.identifiers import AreaId, CaseId, PersonId, Site
 from dispatch.projections.projection import Change, Projection
@@ -45,8 +45,20 @@ def rows(change: Change) -> list[ResponseRow]:
                     touched.setdefault(planned.responder, {})
             for responder, step, at in _reached(event):
                 times = touched.setdefault(responder, {})
-                times[step] = min(at, times.get(step, at))
-    return [_row(change, responder, times) for responder, times in touched.items()]
+                known = times.get(step)
+                if known is None or at < known:
+                    times[step] = at
+    first_step = _first_steps(change.case)
+    return [_row(change, responder, first_step[responder], times) for responder, times in touched.items()]
+
+
+def _first_steps(case: Case) -> dict[PersonId, int]:
+    """In which step each responder was called first."""
+    found: dict[PersonId, int] = {}
+    for step, responder in case.calls:
+        if step < found.get(responder, step + 1):
+            found[responder] = step
+    return found
 
 
 def _reached(event: Event) -> Iterator[tuple[PersonId, Step, datetime]]:
@@ -66,13 +78,13 @@ def _reached(event: Event) -> Iterator[tuple[PersonId, Step, datetime]]:
             pass
 
 
-def _row(change: Change, responder: PersonId, times: Times) -> ResponseRow:
+def _row(change: Change, responder: PersonId, step: int, times: Times) -> ResponseRow:
     alarm = change.case.alarm
     return ResponseRow(
         site=change.site,
         case_id=alarm.case,
         responder=responder,
-        step=min(call.step for call in change.case.calls.values() if call.responder == responder),
+        step=step,
         areas=alarm.areas,
         kind=alarm.kind,
         drill=alarm.drill,

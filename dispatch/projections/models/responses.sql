@@ -14,12 +14,11 @@ with moved as (
         answered_at, going_at, on_scene_at
     from json_populate_recordset(null::responses, $7::json)
     where exists (select from moved)
-    on conflict (site, case_id, responder) do update set
+    on conflict (site, case_id, responder, accepted_at) do update set
         step = excluded.step,
         areas = excluded.areas,
         kind = excluded.kind,
         drill = excluded.drill,
-        accepted_at = excluded.accepted_at,
         called_at = least(responses.called_at, excluded.called_at),
         delivered_at = least(responses.delivered_at, excluded.delivered_at),
         answered_at = least(responses.answered_at, excluded.answered_at),
