@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 from nats.aio.client import Client
 
-from dispatch.events import CASES, CaseLog, direct_get
+from dispatch.events import CASES, CaseLog, all_cases, direct_get
 from dispatch.identifiers import Site
 from dispatch.projections.projection import Projection
 from dispatch.projections.sql import load
@@ -102,7 +102,7 @@ async def verify(nc: Client, log: CaseLog, checkpoint: Checkpoint) -> None:
 
 
 async def _commit_at(nc: Client, log: CaseLog, seq: int) -> str | None:
-    request: dict[str, object] = {"seq": seq, "next_by_subj": f"cases.{log.site}.*.*", "batch": 1}
+    request: dict[str, object] = {"seq": seq, "next_by_subj": all_cases(log.site), "batch": 1}
     for message in await direct_get(nc, CASES, request):
         headers = message.headers or {}
         if headers.get("Nats-Sequence") == str(seq):

@@ -120,7 +120,7 @@ class Lane:
     async def _read(self, after: int, steps: Steps) -> None:
         """Read and fold ahead, while Postgres is busy with what came before."""
         try:
-            async for message in self._log.follow(after=after):
+            async for message in self._log.follow(after=after, past=True):
                 await self._queue.put(step := await steps.take(message))
                 if self._until is not None and step.seq >= self._until:
                     return

@@ -41,7 +41,7 @@ async def write_late(nc: Client, whole: Part, cases: Sequence[CaseId], projectio
             places.append((connection, await Months.of(connection, tables_of(projection))))
         for case in cases:
             steps = Steps(log, burials)
-            subject = f"cases.{whole.site}.*.{case}"
+            subject = f"*.{whole.site}.*.{case}"
             taken = [
                 await steps.take(raw.message(client))
                 async for page in read(client, CASES, subject, after=whole.after, until=whole.until)

@@ -127,7 +127,7 @@ class _Loading:
 
     def __init__(self, site: Site, tables: Sequence[_Table], done: Callable[[Done], None]) -> None:
         self._site, self._tables, self._done = site, tables, done
-        self._mine = f"cases.{site}.".encode()
+        self._mine = (f"cases.{site}.".encode(), f"history.{site}.".encode())
         self._held: OrderedDict[bytes, list[Raw]] = OrderedDict()
         self._count = self._passed = self._steps = 0
 

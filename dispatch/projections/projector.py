@@ -13,7 +13,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
 from dispatch.errors import DispatchError
-from dispatch.events import CASES, CaseLog
+from dispatch.events import CASES, CaseLog, all_cases
 from dispatch.events.stopping import end_if_stopping
 from dispatch.projections.checkpoints import LogReplaced, any_begun
 from dispatch.projections.incidents import Incidents
@@ -134,7 +134,7 @@ class Projector:
     async def _end(self) -> int:
         """The sequence of the newest commit of this site; 0 when there is none."""
         try:
-            newest = await self._nc.jetstream().get_last_msg(CASES, f"cases.{self._log.site}.*.*")
+            newest = await self._nc.jetstream().get_last_msg(CASES, all_cases(self._log.site))
         except NotFoundError:
             return 0
         return int(newest.seq or 0)

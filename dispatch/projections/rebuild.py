@@ -22,7 +22,7 @@ from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
 from dispatch.errors import DispatchError, Malformed, Refused, Unavailable
-from dispatch.events import CASES, CaseLog
+from dispatch.events import CASES, CaseLog, all_cases
 from dispatch.identifiers import CaseId, Site
 from dispatch.projections import checkpoints
 from dispatch.projections.checkpoints import Checkpoint
@@ -140,7 +140,7 @@ class Rebuild:
         """The newest commit of this site."""
         created = await checkpoints.stream_created(self._nc)
         try:
-            found = await self._nc.jetstream().get_last_msg(CASES, f"cases.{self._whole.site}.*.*")
+            found = await self._nc.jetstream().get_last_msg(CASES, all_cases(self._whole.site))
         except NotFoundError:
             return Checkpoint(stream_created=created, seq=0, commit_id="")
         commit = (found.headers or {}).get("ce-id", "")
