@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import reduce
 from types import MappingProxyType
 from typing import Literal, assert_never
 
@@ -130,7 +131,7 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Firsts(msgspec.Struct, frozen=True, kw_only=True):
-    """When each thing happened for the first time on this case."""
+    """When each thing happened for the first time, to one responder or to any."""
 
     called: datetime | None = None
     delivered: datetime | None = None
@@ -175,7 +176,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """What the one who pressed and then cancelled is shown, for good, whether they were under duress or not."""
     handed_over: HandedOver | None = None
     """The newest hand-over to 110."""
-    firsts: Firsts = Firsts()
+    reached: Mapping[PersonId, Firsts] = MappingProxyType({})
+    """When each responder was first called, reached, and heard of."""
     seq: int = 0
     """The log's sequence of the newest commit folded in; 0 before the first."""
     commits: frozenset[CommitId] = frozenset()
@@ -225,6 +227,12 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         return self.raised is not None and self.closing is None
+
+    @property
+    def firsts(self) -> Firsts:
+        """When each thing happened for the first time on this case, to anybody who was not left out."""
+        counted = (firsts for person, firsts in self.reached.items() if person not in self.left_out)
+        return reduce(_first, counted, Firsts())
 
     @property
     def nearest_eta_at(self) -> datetime | None:
@@ -398,7 +406,7 @@ def _fall_back(case: Case, event: FellBack) -> Case:
 
 
 def _record(case: Case, event: CallsRecorded) -> Case:
-    calls, firsts = dict(case.calls), case.firsts
+    calls, reached = dict(case.calls), dict(case.reached)
     for outcome in event.outcomes:
         key = (outcome.step, outcome.responder)
         if key not in calls:
@@ -406,29 +414,23 @@ def _record(case: Case, event: CallsRecorded) -> Case:
         calls[key] = replace(calls[key], outcomes={**calls[key].outcomes, outcome.channel: outcome})
         rank = OUTCOME_RANK[outcome.outcome]
         if rank >= OUTCOME_RANK["sent"]:
-            firsts = replace(firsts, called=_earlier(firsts.called, outcome.at))
-        if rank >= OUTCOME_RANK["delivered"]:
-            firsts = replace(firsts, delivered=_earlier(firsts.delivered, outcome.at))
-    return replace(case, calls=calls, firsts=firsts)
+            new = Firsts(called=outcome.at, delivered=outcome.at if rank >= OUTCOME_RANK["delivered"] else None)
+            reached[outcome.responder] = _first(reached.get(outcome.responder), new)
+    return replace(case, calls=calls, reached=reached)
 
 
 def _reply(case: Case, event: ResponderReplied) -> Case:
     reply = Reply(id=event.reply, answer=event.answer, at=event.at, eta_minutes=event.eta_minutes)
-    firsts = replace(case.firsts, answered=_earlier(case.firsts.answered, event.at))
-    match event.answer:
-        case "going":
-            firsts = replace(firsts, going=_earlier(firsts.going, event.at))
-        case "on_scene":
-            firsts = replace(firsts, on_scene=_earlier(firsts.on_scene, event.at))
-        case "cannot":
-            pass
-        case _:
-            assert_never(event.answer)
+    new = Firsts(
+        answered=event.at,
+        going=event.at if event.answer == "going" else None,
+        on_scene=event.at if event.answer == "on_scene" else None,
+    )
     return replace(
         case,
         replies={**case.replies, event.responder: reply},
         reply_ids=case.reply_ids | {event.reply},
-        firsts=firsts,
+        reached={**case.reached, event.responder: _first(case.reached.get(event.responder), new)},
     )
 
 
@@ -439,5 +441,17 @@ def expected_at(reply: Reply) -> datetime | None:
     return reply.at + timedelta(minutes=reply.eta_minutes)
 
 
-def _earlier(known: datetime | None, at: datetime) -> datetime:
-    return at if known is None else min(known, at)
+def _first(known: Firsts | None, new: Firsts) -> Firsts:
+    if known is None:
+        return new
+    return Firsts(
+        called=_earlier(known.called, new.called),
+        delivered=_earlier(known.delivered, new.delivered),
+        answered=_earlier(known.answered, new.answered),
+        going=_earlier(known.going, new.going),
+        on_scene=_earlier(known.on_scene, new.on_scene),
+    )
+
+
+def _earlier(known: datetime | None, new: datetime | None) -> datetime | None:
+    return known if new is None or (known is not None and known <= new) else new

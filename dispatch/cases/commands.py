@@ -46,6 +46,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[PlannedCall, ...]
     gaps: tuple[Gap, ...] = ()
     policy: Policy | None = None
+    response_target_seconds: int | None = None
 
 
 class RaiseAlarm(_Command, frozen=True, kw_only=True):

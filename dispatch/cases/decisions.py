@@ -176,6 +176,7 @@ def _open(command: RaiseAlarm) -> list[Event]:
         drill=press.drill,
         group=plan.group,
         areas=plan.areas,
+        response_target_seconds=plan.response_target_seconds,
     )
     called = RespondersCalled(at=command.at, step=0, calls=plan.calls, gaps=plan.gaps)
     if plan.policy is None:

@@ -94,14 +94,14 @@ group by interval
 -- name: counted
 -- How many cases a summary is about, how many of them were false alarms, and how many drills were left out of it.
 select
-    count(*) filter (where not latency.drill) as cases,
-    count(*) filter (where not latency.drill and board.resolution = 'false_alarm') as false_alarms,
-    count(*) filter (where latency.drill) as drills
-from latency left join board using (site, case_id)
+    count(*) filter (where not drill) as cases,
+    count(*) filter (where not drill and resolution = 'false_alarm') as false_alarms,
+    count(*) filter (where drill) as drills
+from latency
 where site = $1
-    and ($2::text is null or $2 = any(latency.areas))
-    and ($3::timestamptz is null or latency.accepted_at >= $3)
-    and ($4::timestamptz is null or latency.accepted_at < $4)
+    and ($2::text is null or areas @> array[$2])
+    and ($3::timestamptz is null or accepted_at >= $3)
+    and ($4::timestamptz is null or accepted_at < $4)
 
 -- name: responses
 -- The steps of each responder on a case.
@@ -109,10 +109,7 @@ select * from responses where site = $1 and case_id = $2 order by step, responde
 
 -- name: proofs
 -- When each of some people was last reached: their phone said so, or they answered. Drills prove it as well.
-select responder, max(greatest(delivered_at, answered_at)) as at
-from responses
-where site = $1 and responder = any($2::text[]) and coalesce(delivered_at, answered_at) is not null
-group by responder
+select responder, proven_at as at from reachability where site = $1 and responder = any($2::text[])
 
 -- name: positions
 -- How far each read model has come.
