@@ -18,6 +18,8 @@ alter table responses
     add column answer text,
     add column called_to_answered float8 generated always as (extract(epoch from answered_at - called_at)::float8) stored;
 
+create index responses_newest on responses (site, accepted_at);
+
 delete from checkpoints where projection in ('latency', 'responses');
 truncate latency, responses;
 
@@ -31,6 +33,7 @@ alter table latency
     drop column accepted_to_under_way,
     drop column accepted_to_closed;
 drop index latency_of_area;
+drop index responses_newest;
 alter table responses
     drop column role,
     drop column group_id,

@@ -39,7 +39,7 @@ select * from calls where site = $1 and case_id = $2 order by step, responder, c
 -- The steps of each case and the seconds between them, newest first.
 select * from latency
 where site = $1
-    and ($2::text is null or $2 = any(areas))
+    and ($2::text is null or areas @> array[$2])
     and ($3::timestamptz is null or accepted_at >= $3)
     and ($4::timestamptz is null or accepted_at < $4)
 order by accepted_at desc, case_id desc
@@ -66,7 +66,7 @@ from latency cross join lateral (values
 ) as intervals (interval, seconds)
 where site = $1
     and not drill
-    and ($2::text is null or $2 = any(areas))
+    and ($2::text is null or areas @> array[$2])
     and ($3::timestamptz is null or accepted_at >= $3)
     and ($4::timestamptz is null or accepted_at < $4)
 group by interval
@@ -86,7 +86,7 @@ from responses cross join lateral (values
 ) as intervals (interval, seconds)
 where site = $1
     and not drill
-    and ($2::text is null or $2 = any(areas))
+    and ($2::text is null or areas @> array[$2])
     and ($3::timestamptz is null or accepted_at >= $3)
     and ($4::timestamptz is null or accepted_at < $4)
 group by interval
