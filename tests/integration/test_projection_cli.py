@@ -85,7 +85,14 @@ async def test_the_board_on_a_terminal(terminal: Terminal, settings: Settings) -
     _, screen, _ = await terminal.run("case", "list", columns=80)
     assert f" {terminal.case} " in screen
     assert "…" not in screen
-    assert set((await terminal.json("rebuild"))["rebuilding"]) == {"board", "calls", "latency", "responses", "timeline"}
+    assert set((await terminal.json("rebuild"))["rebuilding"]) == {
+        "board",
+        "calls",
+        "latency",
+        "reachability",
+        "responses",
+        "timeline",
+    }
     assert (await terminal.json("case", "list"))["cases"] == []
     code, _, err = await terminal.run("rebuild", "weather")
     assert (code, "weather" in err, "board" in err) == (2, True, True)
