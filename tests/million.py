@@ -30,8 +30,9 @@ select
     case when n % 20 = 0 then told + interval '200 s' end,
     case when n % 20 <> 0 then 'helped' end
 from (
-    select n, at, case when n % $4::int = 0 then at end as told
-    from (select n, $1::timestamptz + n * make_interval(secs => $2) as at from generate_series(1, $3::int) as n) as numbers
+    select n, at, case when n % $4::int = 0 then at end as told from (
+        select n, $1::timestamptz + n * make_interval(secs => $2) as at from generate_series(1, $3::int) as n
+    ) as numbers
 ) as cases
 """
 RESPONSES = """

@@ -81,8 +81,8 @@ async def million(servers: Servers, migrated_template: str) -> AsyncIterator[asy
 @pytest.mark.parametrize("what", READS)
 async def test_a_report_reads_by_an_index(million: asyncpg.Connection, what: str) -> None:
     query, arguments, expected = READS[what]
-    await million.execute("deallocate all")
     await million.execute(f"prepare asked as {query}")
     plan = "\n".join(row[0] for row in await million.fetch(f"explain execute asked({arguments})"))
+    await million.execute("deallocate asked")
     assert "Seq Scan" not in plan, plan
     assert re.search(rf"(Index Scan using|Index Only Scan using|Bitmap Index Scan on) ({expected})\b", plan), plan
