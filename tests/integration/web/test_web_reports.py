@@ -15,6 +15,7 @@ from dispatch.cases import CaseDesk, Command
 from dispatch.identifiers import AreaId, PersonId, case_id_for
 from dispatch.projections import Projector
 from dispatch.roster import Area, Person
+from dispatch.web.api import reports
 from tests.integration.web_world import World
 from tests.projection_stories import NOON, answered, press_on, projecting, recorded, resolved
 
@@ -168,6 +169,20 @@ async def test_what_cannot_be_asked_is_refused_with_the_way_out(
     status, problem = await ask(client, here, f"/v1/reports/response?{query}")
     assert (status, problem["field"], problem["type"]) == (400, field, "urn:dispatch:problem:malformed")
     assert said in problem["detail"], problem
+
+
+async def test_the_list_of_latencies_is_bounded_too(client: Client, here: Headers) -> None:
+    status, problem = await ask(client, here, "/v1/latency?since=2020-01-01")
+    assert (status, problem["field"], "400 days at most" in problem["detail"]) == (400, "since", True)
+
+
+async def test_a_file_is_whole_or_refused(
+    client: Client, here: Headers, month: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "MOST_ROWS", 1)
+    for path in ("response.csv?by=area", "workload.xlsx?by=responder"):
+        status, problem = await ask(client, here, f"/v1/reports/{path}&month={month}")
+        assert (status, problem["field"], "name a smaller area" in problem["detail"]) == (400, "area", True)
 
 
 @pytest.mark.parametrize("name", ["response?by=area", "workload?by=responder", "hot-spots?", "month?"])
