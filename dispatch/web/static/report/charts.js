@@ -7,7 +7,7 @@ export function Bars({ bars, most, width = 340, height = 110, ticks, every = 1, 
   const left = 38;
   const bottom = height - 16;
   const top = 8;
-  const step = (width - left) / Math.max(bars.length, 1);
+  const step = (width - left - 6) / Math.max(bars.length, 1);
   const y = (value) => bottom - (bottom - top) * (most ? Math.min(value / most, 1) : 0);
   return html`
     <svg class="chart" viewBox=${`0 0 ${width} ${height}`} role="img" aria-label=${label}>
