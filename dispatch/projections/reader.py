@@ -12,6 +12,8 @@ import msgspec
 from dispatch.errors import Malformed, Unavailable
 from dispatch.identifiers import Site
 
+CONNECT_SECONDS = 2.0
+
 Row = Mapping[str, Any]
 
 
@@ -50,7 +52,7 @@ class Reader:
                 self._dsn,
                 min_size=0,
                 max_size=self._connections,
-                timeout=self._seconds,
+                timeout=CONNECT_SECONDS,
                 command_timeout=self._seconds,
                 init=_decode_json,
                 # A plan for the filters that are given, and no compiling that takes longer than the answer.

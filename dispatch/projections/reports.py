@@ -14,7 +14,7 @@ from dispatch.identifiers import AreaId, GroupId, PersonId, Site
 from dispatch.projections.reader import Reader, Row
 from dispatch.projections.sql import load
 
-ANSWER_SECONDS = 4.0
+ANSWER_SECONDS = 10.0
 CONNECTIONS = 2
 """A report may keep these busy, and no list waits for it."""
 

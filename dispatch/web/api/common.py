@@ -56,10 +56,10 @@ async def shown(parts: Parts, case: Case, viewer: Viewer) -> CaseView:
     return view(case, await parts.directory.names_for([case]), viewer)
 
 
-async def from_postgres(reading: Awaitable[T]) -> T:
+async def from_postgres(reading: Awaitable[T], *, seconds: float = READ_SECONDS) -> T:
     """What the read models say. Raises `Unavailable` that tells what still works without them."""
     try:
-        return await asyncio.wait_for(reading, READ_SECONDS)
+        return await asyncio.wait_for(reading, seconds)
     except (Unavailable, TimeoutError) as error:
         raise Unavailable(
             "the database of the read models (Postgres) does not answer: lists, timelines and statistics must wait; "

@@ -32,6 +32,8 @@ from dispatch.web.reports.views import (
     WorkloadReport,
 )
 
+REPORT_SECONDS = 12.0
+"""A month is a dozen questions, and nobody waits for help meanwhile."""
 MOST_ROWS = 5_000
 """Of a file. A report is made in the process that takes alarms: never for long."""
 SPANS: tuple[str, ...] = get_args(Span)
@@ -102,7 +104,7 @@ async def month(request: Request[None, MonthAsked]) -> MonthReport:
     period = month_of(asked.month, zone) if asked.month else month_at(at, zone)
     area, reports = await _area(request), parts.deps.read_models.reports
     desk = MonthDesk(reports, parts.deps.roster, period, area, at)
-    return await from_postgres(desk.report(within=request.principal.area))
+    return await from_postgres(desk.report(within=request.principal.area), seconds=REPORT_SECONDS)
 
 
 def as_file(
@@ -139,7 +141,8 @@ async def response_up_to(request: Request[None, Any], limit: int) -> ResponseRep
         asyncio.gather(
             reading.response(by=asked.by, **where, group=group, as_of=now(), zone=period.zone, limit=most + 1),
             reading.drills(**where, group=group),
-        )
+        ),
+        seconds=REPORT_SECONDS,
     )
     names = await names_of(deps.roster, asked.by, (row["key"] for row in rows))
     shown = trend(rows, period, cast("Span", asked.by)) if asked.by in SPANS else responses(rows[:most], names)
@@ -166,7 +169,8 @@ async def workload_up_to(request: Request[None, Any], limit: int) -> WorkloadRep
             responder=PersonId(asked.responder) if asked.responder else None,
             officers=asked.officers,
             limit=limit + 1,
-        )
+        ),
+        seconds=REPORT_SECONDS,
     )
     names = await names_of(deps.roster, asked.by, (row["key"] for row in rows[:limit]))
     return {
@@ -183,7 +187,8 @@ async def hot_spots_up_to(request: Request[None, Any], limit: int) -> HotSpotsRe
     found = await from_postgres(
         deps.read_models.reports.hot_spots(
             since=period.since, until=period.until, zone=period.zone, area=area, kind=asked.kind, limit=limit + 1
-        )
+        ),
+        seconds=REPORT_SECONDS,
     )
     names = await names_of(deps.roster, "area", {row["area"] for row in (*found["areas"], *found["spots"])})
 
