@@ -11,7 +11,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from dispatch.cases.case import OUTCOME_RANK, Case, evolve
+from dispatch.cases.case import OUTCOME_RANK, Case, Firsts, evolve, first_of
 from dispatch.events import (
     CallOutcome,
     CallsRecorded,
@@ -42,15 +42,15 @@ def fold_whole(commits: Iterable[Commit]) -> Case:
 
 
 class _Folding:
-    """A case under way. `_case` lacks the outcomes in `_outcomes`, and the moments of theirs that came first."""
+    """A case under way. `_case` lacks the outcomes in `_outcomes`, and when each responder was reached by them."""
 
     def __init__(self) -> None:
         self._case = Case()
         self._seq = 0
         self._commits: set[CommitId] = set()
         self._outcomes: dict[Key, dict[Channel, CallOutcome]] = {}
-        self._called: datetime | None = None
-        self._delivered: datetime | None = None
+        self._called: dict[PersonId, datetime] = {}
+        self._delivered: dict[PersonId, datetime] = {}
 
     def take(self, commit: Commit) -> None:
         if commit.seq <= self._seq:
@@ -86,28 +86,25 @@ class _Folding:
                 continue
             self._outcomes.setdefault(key, {})[outcome.channel] = outcome
             if outcome.outcome in _SENT:
-                self._called = outcome.at if self._called is None else min(self._called, outcome.at)
+                _keep_first(self._called, outcome.responder, outcome.at)
                 if outcome.outcome in _DELIVERED:
-                    self._delivered = outcome.at if self._delivered is None else min(self._delivered, outcome.at)
+                    _keep_first(self._delivered, outcome.responder, outcome.at)
 
     def _put_back(self) -> None:
         """Give the case the outcomes that were kept aside."""
         if not self._outcomes:
             return
-        calls = dict(self._case.calls)
+        calls, reached = dict(self._case.calls), dict(self._case.reached)
         for key, found in self._outcomes.items():
             calls[key] = replace(calls[key], outcomes={**calls[key].outcomes, **found})
-        firsts = self._case.firsts
-        firsts = replace(
-            firsts,
-            called=_earliest(firsts.called, self._called),
-            delivered=_earliest(firsts.delivered, self._delivered),
-        )
-        self._case = replace(self._case, calls=calls, firsts=firsts)
-        self._outcomes, self._called, self._delivered = {}, None, None
+        for person, called in self._called.items():
+            new = Firsts(called=called, delivered=self._delivered.get(person))
+            reached[person] = first_of(reached.get(person), new)
+        self._case = replace(self._case, calls=calls, reached=reached)
+        self._outcomes, self._called, self._delivered = {}, {}, {}
 
 
-def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:
-    if one is None or other is None:
-        return one or other
-    return min(one, other)
+def _keep_first(known: dict[PersonId, datetime], person: PersonId, at: datetime) -> None:
+    before = known.get(person)
+    if before is None or at < before:
+        known[person] = at

@@ -26,6 +26,7 @@ from dispatch.web.api import (
 from dispatch.web.drill_views import DrillView, PlanView, ReportView
 from dispatch.web.endpoint import EVERYBODY, Request, Route
 from dispatch.web.openapi import document
+from dispatch.web.report_routes import REPORT_ROUTES
 from dispatch.web.views import CaseView
 
 OPERATOR: frozenset[TokenRole] = frozenset({"operator"})
@@ -234,6 +235,7 @@ ROUTES: tuple[Route, ...] = (
         answer=latency.Latency,
         summary="Response times, per case and in sum",
     ),
+    *REPORT_ROUTES,
     Route(
         method="POST",
         path="/v1/drills/plan",

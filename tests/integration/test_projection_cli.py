@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 from nats.aio.client import Client
+from openpyxl import load_workbook
 
 from dispatch.events import CaseLog, bury, connect, ensure_streams, follow
 from dispatch.identifiers import AreaId, CaseId, HouseholdId, PersonId
@@ -18,7 +22,7 @@ from dispatch.projections.shadow import queries
 from dispatch.roster import Area, Household, Person, Roster
 from dispatch.settings import Settings
 from tests.commands import dispatch
-from tests.projection_stories import answered, projecting, recorded, tell
+from tests.projection_stories import NOON, answered, projecting, recorded, tell
 
 Result = tuple[int, str, str]
 
@@ -67,6 +71,31 @@ async def terminal(settings: Settings) -> AsyncIterator[Terminal]:
     await nc.close()
 
 
+async def test_the_month_on_a_terminal_and_as_files(terminal: Terminal, settings: Settings, tmp_path: Path) -> None:
+    log = CaseLog(terminal.nc, settings.site)
+    models = ReadModels(settings.require_postgres(), settings.site)
+    async with projecting(Projector(terminal.nc, log, settings.require_postgres())):
+        assert await models.wait_for(await log.last_sequence(), 10)
+    await models.close()
+    month = ("report", "--month", f"{NOON:%Y-%m}", "--area", "village")
+    found = await terminal.json(*month)
+    assert (found["area_name"], found["total"]["cases"]) == ("茅州村", 1)
+    assert found["total"]["steps"]["answered"]["share"] == 1.0
+    _, screen, _ = await terminal.run(*month)
+    assert all(word in screen for word in ("茅州村", "本月 this month", "100.0% 1/1"))
+    files = tmp_path / "月报.csv", tmp_path / "月报.xlsx"
+    code, _, err = await terminal.run(*month, "--csv", str(files[0]), "--xlsx", str(files[1]))
+    assert code == 0, err
+    first, second, *_ = csv.reader(io.StringIO(files[0].read_text("utf-8-sig")))
+    assert dict(zip(first, second, strict=True))["警情 cases"] == "1"
+    assert len(load_workbook(files[1]).sheetnames) == 8
+    for wrong, said, exit_code in (("2026-13", "write it like 2026-11", 2), ("soon", "write it like 2026-11", 2)):
+        code, _, err = await terminal.run("report", "--month", wrong)
+        assert (code, said in err) == (exit_code, True)
+    code, _, err = await terminal.run("report", "--area", "nowhere")
+    assert (code, "there is no area 'nowhere'" in err) == (1, True)
+
+
 async def test_the_board_on_a_terminal(terminal: Terminal, settings: Settings) -> None:
     log = CaseLog(terminal.nc, settings.site)
     models = ReadModels(settings.require_postgres(), settings.site)
@@ -95,7 +124,7 @@ async def test_a_rebuild_on_a_terminal(terminal: Terminal, settings: Settings) -
     async with projecting(Projector(terminal.nc, log, settings.require_postgres())):
         assert await models.wait_for(await log.last_sequence(), 10)
     await models.close()
-    names = {"board", "calls", "latency", "responses", "timeline"}
+    names = {"board", "calls", "latency", "reachability", "responses", "timeline"}
     compared = await terminal.json("rebuild", "--compare-only")
     assert (compared["rebuilt"], {one["projection"] for one in compared["compared"]}) == ([], names)
     assert {(one["differ"], one["because"]) for one in compared["compared"]} == {(0, None)}

@@ -82,10 +82,10 @@ def no_person(person: PersonId, field: str = "person") -> NotFound:
     )
 
 
-async def from_postgres(reading: Awaitable[T]) -> T:
+async def from_postgres(reading: Awaitable[T], *, seconds: float = READ_SECONDS) -> T:
     """What the read models say. Raises `Unavailable` that tells what still works without them."""
     try:
-        return await asyncio.wait_for(reading, READ_SECONDS)
+        return await asyncio.wait_for(reading, seconds)
     except (Unavailable, TimeoutError) as error:
         raise Unavailable(
             "the database of the read models (Postgres) does not answer: lists, timelines and statistics must wait; "
