@@ -111,8 +111,21 @@ from sums cross join lateral (values
 ) as intervals (name, count, backwards, percentiles)
 
 -- name: response_summary
--- The same over the responders who were called, but for those who were left out.
-with sums as (
+-- The same over the responders who were called, but for those who were left out. Within an area its cases come first.
+with found as (
+    select responses.* from responses
+    where $2::text is null
+        and site = $1
+        and ($3::timestamptz is null or accepted_at >= $3)
+        and ($4::timestamptz is null or accepted_at < $4)
+    union all
+    select responses.* from latency join responses using (site, case_id)
+    where $2::text is not null
+        and site = $1
+        and latency.areas @> array[$2]
+        and ($3::timestamptz is null or (latency.accepted_at >= $3 and responses.accepted_at >= $3))
+        and ($4::timestamptz is null or (latency.accepted_at < $4 and responses.accepted_at < $4))
+), sums as (
     select
         count(*) filter (where called_to_delivered >= 0) as count_1,
         count(*) filter (where called_to_delivered < 0) as backwards_1,
@@ -130,13 +143,9 @@ with sums as (
         count(*) filter (where called_to_on_scene < 0) as backwards_4,
         percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_on_scene)
             filter (where called_to_on_scene >= 0) as percentiles_4
-    from responses
-    where site = $1
-        and not drill
+    from found
+    where not drill
         and not left_out
-        and ($2::text is null or areas @> array[$2])
-        and ($3::timestamptz is null or accepted_at >= $3)
-        and ($4::timestamptz is null or accepted_at < $4)
 )
 select name, count, backwards, percentiles
 from sums cross join lateral (values

@@ -60,6 +60,7 @@ READS = {
     "the newest cases": (lists.queries.latency, f"{SITE}, null, {MONTH}, 100", r"latency_newest"),
     "the summary of a month": (lists.queries.case_summary, f"{SITE}, null, {MONTH}", BY_TIME),
     "the responders of a month": (lists.queries.response_summary, f"{SITE}, null, {MONTH}", BY_TIME),
+    "the responders of a village": (lists.queries.response_summary, f"{SITE}, 'v-17', {MONTH}", BY_AREA),
     "the count of a month": (lists.queries.counted, f"{SITE}, null, {MONTH}", BY_TIME),
 }
 
