@@ -21,6 +21,7 @@ from dispatch.events import (
     Commit,
     DuressSignalled,
     Event,
+    RespondersCalled,
 )
 from dispatch.identifiers import CommitId, PersonId
 
@@ -76,6 +77,9 @@ class _Folding:
         if isinstance(event, LOOKS_AT_ALL):
             # What is kept for those who pressed has the commits before this one, as `fold` has it.
             self._case = self.case()
+        elif isinstance(event, RespondersCalled):
+            for planned in event.calls:  # a call that is made anew has no outcome yet
+                self._outcomes.pop((event.step, planned.responder), None)
         self._case = evolve(self._case, event)
 
     def _record(self, event: CallsRecorded) -> None:
@@ -92,7 +96,7 @@ class _Folding:
 
     def _put_back(self) -> None:
         """Give the case the outcomes that were kept aside."""
-        if not self._outcomes:
+        if not self._outcomes and not self._called:
             return
         calls, reached = dict(self._case.calls), dict(self._case.reached)
         for key, found in self._outcomes.items():

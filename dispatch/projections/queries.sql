@@ -173,7 +173,8 @@ select * from responses where site = $1 and case_id = $2 order by step, responde
 
 -- name: proofs
 -- When each of some people was last reached: their phone said so, or they answered. Drills prove it as well.
-select responder, proven_at as at from reachability where site = $1 and responder = any($2::text[])
+select responder, max(proven_at) as at from reachability
+where site = $1 and responder = any($2::text[]) group by responder
 
 -- name: positions
 -- How far each read model has come.

@@ -44,6 +44,7 @@ from tests.projection_stories import (
     noted,
     press_on,
     projecting,
+    recorded,
     resolved,
     sums,
     tell,
@@ -316,7 +317,7 @@ async def test_a_read_model_that_cannot_be_built_is_named_and_the_live_one_stays
 async def test_other_sites_readers_keys_and_indexes_are_kept(site: Site) -> None:
     await fill(site.log, 5)
     other = CaseLog(site.nc, f"{site.log.site}b")
-    await tell(other, "h-other", resolved(5))
+    await tell(other, "h-other", recorded("r1", 1, ("p-1", "live", "delivered")), resolved(5))
     for log in (site.log, other):
         async with projecting(Projector(site.nc, log, site.dsn)):
             await until(_holds_rows(site, log.site), "rows of both sites")

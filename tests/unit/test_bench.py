@@ -7,7 +7,7 @@ from collections.abc import Collection
 import pytest
 
 import bench.__main__
-from bench.__main__ import main
+from bench.__main__ import SCENES, main
 from bench.accepted import PER_SECOND, pace
 from bench.figures import Comparison
 from dispatch.intake import Limits
@@ -31,7 +31,7 @@ def test_a_benchmark_of_which_nothing_would_be_left_is_refused(
 
 @pytest.mark.parametrize(
     ("arguments", "scenes"),
-    [([], ["last-call", "accepted", "storm"]), (["--only", "storm"], ["storm"])],
+    [([], [*SCENES, *SCENES]), (["--only", "storm"], ["storm"]), (["--only", "rebuilt"], ["rebuilt"])],
 )
 def test_one_scene_can_be_played_alone(
     arguments: list[str], scenes: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -43,6 +43,7 @@ def test_one_scene_can_be_played_alone(
         return []
 
     monkeypatch.setattr(bench.__main__, "measure", measure)
+    monkeypatch.setattr(bench.__main__, "measure_read_models", measure)
     monkeypatch.setattr("sys.argv", ["bench", "--json", *arguments])
     main()
     assert asked == scenes

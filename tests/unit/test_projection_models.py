@@ -86,7 +86,7 @@ def test_no_read_model_gives_a_row_twice(seed: int, order: random.Random) -> Non
         "latency": ("case_id",),
         "timeline": ("case_id", "seq", "index"),
         "calls": ("case_id", "step", "responder", "channel"),
-        "reachability": ("responder",),
+        "reachability": ("responder", "case_id"),
         "responses": ("case_id", "responder"),
     }
     change = changed(history(in_any_order(seed, order)))

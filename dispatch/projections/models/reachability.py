@@ -1,4 +1,4 @@
-"""Reachability: one row per person, with when they were last proven to be reached. Drills prove it as well."""
+"""Reachability: one row per person and case, with when they were last proven to be reached. Drills prove it as well."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from dispatch.cases import OUTCOME_RANK
 from dispatch.events import CallsRecorded, Event, ResponderReplied
-from dispatch.identifiers import PersonId, Site
+from dispatch.identifiers import CaseId, PersonId, Site
 from dispatch.projections.projection import Change, Projection
 
 
@@ -18,6 +18,7 @@ class ReachabilityRow(msgspec.Struct, frozen=True, kw_only=True):
 
     site: Site
     responder: PersonId
+    case_id: CaseId
     proven_at: datetime
 
 
@@ -28,7 +29,10 @@ def rows(change: Change) -> list[ReachabilityRow]:
         for event in commit.events:
             for person, at in _proofs(event):
                 latest[person] = max(at, latest.get(person, at))
-    return [ReachabilityRow(site=change.site, responder=person, proven_at=at) for person, at in latest.items()]
+    case = change.case.alarm.case
+    return [
+        ReachabilityRow(site=change.site, responder=person, case_id=case, proven_at=at) for person, at in latest.items()
+    ]
 
 
 def _proofs(event: Event) -> Iterator[tuple[PersonId, datetime]]:
