@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError
+from nats.protocol.parser import AWAITING_CONTROL_LINE, Parser
 
 from dispatch.errors import Unavailable, Unreadable
 from dispatch.events.codec import Commit, decode_commit
@@ -31,6 +32,8 @@ ALL = ">"
 SILENCE_SECONDS = 10.0
 _NANOS = 1_000_000_000
 _FIELDS_WITHOUT_DOMAIN = 9
+_FIELDS_WITH_REPLY = 6
+"""`HMSG <subject> <inbox> <reply> <bytes of headers> <bytes in all>`: the NATS client protocol."""
 _ID = b"\r\nce-id: "
 
 
@@ -80,11 +83,42 @@ class Raw(NamedTuple):
         )
 
 
+class _Parser(Parser):
+    """Takes the messages of the bulk inbox itself, several a call; leaves everything else to nats-py."""
+
+    async def parse(self, data: bytes = b"") -> None:
+        if self.state == AWAITING_CONTROL_LINE and self.nc.inbox_id >= 0:
+            data, self.buf = bytes(self.buf) + data, bytearray()
+            data, more = self._taken(data)
+            if more:
+                self.buf.extend(data)
+                return
+        await super().parse(data)
+
+    def _taken(self, data: bytes) -> tuple[bytes, bool]:
+        """What is left behind the messages of the inbox, and whether that is the beginning of one more."""
+        inbox, size, at = str(self.nc.inbox_id).encode(), len(data), 0
+        more = False
+        while data.startswith(b"HMSG ", at):
+            line = data.find(b"\r\n", at)
+            fields = data[at:line].split(b" ") if line > 0 else []
+            if len(fields) != _FIELDS_WITH_REPLY or fields[2] != inbox:
+                break
+            begin, end = line + 2, line + 2 + int(fields[5])
+            if more := end + 2 > size:
+                break
+            body = begin + int(fields[4])
+            self.nc.take(Raw(fields[1], fields[3], data[body:end], data[begin:body]))
+            at = end + 2
+        return data[at:], more
+
+
 class Bulk(Client):
-    """A connection that puts what comes into `inbox` on `taken` as it is; status messages set `over`."""
+    """A connection that puts what comes into its inbox on `taken` as it is; status messages set `over`."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._ps = _Parser(self)
         self.inbox_id = -1
         self.taken: list[Raw] = []
         self.over: bytes | None = None
@@ -96,9 +130,13 @@ class Bulk(Client):
             await super()._process_msg(sid, subject, reply, data, headers)
             return
         if reply:
-            self.taken.append(Raw(subject, reply, data, headers or b""))
+            self.take(Raw(subject, reply, data, headers or b""))
         else:
             self.over = headers
+            self.news.set()
+
+    def take(self, raw: Raw) -> None:
+        self.taken.append(raw)
         self.news.set()
 
 
