@@ -6,7 +6,9 @@ import argparse
 import asyncio
 import json
 import platform
+import sys
 
+import structlog
 import uvloop
 from rich.console import Console
 from rich.table import Table
@@ -75,6 +77,7 @@ def main() -> None:
     parser.add_argument("--past", type=int, default=20_000, help="past cases to rebuild (default 20000)")
     parser.add_argument("--only", choices=("calls", "read-models"), help="only these (default: all)")
     asked = parser.parse_args()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # figures alone on standard output
     if asked.alarms <= last_call.WARM_UP or asked.presses < 1:
         parser.error(f"use at least {last_call.WARM_UP + 1} alarms (the first {last_call.WARM_UP} warm up) and 1 press")
     comparisons = []

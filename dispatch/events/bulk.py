@@ -50,15 +50,22 @@ class Raw(NamedTuple):
         return self._said()[0]
 
     @property
+    def delivery(self) -> int:
+        """Which of the consumer's deliveries it is, from 1."""
+        return self._said()[1]
+
+    @property
     def pending(self) -> int:
         """How many messages of the consumer come behind it."""
-        return self._said()[2]
+        return self._said()[3]
 
-    def _said(self) -> tuple[int, int, int]:
-        """Stream sequence, time of storing in nanoseconds, pending: nats-server ADR-15, with and without a domain."""
+    def _said(self) -> tuple[int, int, int, int]:
+        """Stream sequence, delivery, time of storing in nanoseconds, pending: nats-server ADR-15, with and without a
+        domain.
+        """
         fields = self.reply.split(b".")
         first = 5 if len(fields) == _FIELDS_WITHOUT_DOMAIN else 7
-        return int(fields[first]), int(fields[first + 2]), int(fields[first + 3])
+        return int(fields[first]), int(fields[first + 1]), int(fields[first + 2]), int(fields[first + 3])
 
     def message(self, client: Client) -> Msg:
         """The same as a consumer of nats-py would have delivered it; its headers as far as they are ours."""
@@ -73,7 +80,7 @@ class Raw(NamedTuple):
             raise Unreadable("a message without the id of a commit")
         begin += len(_ID)
         end = self.headers.find(b"\r\n", begin)
-        seq, stored, _ = self._said()
+        seq, _, stored, _ = self._said()
         return decode_commit(
             self.subject.decode(),
             {"ce-id": self.headers[begin:end].decode().strip()},
@@ -159,7 +166,11 @@ async def read(client: Bulk, stream: str, subject: str, *, after: int, until: in
     try:
         consumer = await position_consumer(client, stream, subject, after + 1)
         async with _inbox(client) as inbox:
+            deliveries = 0
             async for taken in _pages(client, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}", inbox):
+                deliveries += len(taken)
+                if taken[-1].delivery != deliveries:
+                    raise Unavailable("messages of the log were lost on the way, as when the connection breaks")
                 beyond = taken[-1].seq >= until
                 wanted = [raw for raw in taken if raw.seq <= until] if beyond else taken
                 if wanted:

@@ -50,3 +50,24 @@ async def test_silence_is_not_the_end(settings: Settings, monkeypatch: pytest.Mo
     async with bulk.bulk(settings.require_nats()) as client:
         with pytest.raises(Unavailable):
             _ = [page async for page in bulk.read(client, CASES, "cases.nobody.*.*", after=0, until=10)]
+
+
+async def test_a_message_that_was_lost_on_the_way_is_missed(settings: Settings) -> None:
+    nc = await connect(settings.require_nats(), "test")
+    await ensure_streams(nc.jetstream())
+    log = CaseLog(nc, settings.site)
+    await fill(log, 5)
+    end = await log.last_sequence()
+    await nc.close()
+    async with bulk.bulk(settings.require_nats()) as client:
+        take, seen = client.take, 0
+
+        def take_but_one(raw: bulk.Raw) -> None:
+            nonlocal seen
+            seen += 1
+            if seen != 3:
+                take(raw)
+
+        client.take = take_but_one  # type: ignore[method-assign]
+        with pytest.raises(Unavailable, match="lost"):
+            _ = [page async for page in bulk.read(client, CASES, f"cases.{settings.site}.*.*", after=0, until=end)]
