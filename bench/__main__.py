@@ -6,8 +6,10 @@ import argparse
 import asyncio
 import json
 import platform
+import sys
 from collections.abc import Collection
 
+import structlog
 import uvloop
 from rich.console import Console
 from rich.table import Table
@@ -87,6 +89,7 @@ def main() -> None:
     parser.add_argument("--past", type=int, default=20_000, help="past cases to rebuild (default 20000)")
     parser.add_argument("--only", action="append", choices=SCENES, help="this scene alone (may be given again)")
     asked = parser.parse_args()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # figures alone on standard output
     if asked.alarms <= last_call.WARM_UP or asked.presses < 1:
         parser.error(f"use at least {last_call.WARM_UP + 1} alarms (the first {last_call.WARM_UP} warm up) and 1 press")
     scenes, comparisons = asked.only or SCENES, list[Comparison]()

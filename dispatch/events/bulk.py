@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError
+from nats.protocol.parser import AWAITING_CONTROL_LINE, Parser
 
 from dispatch.errors import Unavailable, Unreadable
 from dispatch.events.codec import Commit, decode_commit
@@ -31,6 +32,8 @@ ALL = ">"
 SILENCE_SECONDS = 10.0
 _NANOS = 1_000_000_000
 _FIELDS_WITHOUT_DOMAIN = 9
+_FIELDS_WITH_REPLY = 6
+"""`HMSG <subject> <inbox> <reply> <bytes of headers> <bytes in all>`: the NATS client protocol."""
 _ID = b"\r\nce-id: "
 
 
@@ -47,15 +50,22 @@ class Raw(NamedTuple):
         return self._said()[0]
 
     @property
+    def delivery(self) -> int:
+        """Which of the consumer's deliveries it is, from 1."""
+        return self._said()[1]
+
+    @property
     def pending(self) -> int:
         """How many messages of the consumer come behind it."""
-        return self._said()[2]
+        return self._said()[3]
 
-    def _said(self) -> tuple[int, int, int]:
-        """Stream sequence, time of storing in nanoseconds, pending: nats-server ADR-15, with and without a domain."""
+    def _said(self) -> tuple[int, int, int, int]:
+        """Stream sequence, delivery, time of storing in nanoseconds, pending: nats-server ADR-15, with and without a
+        domain.
+        """
         fields = self.reply.split(b".")
         first = 5 if len(fields) == _FIELDS_WITHOUT_DOMAIN else 7
-        return int(fields[first]), int(fields[first + 2]), int(fields[first + 3])
+        return int(fields[first]), int(fields[first + 1]), int(fields[first + 2]), int(fields[first + 3])
 
     def message(self, client: Client) -> Msg:
         """The same as a consumer of nats-py would have delivered it; its headers as far as they are ours."""
@@ -70,7 +80,7 @@ class Raw(NamedTuple):
             raise Unreadable("a message without the id of a commit")
         begin += len(_ID)
         end = self.headers.find(b"\r\n", begin)
-        seq, stored, _ = self._said()
+        seq, _, stored, _ = self._said()
         return decode_commit(
             self.subject.decode(),
             {"ce-id": self.headers[begin:end].decode().strip()},
@@ -80,11 +90,42 @@ class Raw(NamedTuple):
         )
 
 
+class _Parser(Parser):
+    """Takes the messages of the bulk inbox itself, several a call; leaves everything else to nats-py."""
+
+    async def parse(self, data: bytes = b"") -> None:
+        if self.state == AWAITING_CONTROL_LINE and self.nc.inbox_id >= 0:
+            data, self.buf = bytes(self.buf) + data, bytearray()
+            data, more = self._taken(data)
+            if more:
+                self.buf.extend(data)
+                return
+        await super().parse(data)
+
+    def _taken(self, data: bytes) -> tuple[bytes, bool]:
+        """What is left behind the messages of the inbox, and whether that is the beginning of one more."""
+        inbox, size, at = str(self.nc.inbox_id).encode(), len(data), 0
+        more = False
+        while data.startswith(b"HMSG ", at):
+            line = data.find(b"\r\n", at)
+            fields = data[at:line].split(b" ") if line > 0 else []
+            if len(fields) != _FIELDS_WITH_REPLY or fields[2] != inbox:
+                break
+            begin, end = line + 2, line + 2 + int(fields[5])
+            if more := end + 2 > size:
+                break
+            body = begin + int(fields[4])
+            self.nc.take(Raw(fields[1], fields[3], data[body:end], data[begin:body]))
+            at = end + 2
+        return data[at:], more
+
+
 class Bulk(Client):
-    """A connection that puts what comes into `inbox` on `taken` as it is; status messages set `over`."""
+    """A connection that puts what comes into its inbox on `taken` as it is; status messages set `over`."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._ps = _Parser(self)
         self.inbox_id = -1
         self.taken: list[Raw] = []
         self.over: bytes | None = None
@@ -96,9 +137,13 @@ class Bulk(Client):
             await super()._process_msg(sid, subject, reply, data, headers)
             return
         if reply:
-            self.taken.append(Raw(subject, reply, data, headers or b""))
+            self.take(Raw(subject, reply, data, headers or b""))
         else:
             self.over = headers
+            self.news.set()
+
+    def take(self, raw: Raw) -> None:
+        self.taken.append(raw)
         self.news.set()
 
 
@@ -121,7 +166,11 @@ async def read(client: Bulk, stream: str, subject: str, *, after: int, until: in
     try:
         consumer = await position_consumer(client, stream, subject, after + 1)
         async with _inbox(client) as inbox:
+            deliveries = 0
             async for taken in _pages(client, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}", inbox):
+                deliveries += len(taken)
+                if taken[-1].delivery != deliveries:
+                    raise Unavailable("messages of the log were lost on the way, as when the connection breaks")
                 beyond = taken[-1].seq >= until
                 wanted = [raw for raw in taken if raw.seq <= until] if beyond else taken
                 if wanted:

@@ -175,6 +175,7 @@ class _Loading:
             gc.collect()
 
     def _change(self, raws: Sequence[Raw]) -> Change | None:
+        """The whole case, or None when it is late: most that are show it before anything is decoded."""
         if not raws[0].body.startswith(_BEGINS) or any(_NUL in raw.body for raw in raws):
             return None
         try:
