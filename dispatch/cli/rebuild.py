@@ -72,6 +72,12 @@ def rebuild_command(
         typer.echo("线上读模型未变 the live read models are as they were")
 
 
+async def compare_read_models(*, as_json: bool) -> list[Compared]:
+    """What the live read models say otherwise than ones made anew; shown unless `as_json`. Nothing is changed."""
+    compared, _ = await _rebuild([], switch=False, yes=False, as_json=as_json)
+    return compared
+
+
 async def _rebuild(names: Sequence[str], *, switch: bool, yes: bool, as_json: bool) -> tuple[list[Compared], list[str]]:
     settings = load_settings()
     dsn, url = settings.require_postgres(), settings.require_nats()

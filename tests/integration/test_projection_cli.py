@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -15,6 +16,7 @@ import pytest
 from nats.aio.client import Client
 from openpyxl import load_workbook
 
+from dispatch.archive import Archivist
 from dispatch.events import CaseLog, bury, connect, ensure_streams, follow
 from dispatch.identifiers import AreaId, CaseId, HouseholdId, PersonId
 from dispatch.projections import Projector, ReadModels
@@ -22,7 +24,7 @@ from dispatch.projections.shadow import queries
 from dispatch.roster import Area, Household, Person, Roster
 from dispatch.settings import Settings
 from tests.commands import dispatch
-from tests.projection_stories import NOON, answered, projecting, recorded, tell
+from tests.projection_stories import NOON, answered, projecting, recorded, tell, until
 
 Result = tuple[int, str, str]
 
@@ -258,3 +260,39 @@ async def test_what_is_typed_wrongly_about_letters(terminal: Terminal, arguments
         break
     code, out, err = await terminal.run("dlq", *arguments)
     assert (code, out) == (2, ""), err
+
+
+async def test_archive_log_and_read_models_are_proved_to_agree(terminal: Terminal, settings: Settings) -> None:
+    log = CaseLog(terminal.nc, settings.site)
+    models = ReadModels(settings.require_postgres(), settings.site)
+    archivist = asyncio.create_task(Archivist(terminal.nc, settings.site, settings.archive_folder).run())
+    async with projecting(Projector(terminal.nc, log, settings.require_postgres())):
+        assert await models.wait_for(await log.last_sequence(), 10)
+
+        async def archived() -> bool:
+            return (await asyncio.to_thread(_head, settings.archive_folder)) >= await log.last_sequence()
+
+        await until(archived, "the archive to have come to the end")
+    await models.close()
+    code, out, err = await terminal.run("verify")
+    assert (code, "as they were written" in out) == (0, True), err
+    connection = await asyncpg.connect(settings.require_postgres())
+    await connection.execute("update latency set kind = 'weather'")
+    await connection.close()
+    code, _, err = await terminal.run("verify")
+    assert (code, "not as the log has it: latency" in err) == (1, True), err
+    archivist.cancel()
+    await asyncio.wait({archivist})
+    segment = settings.archive_folder / "CASES" / str(head_of(settings.archive_folder)["segment"])
+    segment.write_bytes(segment.read_bytes()[:-3] + b'0"}\n')
+    code, _, err = await terminal.run("verify")
+    assert (code, f"{segment}:" in err) == (1, True), err
+
+
+def _head(archive: Path) -> int:
+    return int(head_of(archive)["seq"]) if (archive / "CASES" / "head.json").exists() else 0
+
+
+def head_of(archive: Path) -> dict[str, Any]:
+    head: dict[str, Any] = json.loads((archive / "CASES" / "head.json").read_text())
+    return head

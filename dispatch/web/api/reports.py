@@ -13,11 +13,11 @@ from dispatch.clock import now
 from dispatch.errors import Malformed
 from dispatch.events import Kind
 from dispatch.identifiers import AreaId, GroupId, PersonId
-from dispatch.web.api.common import from_postgres, permitted_area
+from dispatch.web.api.common import FreshAsked, caught_up, from_postgres, permitted_area
 from dispatch.web.endpoint import Request
 from dispatch.web.parts import Parts
 from dispatch.web.ports import Row
-from dispatch.web.reading import Id, Sent
+from dispatch.web.reading import Id
 from dispatch.web.reports.month import MonthDesk
 from dispatch.web.reports.period import Bound, Period, Span, month_at, month_of, period_of
 from dispatch.web.reports.rows import names_of, responses, trend, workloads
@@ -43,7 +43,7 @@ Month = Annotated[str, Field(max_length=10, examples=["2026-11"], description="A
 Limit = Annotated[int, Field(ge=1, le=500)]
 
 
-class _Asked(Sent):
+class _Asked(FreshAsked):
     area: Id | None = None
 
 
@@ -218,6 +218,8 @@ def _period(request: Request[None, Any]) -> Period:
 
 
 async def _area(request: Request[None, Any]) -> AreaId | None:
+    """The area asked for, once the read models include what the asker knows of."""
+    await caught_up(request)
     asked = request.query.area
     return await permitted_area(request.parts.deps.roster, request.principal, AreaId(asked) if asked else None)
 
