@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from datetime import timedelta
@@ -216,3 +217,24 @@ async def test_no_name_is_a_formula_in_a_spreadsheet(client: Client, village: Wo
         assert ",'＋1" in await answer.text()
     async with client.get(f"/v1/reports/response.xlsx?by=area&month={month}", headers=here) as answer:
         assert answer.status == 200
+
+
+async def test_who_has_just_changed_something_reads_it_back(
+    client: Client, village: World, here: Headers, month: str, dsn: str
+) -> None:
+    """The read models begin to follow only while the question is waiting for them."""
+    desk, opening = CaseDesk(village.log), press_on("h-9", at=120.0, areas=("v-1", "t-1"), target=180)
+    opened = await desk.handle(case_id_for(opening.press.household, opening.press.press), opening)
+    asking = [
+        asyncio.create_task(ask(client, here, f"{path}min_seq={opened.case.seq}"))
+        for path in (
+            f"/v1/reports/response?month={month}&",
+            "/v1/cases?status=all&",
+            f"/v1/latency?since={NOON:%Y-%m-%d}&",
+        )
+    ]
+    async with projecting(Projector(village.nc, village.log, dsn)):
+        (_, report), (_, listed), (_, latency) = await asyncio.gather(*asking)
+    assert report["rows"][0]["cases"] == 4
+    assert opened.case.id in {case["case_id"] for case in listed["cases"]}
+    assert opened.case.id in {case["case_id"] for case in latency["cases"]}
