@@ -8,6 +8,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import structlog
 import uvloop
 
 from bench import last_call, machine, report
@@ -15,15 +16,19 @@ from bench.figures import Failed
 from bench.long_log import THOUSANDTH
 from bench.lookup import SMALLEST
 from bench.programme import SCENES, Sizes, play
-from bench.scene import console
+from bench.scene import RESPONDERS, console
 
 QUICK = Sizes(
-    presses=100, alarms=40, storm=30, commands=5, messages=500, households=10_000, cases=1000, times=100
+    presses=100, alarms=40, storm=30, past=500, reported=10_000, commands=5, messages=500, households=10_000,
+    cases=1000, times=100,
 )  # fmt: skip
 _HELP = {
     "presses": "presses to time",
     "alarms": "alarms of 13 calls to time, and the load of the memory scene",
     "storm": "alarms at once in the storm; 0: none",
+    "past": "past cases to rebuild",
+    "reported": "cases in the tables of the reports",
+    "responders": "responders to each of those, 13 at most",
     "commands": "cases of nine commands to load, decide and append",
     "messages": "messages of the backlog to consume",
     "households": f"households of the largest roster, in thousands from {SMALLEST} on",
@@ -47,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     asked = parser().parse_args()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # figures alone on standard output
     sizes = _sizes(asked)
     measured_on = machine.described()
     results = uvloop.run(play(asked.only or SCENES, sizes))
@@ -69,8 +75,12 @@ def _sizes(asked: argparse.Namespace) -> Sizes:
     if sizes.alarms <= last_call.WARM_UP or sizes.presses < 1:
         few = last_call.WARM_UP
         parser().error(f"use at least {few + 1} alarms (the first {few} warm up) and 1 press")
-    if sizes.storm < 0 or min(sizes.commands, sizes.messages) < 1 or sizes.times < 4:
-        parser().error("use at least 1 case of commands, 1 message and 4 times, and no storm less than none")
+    if sizes.storm < 0 or min(sizes.commands, sizes.messages, sizes.past) < 1 or sizes.times < 4:
+        parser().error(
+            "use at least 1 case of commands, 1 past one, 1 message and 4 times, and no storm less than none"
+        )
+    if sizes.reported < 1 or not 1 <= sizes.responders <= RESPONDERS:
+        parser().error(f"use at least 1 case to report, and 1 to {RESPONDERS} responders")
     for name, thousand in (("households", SMALLEST), ("cases", THOUSANDTH)):
         if getattr(sizes, name) < thousand or getattr(sizes, name) % thousand:
             parser().error(f"--{name}: use a multiple of {thousand}")

@@ -62,7 +62,7 @@ def _plot_comparison(result: Comparison, axes: Axes) -> bool:
             axes.plot(ordered, shares, color=colour, label=measured.name)
         axes.set(xscale="log", xlabel="ms", ylabel="% within", ylim=(0, 101))
     if result.goal is not None:
-        for limit in {result.goal.p50, result.goal.p99}:
+        for limit in sorted({result.goal.p50, result.goal.p99}):
             axes.axvline(limit, color=GOAL, linewidth=0.8, linestyle=":", label=f"goal {limit:g} ms")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False)

@@ -9,13 +9,17 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import accepted, consuming, deciding, last_call, long_log, lookup, memory, storm
-from bench.figures import Failed, Result
+from bench import accepted, committed, consuming, deciding, last_call, long_log, lookup, memory, rebuilt, reports, storm
+from bench.figures import Failed, Listing, Result
 from bench.scene import Scene, console, scene, servers, temporary_folder
 from dispatch.embedded import EmbeddedNats
+from tests.million import MILLION
 
 PATIENCE = 300.0
 """Seconds after which a scene has failed."""
+
+REPORTS_ASKED = 20
+"""How often each query of the reports is asked."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,9 @@ class Sizes:
     presses: int = 1000
     alarms: int = 300
     storm: int = 1000
+    past: int = 20_000
+    reported: int = MILLION
+    responders: int = 13
     commands: int = 100
     messages: int = 5000
     households: int = 1_000_000
@@ -65,6 +72,26 @@ async def _storm(stage: Stage) -> list[Result]:
     return [await storm.compare(await stage.system(), stage.sizes.storm)] if stage.sizes.storm else []
 
 
+async def _committed(stage: Stage) -> list[Result]:
+    await stage.clear()
+    async with servers() as (url, dsn):
+        return [await committed.compare(url, dsn)]
+
+
+async def _rebuilt(stage: Stage) -> list[Result]:
+    await stage.clear()
+    async with servers() as (url, dsn):
+        return [await rebuilt.compare(url, dsn, stage.sizes.past)]
+
+
+async def _reports(stage: Stage) -> list[Result]:
+    await stage.clear()
+    cases, each = stage.sizes.reported, stage.sizes.responders
+    measured = await reports.measure(cases, each, REPORTS_ASKED)
+    title = f"what the desk and the reports ask of Postgres, with {cases:,} cases and {each} responders to each"
+    return [Listing(title, [(series, reports.goal_of(series)) for series in measured])]
+
+
 async def _memory(stage: Stage) -> list[Result]:
     await stage.clear()
     return [await memory.compare(stage.sizes.alarms)]
@@ -98,6 +125,9 @@ SCENES: Mapping[str, Play] = {
     "last-call": _last_call,
     "accepted": _accepted,
     "storm": _storm,
+    "committed": _committed,
+    "rebuilt": _rebuilt,
+    "reports": _reports,
     "memory": _memory,
     "decide": _decide,
     "consume": _consume,

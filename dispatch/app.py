@@ -153,7 +153,9 @@ async def project(settings: Settings) -> None:
         alive(base.nc, "project", settings),
         asyncio.TaskGroup() as group,
     ):
-        group.create_task(Projector(base.nc, base.log, settings.require_postgres()).run())
+        group.create_task(
+            Projector(base.nc, base.log, settings.require_postgres(), nats_url=settings.require_nats()).run()
+        )
         group.create_task(Archivist(base.nc, settings.site, settings.archive_folder).run())
 
 

@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -90,6 +91,9 @@ class Settings(BaseSettings):
     archive: Path | None = None
     """Where the log is written down as it grows; `archive` in the data folder when unset."""
 
+    timezone: str = "Asia/Shanghai"
+    """The IANA name of the time zone by whose clocks reports count days, weeks, months and hours."""
+
     watch_urls: str = ""
     """Where the watchdog tells of incidents: Apprise URLs, separated by spaces (they hold secrets)."""
 
@@ -98,6 +102,15 @@ class Settings(BaseSettings):
         """What `sms_host` needs besides, and is not set."""
         wanted = {"SYSTEM_ID": self.sms_system_id, "PASSWORD": self.sms_password, "SENDER": self.sms_sender}
         return tuple(f"DISPATCH_SMS_{name}" for name, value in wanted.items() if value is None)
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("write the IANA name of a time zone, like Asia/Shanghai") from None
+        return value
 
     @field_validator("contact")
     @classmethod

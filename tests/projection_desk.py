@@ -18,7 +18,7 @@ from dispatch.events import (
     direct_get,
     ensure_streams,
 )
-from dispatch.projections import Projector, ReadModels
+from dispatch.projections import Projector, ReadModels, rebuild
 from tests.projection_stories import (
     answered,
     noted,
@@ -36,9 +36,13 @@ class Desk:
     log: CaseLog
     dsn: str
     models: ReadModels
+    url: str
 
     def projector(self, **options: Any) -> Projector:
         return Projector(self.nc, self.log, self.dsn, **options)
+
+    async def rebuild(self, *names: str, **options: Any) -> list[str]:
+        return await rebuild(self.nc, self.url, self.dsn, self.log.site, names, **options)
 
     async def caught_up(self, seconds: float = 20) -> None:
         end = await self.log.last_sequence()
@@ -59,7 +63,7 @@ class Desk:
 async def opened(url: str, dsn: str, site: str) -> Desk:
     nc = await connect(url, "test")
     await ensure_streams(nc.jetstream())
-    return Desk(nc, CaseLog(nc, site), dsn, ReadModels(dsn, site))
+    return Desk(nc, CaseLog(nc, site), dsn, ReadModels(dsn, site), url)
 
 
 STORY = (

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -14,12 +14,12 @@ from time import monotonic
 import asyncpg
 
 from dispatch.cases import AddNote, Cancel, CaseDesk, Command, GiveAnswer, Plan, RaiseAlarm, RecordCalls, Resolve
-from dispatch.events import CallOutcome, CaseLog, PlannedCall, Press, Reason, connect
+from dispatch.events import CallOutcome, CaseLog, Kind, PlannedCall, Press, Reason, connect
 from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId, case_id_for
-from dispatch.projections import Projector
+from dispatch.projections import Projector, all_projections
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-TABLES = ("board", "timeline", "calls", "latency", "responses")
+TABLES = ("board", "timeline", "calls", "latency", "reachability", "responses")
 PEOPLE = ("p-1", "p-2", "p-3")
 
 
@@ -27,7 +27,16 @@ def after(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def press_on(household: str, press: str = "b1", *, drill: bool = False, at: float = 0) -> RaiseAlarm:
+def press_on(
+    household: str,
+    press: str = "b1",
+    *,
+    drill: bool = False,
+    at: float = 0,
+    kind: Kind = "fire",
+    areas: Sequence[str] = ("village", "county"),
+    target: int | None = None,
+) -> RaiseAlarm:
     """A press 0.5 s before it was accepted, and 0.6 s before the case was decided on."""
     pressed = Press(
         press=PressId(press),
@@ -35,12 +44,13 @@ def press_on(household: str, press: str = "b1", *, drill: bool = False, at: floa
         device="button-1",
         source="mqtt",
         pressed_at=after(at - 0.5),
-        kind="fire",
+        kind=kind,
         drill=drill,
     )
     plan = Plan(
         group=GroupId("g-1"),
-        areas=(AreaId("village"), AreaId("county")),
+        areas=tuple(map(AreaId, areas)),
+        response_target_seconds=target,
         calls=tuple(
             PlannedCall(responder=PersonId(person), reasons=(Reason("member", "g-1"),), channels=("live", "webhook"))
             for person in PEOPLE
@@ -155,6 +165,18 @@ async def sums(dsn: str, tables: tuple[str, ...] = TABLES) -> dict[str, tuple[in
             [row] = await connection.fetch(f"select count(*), md5({text}) from {table} t")  # noqa: S608
             found[table] = (row[0], row[1])
         return found
+    finally:
+        await connection.close()
+
+
+async def forget(dsn: str, site: str, *names: str) -> None:
+    """Take rows and checkpoints of read models (all if none is named) away, as a migration that empties them does."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        for projection in all_projections():
+            if not names or projection.name in names:
+                await connection.execute("delete from checkpoints where projection = $1", projection.name)
+                await connection.execute(projection.queries.clear, site)
     finally:
         await connection.close()
 

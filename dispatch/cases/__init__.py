@@ -34,14 +34,14 @@ from dispatch.cases.escalation import (
     waits_for,
 )
 from dispatch.cases.fallback import Follows, due_at, follows, still_rings, still_wanted
+from dispatch.cases.folding import fold_whole
 from dispatch.cases.hand_over import is_to_hand_over
 from dispatch.cases.widening import TIMER
 
 __all__ = [
-    "FIRST_QUORUM", "FIRST_STEPS", "OUTCOME_RANK", "TIMER", "AddNote", "Call", "CallOne", "Cancel", "Case",
-    "CaseDesk", "Closing", "Command", "FallBack", "Firsts", "Follows", "GiveAnswer", "HandOver", "Handled",
-    "LeaveOut", "Note", "Pause", "Plan", "Policy", "RaiseAlarm", "RecordCalls", "Reply", "Resolve", "SignalDuress",
-    "StandDown", "Status", "TakeStep", "Wait", "Widen", "at_110", "decide", "due_at", "enough", "evolve", "fold",
-    "follows", "is_overtaken", "is_repeat", "is_to_hand_over", "step_at", "steps_of", "still_rings", "still_wanted",
-    "waits_for",
+    "FIRST_QUORUM", "FIRST_STEPS", "OUTCOME_RANK", "TIMER", "AddNote", "Call", "CallOne", "Cancel", "Case", "CaseDesk",
+    "Closing", "Command", "FallBack", "Firsts", "Follows", "GiveAnswer", "HandOver", "Handled", "LeaveOut", "Note",
+    "Pause", "Plan", "Policy", "RaiseAlarm", "RecordCalls", "Reply", "Resolve", "SignalDuress", "StandDown", "Status",
+    "TakeStep", "Wait", "Widen", "at_110", "decide", "due_at", "enough", "evolve", "fold", "fold_whole", "follows",
+    "is_overtaken", "is_repeat", "is_to_hand_over", "step_at", "steps_of", "still_rings", "still_wanted", "waits_for",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import reduce
 from types import MappingProxyType
 from typing import Literal, assert_never
 
@@ -133,13 +134,14 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Firsts(msgspec.Struct, frozen=True, kw_only=True):
-    """When each thing happened for the first time on this case."""
+    """When each thing happened for the first time, to one responder or to any."""
 
     called: datetime | None = None
     delivered: datetime | None = None
     answered: datetime | None = None
     going: datetime | None = None
     on_scene: datetime | None = None
+    cleared: datetime | None = None
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,7 +194,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """What the one who pressed and then cancelled is shown, for good, whether they were under duress or not."""
     handed_over: HandedOver | None = None
     """The newest hand-over to 110."""
-    firsts: Firsts = Firsts()
+    reached: Mapping[PersonId, Firsts] = MappingProxyType({})
+    """When each responder was first called, reached, and heard of."""
     seq: int = 0
     """The log's sequence of the newest commit folded in; 0 before the first."""
     commits: frozenset[CommitId] = frozenset()
@@ -262,6 +265,12 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         return self.raised is not None and self.raised.source == "import"
 
     @property
+    def firsts(self) -> Firsts:
+        """When each thing happened for the first time on this case, to anybody who was not left out."""
+        counted = (firsts for person, firsts in self.reached.items() if person not in self.left_out)
+        return reduce(first_of, counted, Firsts())
+
+    @property
     def nearest_eta_at(self) -> datetime | None:
         """When the first of those who are coming said they will be there, or None when nobody said."""
         return min(filter(None, (reply.eta_at for reply in self.replies.values())), default=None)
@@ -323,7 +332,7 @@ def evolve(case: Case, event: Event) -> Case:  # noqa: C901, PLR0911, PLR0912  (
         case ResponderReplied():
             return _reply(case, event)
         case ResponderCleared():
-            return case  # a moment for the read models; nothing is decided by it
+            return _reach(case, event.responder, Firsts(cleared=event.at))
         case ResponderLeftOut():
             return _leave_out(case, event)
         case CaseNoted():
@@ -420,7 +429,7 @@ def _under_duress(case: Case) -> Case:
             dismissed=frozenset(),
             thanked=False,
             given_up_at=None,
-            firsts=Firsts(),
+            reached={},
         )
     return replace(case, replies={who: reply for who, reply in case.replies.items() if who not in case.residents})
 
@@ -452,12 +461,13 @@ def _call(case: Case, event: RespondersCalled) -> Case:
     calls = {(event.step, planned.responder): _owed(event, planned) for planned in event.calls}
     called_again = {planned.responder for planned in event.calls}
     # Of an imported call there is no outcome: that it was made is what the older system says.
-    firsts = case.firsts
-    if case.is_imported and event.calls:
-        firsts = replace(firsts, called=_earlier(firsts.called, event.at))
+    reached = case.reached
+    if case.is_imported:
+        new = Firsts(called=event.at)
+        reached = {**reached, **{person: first_of(reached.get(person), new) for person in called_again}}
     return replace(
         case,
-        firsts=firsts,
+        reached=reached,
         calls={**case.calls, **calls},
         gaps=(*case.gaps, *event.gaps),
         awaited=case.awaited | called_again,
@@ -496,7 +506,7 @@ def _fall_back(case: Case, event: FellBack) -> Case:
 
 
 def _record(case: Case, event: CallsRecorded) -> Case:
-    calls, firsts = dict(case.calls), case.firsts
+    calls, reached = dict(case.calls), dict(case.reached)
     for outcome in event.outcomes:
         key = (outcome.step, outcome.responder)
         if key not in calls:
@@ -504,34 +514,32 @@ def _record(case: Case, event: CallsRecorded) -> Case:
         calls[key] = replace(calls[key], outcomes={**calls[key].outcomes, outcome.channel: outcome})
         rank = OUTCOME_RANK[outcome.outcome]
         if rank >= OUTCOME_RANK["sent"]:
-            firsts = replace(firsts, called=_earlier(firsts.called, outcome.at))
-        if rank >= OUTCOME_RANK["delivered"]:
-            firsts = replace(firsts, delivered=_earlier(firsts.delivered, outcome.at))
-    return replace(case, calls=calls, firsts=firsts)
+            new = Firsts(called=outcome.at, delivered=outcome.at if rank >= OUTCOME_RANK["delivered"] else None)
+            reached[outcome.responder] = first_of(reached.get(outcome.responder), new)
+    return replace(case, calls=calls, reached=reached)
 
 
 def _reply(case: Case, event: ResponderReplied) -> Case:
     reply = Reply(id=event.reply, answer=event.answer, at=event.at, eta_minutes=event.eta_minutes)
-    firsts = replace(case.firsts, answered=_earlier(case.firsts.answered, event.at))
-    given_up_at = case.given_up_at
-    match event.answer:
-        case "going":
-            firsts = replace(firsts, going=_earlier(firsts.going, event.at))
-        case "on_scene":
-            firsts = replace(firsts, on_scene=_earlier(firsts.on_scene, event.at))
-        case "cannot":
-            given_up_at = _given_up_at(case, event)
-        case _:
-            assert_never(event.answer)
-    return replace(
+    given_up_at = _given_up_at(case, event) if event.answer == "cannot" else case.given_up_at
+    new = Firsts(
+        answered=event.at,
+        going=event.at if event.answer == "going" else None,
+        on_scene=event.at if event.answer == "on_scene" else None,
+    )
+    replied = replace(
         case,
         replies={**case.replies, event.responder: reply},
         reply_ids=case.reply_ids | {event.reply},
         awaited=case.awaited - {event.responder},
         dismissed=case.dismissed - {event.responder},
         given_up_at=given_up_at,
-        firsts=firsts,
     )
+    return _reach(replied, event.responder, new)
+
+
+def _reach(case: Case, person: PersonId, new: Firsts) -> Case:
+    return replace(case, reached={**case.reached, person: first_of(case.reached.get(person), new)})
 
 
 def expected_at(reply: Reply) -> datetime | None:
@@ -541,9 +549,23 @@ def expected_at(reply: Reply) -> datetime | None:
     return reply.at + timedelta(minutes=reply.eta_minutes)
 
 
-def _earlier(known: datetime | None, at: datetime) -> datetime:
-    return at if known is None else min(known, at)
-
-
 def _later(known: datetime | None, at: datetime) -> datetime:
     return at if known is None else max(known, at)
+
+
+def first_of(known: Firsts | None, new: Firsts) -> Firsts:
+    """The earlier of each of two moments."""
+    if known is None:
+        return new
+    return Firsts(
+        called=_earlier(known.called, new.called),
+        delivered=_earlier(known.delivered, new.delivered),
+        answered=_earlier(known.answered, new.answered),
+        going=_earlier(known.going, new.going),
+        on_scene=_earlier(known.on_scene, new.on_scene),
+        cleared=_earlier(known.cleared, new.cleared),
+    )
+
+
+def _earlier(known: datetime | None, new: datetime | None) -> datetime | None:
+    return known if new is None or (known is not None and known <= new) else new

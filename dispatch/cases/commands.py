@@ -48,6 +48,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy | None = None
     residents: tuple[PersonId, ...] = ()
     """Who lives in the household: they are not called while nothing may be heard there."""
+    response_target_seconds: int | None = None
 
 
 class RaiseAlarm(_Command, frozen=True, kw_only=True):

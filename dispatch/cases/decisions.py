@@ -179,6 +179,7 @@ def _open(command: RaiseAlarm) -> list[Event]:
         drill=press.drill,
         group=plan.group,
         areas=plan.areas,
+        response_target_seconds=plan.response_target_seconds,
     )
     stamps: list[Event] = []
     if plan.residents or command.beside is not None:

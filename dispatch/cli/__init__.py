@@ -17,6 +17,7 @@ MODULES = {
     "token": "tokens",
     "dlq": "dlq",
     "drill": "drill",
+    "report": "report",
     "doctor": "doctor",
     "serve": "serve",
     "fanout": "serve",
@@ -41,6 +42,8 @@ Examples:
   dispatch alarm h-0002 --drill     press a household's key, as a drill
 
   dispatch case list                the open cases
+
+  dispatch report                   this month in figures
 
   dispatch doctor                   what is wrong, and what to do
 

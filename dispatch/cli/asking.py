@@ -9,6 +9,11 @@ import typer
 from dispatch.errors import Malformed
 
 
+def can_ask() -> bool:
+    """Whether somebody sits at the terminal."""
+    return sys.stdin.isatty()
+
+
 def sure(question: str, *, yes: bool) -> bool:
     """Whether whoever is at the terminal says yes; `yes` says it for them.
 
@@ -16,6 +21,6 @@ def sure(question: str, *, yes: bool) -> bool:
     """
     if yes:
         return True
-    if not sys.stdin.isatty():
+    if not can_ask():
         raise Malformed("nobody can be asked here: add --yes", field="yes")
     return typer.confirm(question)

@@ -12,7 +12,7 @@ HEADER = (
     "演练 drill", "户 household", "户名 name", "联防组 group", "人员 person", "姓名 name", "角色 role",
     "渠道 channels", "送达秒 delivered s", "看到秒 seen s", "应答秒 answered s", "应答 answer", "原因 why",
 )  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """A cell that begins with one of these may be run by a spreadsheet (OWASP, CSV injection)."""
 BOM = "\ufeff"
 """Without it Excel takes UTF-8 for the code page of its user."""

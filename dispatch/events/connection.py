@@ -16,12 +16,12 @@ FIRST_CONNECT_SECONDS = 10.0
 RECONNECT_SECONDS = 0.1
 
 
-async def connect(url: str, name: str) -> Client:
-    """A connection called `name` to the server at `url` that reconnects for ever once it was up.
+async def connect(url: str, name: str, client: Client | None = None) -> Client:
+    """A connection called `name` to the server at `url` that reconnects for ever once it was up; `client` if given.
 
     Raises `SetupError` when the server cannot be reached within ten seconds or refuses the login.
     """
-    client = Client()
+    client = client or Client()
 
     async def lost() -> None:
         if not client.is_closed:

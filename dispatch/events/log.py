@@ -21,7 +21,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from dispatch.clock import now
 from dispatch.errors import DispatchError, Unavailable, Unreadable
-from dispatch.events.codec import Commit, case_subject, commit_headers, decode_commit, encode_events
+from dispatch.events.codec import Commit, all_cases, case_subject, commit_headers, decode_commit, encode_events
 from dispatch.events.direct import direct_get
 from dispatch.events.streams import CASES
 from dispatch.events.subscription import follow
@@ -181,9 +181,13 @@ class CaseLog:
                 return list(cases)
             place = {"seq": int(headers[-1]["Nats-Sequence"]) + 1}
 
-    async def follow(self, *, after: int = 0) -> AsyncIterator[Msg]:
-        """Every stored message of this site behind sequence `after`, in order, for ever; see `commit_of`."""
-        async for message in follow(self._nc, CASES, f"cases.{self.site}.*.*", after=after):
+    async def follow(self, *, after: int = 0, past: bool = False) -> AsyncIterator[Msg]:
+        """Every stored message of this site behind sequence `after`, in order, for ever; see `commit_of`.
+
+        With `past` those of imported cases as well.
+        """
+        subject = all_cases(self.site) if past else f"cases.{self.site}.*.*"
+        async for message in follow(self._nc, CASES, subject, after=after):
             yield message
 
     async def last_sequence(self) -> int:

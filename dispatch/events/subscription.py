@@ -47,6 +47,8 @@ class Pull:
         self._heard = asyncio.get_running_loop().time()
         self.lost = asyncio.Event()
         """Set when the server says, or its silence suggests, that the consumer is gone."""
+        self.stirred = asyncio.Event()
+        """Set when a message has come or the consumer is lost; whoever waits for both clears it."""
 
     async def __aenter__(self) -> Self:
         self._subscription = await self._nc.subscribe(
@@ -92,6 +94,7 @@ class Pull:
         if status is None:
             self._outstanding = max(0, self._outstanding - 1)
             self._messages.put_nowait(message)
+            self.stirred.set()
         elif status == "100":
             return
         else:
@@ -99,18 +102,21 @@ class Pull:
             left = (message.headers or {}).get("Nats-Pending-Messages")
             self._outstanding = max(0, self._outstanding - int(left)) if left else 0
             if status != "408":
-                self._outstanding = 0
-                self.lost.set()
+                self._lose()
                 return
         await self._request()
+
+    def _lose(self) -> None:
+        self._outstanding = 0
+        self.lost.set()
+        self.stirred.set()
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             if loop.time() - self._heard > SILENCE_SECONDS:
-                self._outstanding = 0
-                self.lost.set()
+                self._lose()
                 await self._request()
 
 
@@ -185,7 +191,7 @@ async def follow(nc: Client, stream: str, subject: str, *, after: int = 0, batch
     while True:
         end_if_stopping()
         try:
-            consumer = await _position_consumer(nc, stream, subject, position + 1)
+            consumer = await position_consumer(nc, stream, subject, position + 1)
         except (NatsError, APIError) as error:
             log.warning("follow.waiting", stream=stream, error=repr(error))
             await asyncio.sleep(HEARTBEAT_SECONDS)
@@ -202,7 +208,8 @@ async def follow(nc: Client, stream: str, subject: str, *, after: int = 0, batch
                 yield message
 
 
-async def _position_consumer(nc: Client, stream: str, subject: str, start: int) -> str:
+async def position_consumer(nc: Client, stream: str, subject: str, start: int) -> str:
+    """The name of a new consumer that begins at stream sequence `start` and is forgotten when nobody reads from it."""
     info = await nc.jetstream().add_consumer(
         stream,
         ConsumerConfig(
@@ -220,12 +227,9 @@ async def _position_consumer(nc: Client, stream: str, subject: str, start: int) 
 
 async def _next_or_lost(pull: Pull) -> Msg | None:
     """The next message, or None when the consumer seems to be gone and nothing of it is left to read."""
-    if pull.waiting():
-        return await pull.next()
-    getting, losing = asyncio.ensure_future(pull.next()), asyncio.ensure_future(pull.lost.wait())
-    try:
-        done, _ = await asyncio.wait({getting, losing}, return_when=asyncio.FIRST_COMPLETED)
-        return getting.result() if getting in done else None
-    finally:
-        getting.cancel()
-        losing.cancel()
+    while not pull.waiting():
+        if pull.lost.is_set():
+            return None
+        pull.stirred.clear()
+        await pull.stirred.wait()
+    return await pull.next()

@@ -154,6 +154,8 @@ class AlarmRaised(_Event, frozen=True, kw_only=True, tag="alarm_raised.v1"):
     group: GroupId | None = None
     areas: tuple[AreaId, ...] = ()
     """The household's area and those above it, smallest first."""
+    response_target_seconds: int | None = None
+    """见警时限: within what time somebody should be there, as the nearest of `areas` that says so had it then."""
 
 
 class PressedAgain(_Event, frozen=True, kw_only=True, tag="pressed_again.v1"):

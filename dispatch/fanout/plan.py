@@ -34,7 +34,14 @@ def plan_of(listed: CallList, kind: Kind = "help") -> Plan:
         calls=tuple(_in_order(called, policy.at_once) for called in listed.called),
         gaps=listed.gaps,
         residents=listed.household.residents if listed.household else (),
+        response_target_seconds=target_of(listed.areas),
     )
+
+
+def target_of(areas: Sequence[Area]) -> int | None:
+    """The response target (见警时限) in seconds of the nearest of `areas` (smallest first) that has one."""
+    targets = (area.response_target_seconds for area in areas)
+    return next((seconds for seconds in targets if seconds is not None), None)
 
 
 def policy_of(areas: Sequence[Area], kind: Kind) -> Policy:

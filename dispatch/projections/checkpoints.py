@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import asyncpg
 import msgspec
 from nats.aio.client import Client
 
-from dispatch.events import CASES, CaseLog, direct_get
+from dispatch.events import CASES, CaseLog, all_cases, direct_get
 from dispatch.identifiers import Site
+from dispatch.projections.projection import Projection
 from dispatch.projections.sql import load
 
 NATS_SECONDS = 2.0
@@ -19,9 +21,10 @@ NATS_SECONDS = 2.0
 class CheckpointQueries(msgspec.Struct, frozen=True, kw_only=True):
     begin: str
     checkpoint: str
-    forget: str
     held: str
     back: str
+    place: str
+    any_begun: str
 
 
 queries = load(Path(__file__).with_suffix(".sql"), CheckpointQueries)
@@ -57,6 +60,21 @@ async def current(connection: asyncpg.Connection, site: Site, projection: str) -
     return None if record is None else Checkpoint(**record)
 
 
+async def any_begun(dsn: str, site: Site, projections: Sequence[Projection]) -> bool:
+    """Whether any of `projections` has read anything."""
+    connection = await asyncpg.connect(dsn, timeout=NATS_SECONDS)
+    try:
+        names = [projection.name for projection in projections]
+        return bool(await connection.fetchval(queries.any_begun, site, names))
+    finally:
+        await connection.close()
+
+
+async def place(connection: asyncpg.Connection, site: Site, projection: str, at: Checkpoint) -> None:
+    """Say that the read model has come to `at`, whatever was said before."""
+    await connection.execute(queries.place, site, projection, at.stream_created, at.seq, at.commit_id)
+
+
 async def stream_created(nc: Client) -> datetime:
     """When the stream of the log was made. Raises `LogReplaced` when the server does not say."""
     info = await nc.jetstream(timeout=NATS_SECONDS).stream_info(CASES)
@@ -84,7 +102,7 @@ async def verify(nc: Client, log: CaseLog, checkpoint: Checkpoint) -> None:
 
 
 async def _commit_at(nc: Client, log: CaseLog, seq: int) -> str | None:
-    request: dict[str, object] = {"seq": seq, "next_by_subj": f"cases.{log.site}.*.*", "batch": 1}
+    request: dict[str, object] = {"seq": seq, "next_by_subj": all_cases(log.site), "batch": 1}
     for message in await direct_get(nc, CASES, request):
         headers = message.headers or {}
         if headers.get("Nats-Sequence") == str(seq):

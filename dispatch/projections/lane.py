@@ -1,4 +1,7 @@
-"""A lane: read models that are at about the same place share one reading of the log, each writing for itself."""
+"""A lane: read models that are at about the same place share one reading of the log.
+
+They are written together, in one statement; where that fails each writes for itself, so that none stops the others.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,15 @@ from nats.js.errors import APIError
 
 from dispatch.errors import Unavailable
 from dispatch.events import CaseLog
+from dispatch.events.stopping import end_if_stopping
 from dispatch.projections import checkpoints
 from dispatch.projections.burial import Burials
 from dispatch.projections.checkpoints import LogReplaced
+from dispatch.projections.copying import tables_of
+from dispatch.projections.months import Months
 from dispatch.projections.projection import Projection
 from dispatch.projections.steps import Step, Steps
+from dispatch.projections.together import Together
 from dispatch.projections.writer import Writer, connect
 
 BATCH = 512
@@ -51,7 +58,10 @@ class Apart(Exception):
 
 
 class Lane:
-    """One reading of the log for `projections`. `moved` is told each position that one of them reached."""
+    """One reading of the log for `projections`. `moved` is told each position that one of them reached.
+
+    A rebuild gives the `schema` that it builds in, and `until`, the sequence of a commit of this site to stop at.
+    """
 
     def __init__(
         self,
@@ -62,13 +72,15 @@ class Lane:
         *,
         batch: int = BATCH,
         moved: Callable[[Projection, int], None] = lambda _projection, _seq: None,
+        schema: str | None = None,
+        until: int | None = None,
     ) -> None:
         self._nc, self._log, self._dsn, self._batch, self._moved = nc, log, dsn, batch, moved
-        self._projections = projections
+        self._projections, self._schema, self._until = projections, schema, until
         self._queue: asyncio.Queue[Step | Exception] = asyncio.Queue(maxsize=2 * batch)
 
     async def run(self) -> None:
-        """Go on from the checkpoints, until cancelled. Raises `Apart`, and any error of Postgres or NATS."""
+        """Go on from the checkpoints to `until`, or till cancelled. Raises `Apart`, and errors of Postgres and NATS."""
         async with AsyncExitStack() as stack:
             created = await checkpoints.stream_created(self._nc)
             burials = Burials(self._nc, self._log.site, created)
@@ -77,17 +89,21 @@ class Lane:
             for writer in writers:
                 await self._verify(writer)
             first = min(writer.position for writer in writers)
+            if self._until is not None and first >= self._until:
+                return
+            together = await self._together(writers, stack)
             reader = asyncio.create_task(self._read(first, Steps(self._log, burials)))
             stack.callback(reader.cancel)
-            await self._write_all(writers)
+            await self._write_all(writers, together)
 
     async def _writer(
         self, projection: Projection, created: datetime, burials: Burials, stack: AsyncExitStack
     ) -> Writer:
-        connection = await connect(self._dsn, projection.name)
+        connection = await connect(self._dsn, projection.name, self._schema)
         stack.callback(connection.terminate)
         checkpoint = await checkpoints.begin(connection, self._log.site, projection.name, created)
-        return Writer(projection, self._log.site, connection, checkpoint, burials)
+        months = await Months.of(connection, tables_of(projection))
+        return Writer(projection, self._log.site, connection, checkpoint, burials, months=months)
 
     async def _require_near(self, writers: Sequence[Writer]) -> None:
         first = max(writer.position for writer in writers)
@@ -104,13 +120,16 @@ class Lane:
     async def _read(self, after: int, steps: Steps) -> None:
         """Read and fold ahead, while Postgres is busy with what came before."""
         try:
-            async for message in self._log.follow(after=after):
-                await self._queue.put(await steps.take(message))
+            async for message in self._log.follow(after=after, past=True):
+                await self._queue.put(step := await steps.take(message))
+                if self._until is not None and step.seq >= self._until:
+                    return
         except Exception as error:  # noqa: BLE001 - raised where the steps are written
             await self._queue.put(error)
 
-    async def _write_all(self, writers: Sequence[Writer]) -> None:
+    async def _write_all(self, writers: Sequence[Writer], together: Together | None) -> None:
         while True:
+            end_if_stopping()
             steps = await self._waiting()
             # The first message of a new consumer: the server, or the log, may be another one.
             if not steps or any(step.message.metadata.sequence.consumer == 1 for step in steps):
@@ -119,7 +138,9 @@ class Lane:
                     await writer.require_reached(writer.position)
                     self._moved(writer.projection, writer.position)
             if steps:
-                await self._write(steps, writers)
+                await self._write(steps, writers, together)
+                if self._until is not None and steps[-1].seq >= self._until:
+                    return
 
     async def _waiting(self) -> list[Step]:
         """What has been read, up to a batch; nothing when nothing came for a while."""
@@ -133,7 +154,18 @@ class Lane:
             steps.append(_raised(self._queue.get_nowait()))
         return steps
 
-    async def _write(self, steps: Sequence[Step], writers: Sequence[Writer]) -> None:
+    async def _together(self, writers: Sequence[Writer], stack: AsyncExitStack) -> Together | None:
+        if len(writers) == 1 or self._schema is not None:
+            return None
+        connection = await connect(self._dsn, "together")
+        stack.callback(connection.terminate)
+        return await Together.over(connection, self._log.site, writers)
+
+    async def _write(self, steps: Sequence[Step], writers: Sequence[Writer], together: Together | None) -> None:
+        if together is not None and await together.write(steps):
+            for writer in writers:
+                self._moved(writer.projection, writer.position)
+            return
         results = await asyncio.gather(*(writer.write(steps) for writer in writers), return_exceptions=True)
         failed: list[tuple[Writer, Exception]] = []
         for writer, error in zip(writers, results, strict=True):

@@ -12,19 +12,25 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
-from dispatch.events import CASES, CaseLog
-from dispatch.projections.checkpoints import LogReplaced
+from dispatch.errors import DispatchError
+from dispatch.events import CASES, CaseLog, all_cases
+from dispatch.events.stopping import end_if_stopping
+from dispatch.projections.checkpoints import LogReplaced, any_begun
 from dispatch.projections.incidents import Incidents
 from dispatch.projections.lane import BATCH, Apart, Lane
 from dispatch.projections.metrics import FAILURES, LAG_COMMITS, LAG_SECONDS, RUNNING
 from dispatch.projections.models import all_projections
 from dispatch.projections.projection import Projection
+from dispatch.projections.rebuild import rebuild
 
 log = structlog.get_logger()
 
 SHORTEST_PAUSE, AWAY_PAUSE, FAILED_PAUSE = 0.05, 1.0, 10.0
 """Seconds between two tries: the first, the longest while a server is away, the longest of a read model that fails."""
 LAG_EVERY = 1.0
+
+WORTH_A_REBUILD = 20_000
+"""Sequences of the log: a read model that has read none of so many is built as `dispatch rebuild` would."""
 
 ADVICE: Final = "run `dispatch rebuild` to read the whole log again; until then this read model stands still"
 
@@ -40,9 +46,12 @@ class Projector:
         *,
         projections: Sequence[Projection] | None = None,
         batch: int = BATCH,
+        nats_url: str | None = None,
     ) -> None:
+        """With `nats_url` read models that were emptied, by a migration or with their database, are built in bulk."""
         self._nc, self._log, self._dsn, self._batch = nc, case_log, dsn, batch
         self._projections = tuple(all_projections() if projections is None else projections)
+        self._nats_url = nats_url
         self._positions: dict[str, int] = {}
         self._stopped: set[str] = set()
         self._at_end: dict[str, float] = {projection.name: monotonic() for projection in self._projections}
@@ -58,9 +67,11 @@ class Projector:
         """Run a lane of `projections`, again and again; one that cannot go with the others gets its own."""
         pause = SHORTEST_PAUSE
         while projections:
+            end_if_stopping()
             began = monotonic()
             longest = AWAY_PAUSE
             try:
+                await self._build(projections)
                 await Lane(self._nc, self._log, self._dsn, projections, batch=self._batch, moved=self._moved).run()
             except Apart as apart:
                 if set(apart.projections) != set(projections):
@@ -74,6 +85,19 @@ class Projector:
                 log.warning("project.waiting", projections=[p.name for p in projections], error=_words(error))
             pause = SHORTEST_PAUSE if monotonic() - began > AWAY_PAUSE + pause else min(pause * 2, longest)
             await asyncio.sleep(pause)
+
+    async def _build(self, projections: Sequence[Projection]) -> None:
+        """Build `projections` beside their tables when all of them are empty and the log is long; then follow it."""
+        if self._nats_url is None or (end := await self._end()) < WORTH_A_REBUILD:
+            return
+        if await any_begun(self._dsn, self._log.site, projections):
+            return
+        names = [projection.name for projection in projections]
+        log.info("project.building", projections=names, until=end)
+        try:
+            await rebuild(self._nc, self._nats_url, self._dsn, self._log.site, names, projections=self._projections)
+        except DispatchError as error:
+            log.warning("project.not_built", projections=names, error=error.detail)  # the lane reads it, only slower
 
     def _moved(self, projection: Projection, seq: int) -> None:
         self._positions[projection.name] = seq
@@ -95,6 +119,7 @@ class Projector:
 
     async def _measure(self) -> None:
         while True:
+            end_if_stopping()
             try:
                 end = await self._end()
             except (NatsError, APIError) as error:
@@ -109,7 +134,7 @@ class Projector:
     async def _end(self) -> int:
         """The sequence of the newest commit of this site; 0 when there is none."""
         try:
-            newest = await self._nc.jetstream().get_last_msg(CASES, f"cases.{self._log.site}.*.*")
+            newest = await self._nc.jetstream().get_last_msg(CASES, all_cases(self._log.site))
         except NotFoundError:
             return 0
         return int(newest.seq or 0)

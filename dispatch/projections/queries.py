@@ -8,12 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import asyncpg
 import msgspec
 
-from dispatch.errors import Malformed, Unavailable
+from dispatch.errors import Malformed
 from dispatch.identifiers import AreaId, CaseId, PersonId, Site
 from dispatch.projections.models import all_projections
+from dispatch.projections.reader import Reader, Row
+from dispatch.projections.reports import Reports, percentiles
 from dispatch.projections.sql import load
 
 ANSWER_SECONDS = 2.0
@@ -22,9 +23,6 @@ LARGEST_PAGE = 500
 Status = Literal["open", "closed", "all", "raised", "under_way", "on_scene", "resolved", "cancelled"]
 STATUSES: tuple[str, ...] = get_args(Status)
 OPEN_STATUSES = ("raised", "under_way", "on_scene")
-PERCENTILES = ("p50", "p90", "p95", "p99")
-
-Row = Mapping[str, Any]
 
 
 class ReadQueries(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,14 +51,13 @@ class ReadModels:
     """
 
     def __init__(self, dsn: str, site: Site | str, *, connections: int = 8) -> None:
-        self._dsn, self._site, self._connections = dsn, Site(site), connections
-        self._pool: asyncpg.Pool | None = None
+        self._reader = Reader(dsn, Site(site), connections=connections, seconds=ANSWER_SECONDS)
+        self.reports = Reports(dsn, Site(site))
         self._names = {projection.name for projection in all_projections()}
 
     async def close(self) -> None:
-        if self._pool is not None:
-            self._pool.terminate()
-            self._pool = None
+        self._reader.close()
+        self.reports.close()
 
     async def list_cases(
         self,
@@ -80,32 +77,32 @@ class ReadModels:
         self._check_limit(limit)
         exact = None if status in {"open", "closed", "all"} else status
         if status == "all":
-            rows = await self._fetch(queries.newest, exact, area, kind, before, limit + 1)
+            rows = await self._reader.fetch(queries.newest, exact, area, kind, before, limit + 1)
         else:
             is_open = status in {"open", *OPEN_STATUSES}
-            rows = await self._fetch(queries.newest_by_state, is_open, exact, area, kind, before, limit + 1)
+            rows = await self._reader.fetch(queries.newest_by_state, is_open, exact, area, kind, before, limit + 1)
         return rows[:limit], rows[limit - 1]["case_id"] if len(rows) > limit else None
 
     async def open_cases(self) -> tuple[Sequence[CaseId], int]:
         """The cases that are open, and the log's sequence up to which that is known."""
-        [row] = await self._fetch(queries.open_cases)
+        [row] = await self._reader.fetch(queries.open_cases)
         return row["ids"], row["seq"]
 
     async def timeline(self, case: CaseId) -> Sequence[Row]:
         """What happened on the case, oldest first."""
-        return await self._fetch(queries.timeline, case)
+        return await self._reader.fetch(queries.timeline, case)
 
     async def calls(self, case: CaseId) -> Sequence[Row]:
         """Each call of the case, by step, responder and channel, with its outcome."""
-        return await self._fetch(queries.calls, case)
+        return await self._reader.fetch(queries.calls, case)
 
     async def responses(self, case: CaseId) -> Sequence[Row]:
         """Each responder of the case, with the times of their steps and the seconds between."""
-        return await self._fetch(queries.responses, case)
+        return await self._reader.fetch(queries.responses, case)
 
     async def proofs(self, people: Collection[PersonId]) -> Mapping[PersonId, datetime]:
         """When each of `people` was last reached, who ever was: their phone said so, or they answered."""
-        return {row["responder"]: row["at"] for row in await self._fetch(queries.proofs, list(people))}
+        return {row["responder"]: row["at"] for row in await self._reader.fetch(queries.proofs, list(people))}
 
     async def latency(
         self,
@@ -121,17 +118,17 @@ class ReadModels:
         """
         self._check_limit(limit)
         cases, counted, per_case, per_responder = await asyncio.gather(
-            self._fetch(queries.latency, area, since, until, limit),
-            self._fetch(queries.counted, area, since, until),
-            self._fetch(queries.case_summary, area, since, until),
-            self._fetch(queries.response_summary, area, since, until),
+            self._reader.fetch(queries.latency, area, since, until, limit),
+            self._reader.fetch(queries.counted, area, since, until),
+            self._reader.fetch(queries.case_summary, area, since, until),
+            self._reader.fetch(queries.response_summary, area, since, until),
         )
         summary = {**counted[0], "case": _summary(per_case), "responder": _summary(per_responder)}
         return {"cases": cases, "summary": summary}
 
     async def positions(self) -> dict[str, int]:
         """The log's sequence that each read model has reached; 0 for one that has not begun."""
-        known = {row["projection"]: row["seq"] for row in await self._fetch(queries.positions)}
+        known = {row["projection"]: row["seq"] for row in await self._reader.fetch(queries.positions)}
         return {name: known.get(name, 0) for name in self._names}
 
     async def wait_for(self, seq: int, timeout: float) -> bool:  # noqa: ASYNC109  (seconds, not a cancellation)
@@ -143,31 +140,6 @@ class ReadModels:
             await asyncio.sleep(POLL_SECONDS)
         return True
 
-    async def _fetch(self, query: str, *arguments: Any) -> Sequence[Row]:
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return [dict(record) for record in await (await self._ready()).fetch(query, self._site, *arguments)]
-        except asyncpg.DataError as error:
-            raise Malformed(f"a value that the database cannot take: {error}") from error
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise Unavailable(
-                f"the read models do not answer ({type(error).__name__}: {error}); calls and replies go on without them"
-            ) from error
-
-    async def _ready(self) -> asyncpg.Pool:
-        if self._pool is None:
-            # With no connection to begin with, making the pool waits for nothing.
-            self._pool = await asyncpg.create_pool(
-                self._dsn,
-                min_size=0,
-                max_size=self._connections,
-                timeout=ANSWER_SECONDS,
-                command_timeout=ANSWER_SECONDS,
-                init=_decode_json,
-                server_settings={"application_name": "dispatch read"},
-            )
-        return self._pool
-
     def _check_limit(self, limit: int) -> None:
         if not 1 <= limit <= LARGEST_PAGE:
             raise Malformed(f"limit {limit} is not between 1 and {LARGEST_PAGE}", field="limit")
@@ -178,16 +150,7 @@ def _summary(rows: Sequence[Row]) -> dict[str, dict[str, float | int | None]]:
         row["name"]: {
             "count": row["count"],
             "backwards": row["backwards"],
-            **dict(zip(PERCENTILES, row["percentiles"] or [None] * len(PERCENTILES), strict=True)),
+            **percentiles(row["percentiles"]),
         }
         for row in rows
     }
-
-
-async def _decode_json(connection: asyncpg.Connection) -> None:
-    await connection.set_type_codec(
-        "jsonb",
-        schema="pg_catalog",
-        encoder=lambda value: msgspec.json.encode(value).decode(),
-        decoder=msgspec.json.decode,
-    )

@@ -39,69 +39,133 @@ select * from calls where site = $1 and case_id = $2 order by step, responder, c
 -- The steps of each case and the seconds between them, newest first.
 select * from latency
 where site = $1
-    and ($2::text is null or $2 = any(areas))
+    and ($2::text is null or areas @> array[$2])
     and ($3::timestamptz is null or accepted_at >= $3)
     and ($4::timestamptz is null or accepted_at < $4)
 order by accepted_at desc, case_id desc
 limit $5
 
 -- name: case_summary
--- Percentiles of each interval over real cases; what ran backwards is counted and left out.
-select
-    interval as name,
-    count(*) filter (where seconds >= 0) as count,
-    count(*) filter (where seconds < 0) as backwards,
-    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by seconds) filter (where seconds >= 0) as percentiles
-from latency cross join lateral (values
-    ('pressed_to_accepted', pressed_to_accepted),
-    ('accepted_to_called', accepted_to_called),
-    ('called_to_delivered', called_to_delivered),
-    ('delivered_to_answered', delivered_to_answered),
-    ('answered_to_going', answered_to_going),
-    ('going_to_on_scene', going_to_on_scene),
-    ('on_scene_to_resolved', on_scene_to_resolved),
-    ('accepted_to_answered', accepted_to_answered),
-    ('accepted_to_on_scene', accepted_to_on_scene),
-    ('accepted_to_resolved', accepted_to_resolved)
-) as intervals (interval, seconds)
-where site = $1
-    and not drill
-    and ($2::text is null or $2 = any(areas))
-    and ($3::timestamptz is null or accepted_at >= $3)
-    and ($4::timestamptz is null or accepted_at < $4)
-group by interval
+-- Percentiles of each interval over real cases; what ran backwards is counted and left out. Side by side: one reading.
+with sums as (
+    select
+        count(*) filter (where pressed_to_accepted >= 0) as count_1,
+        count(*) filter (where pressed_to_accepted < 0) as backwards_1,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by pressed_to_accepted)
+            filter (where pressed_to_accepted >= 0) as percentiles_1,
+        count(*) filter (where accepted_to_called >= 0) as count_2,
+        count(*) filter (where accepted_to_called < 0) as backwards_2,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by accepted_to_called)
+            filter (where accepted_to_called >= 0) as percentiles_2,
+        count(*) filter (where called_to_delivered >= 0) as count_3,
+        count(*) filter (where called_to_delivered < 0) as backwards_3,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_delivered)
+            filter (where called_to_delivered >= 0) as percentiles_3,
+        count(*) filter (where delivered_to_answered >= 0) as count_4,
+        count(*) filter (where delivered_to_answered < 0) as backwards_4,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by delivered_to_answered)
+            filter (where delivered_to_answered >= 0) as percentiles_4,
+        count(*) filter (where answered_to_going >= 0) as count_5,
+        count(*) filter (where answered_to_going < 0) as backwards_5,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by answered_to_going)
+            filter (where answered_to_going >= 0) as percentiles_5,
+        count(*) filter (where going_to_on_scene >= 0) as count_6,
+        count(*) filter (where going_to_on_scene < 0) as backwards_6,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by going_to_on_scene)
+            filter (where going_to_on_scene >= 0) as percentiles_6,
+        count(*) filter (where on_scene_to_resolved >= 0) as count_7,
+        count(*) filter (where on_scene_to_resolved < 0) as backwards_7,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by on_scene_to_resolved)
+            filter (where on_scene_to_resolved >= 0) as percentiles_7,
+        count(*) filter (where accepted_to_answered >= 0) as count_8,
+        count(*) filter (where accepted_to_answered < 0) as backwards_8,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by accepted_to_answered)
+            filter (where accepted_to_answered >= 0) as percentiles_8,
+        count(*) filter (where accepted_to_on_scene >= 0) as count_9,
+        count(*) filter (where accepted_to_on_scene < 0) as backwards_9,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by accepted_to_on_scene)
+            filter (where accepted_to_on_scene >= 0) as percentiles_9,
+        count(*) filter (where accepted_to_resolved >= 0) as count_10,
+        count(*) filter (where accepted_to_resolved < 0) as backwards_10,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by accepted_to_resolved)
+            filter (where accepted_to_resolved >= 0) as percentiles_10
+    from latency
+    where site = $1
+        and not drill
+        and ($2::text is null or areas @> array[$2])
+        and ($3::timestamptz is null or accepted_at >= $3)
+        and ($4::timestamptz is null or accepted_at < $4)
+)
+select name, count, backwards, percentiles
+from sums cross join lateral (values
+    ('pressed_to_accepted', count_1, backwards_1, percentiles_1),
+    ('accepted_to_called', count_2, backwards_2, percentiles_2),
+    ('called_to_delivered', count_3, backwards_3, percentiles_3),
+    ('delivered_to_answered', count_4, backwards_4, percentiles_4),
+    ('answered_to_going', count_5, backwards_5, percentiles_5),
+    ('going_to_on_scene', count_6, backwards_6, percentiles_6),
+    ('on_scene_to_resolved', count_7, backwards_7, percentiles_7),
+    ('accepted_to_answered', count_8, backwards_8, percentiles_8),
+    ('accepted_to_on_scene', count_9, backwards_9, percentiles_9),
+    ('accepted_to_resolved', count_10, backwards_10, percentiles_10)
+) as intervals (name, count, backwards, percentiles)
 
 -- name: response_summary
--- The same over the responders who were called.
-select
-    interval as name,
-    count(*) filter (where seconds >= 0) as count,
-    count(*) filter (where seconds < 0) as backwards,
-    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by seconds) filter (where seconds >= 0) as percentiles
-from responses cross join lateral (values
-    ('called_to_delivered', called_to_delivered),
-    ('delivered_to_answered', delivered_to_answered),
-    ('going_to_on_scene', going_to_on_scene),
-    ('called_to_on_scene', called_to_on_scene)
-) as intervals (interval, seconds)
-where site = $1
-    and not drill
-    and ($2::text is null or $2 = any(areas))
-    and ($3::timestamptz is null or accepted_at >= $3)
-    and ($4::timestamptz is null or accepted_at < $4)
-group by interval
+-- The same over the responders who were called, but for those who were left out. Within an area its cases come first.
+with found as (
+    select responses.* from responses
+    where $2::text is null
+        and site = $1
+        and ($3::timestamptz is null or accepted_at >= $3)
+        and ($4::timestamptz is null or accepted_at < $4)
+    union all
+    select responses.* from latency join responses using (site, case_id)
+    where $2::text is not null
+        and site = $1
+        and latency.areas @> array[$2]
+        and ($3::timestamptz is null or (latency.accepted_at >= $3 and responses.accepted_at >= $3))
+        and ($4::timestamptz is null or (latency.accepted_at < $4 and responses.accepted_at < $4))
+), sums as (
+    select
+        count(*) filter (where called_to_delivered >= 0) as count_1,
+        count(*) filter (where called_to_delivered < 0) as backwards_1,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_delivered)
+            filter (where called_to_delivered >= 0) as percentiles_1,
+        count(*) filter (where delivered_to_answered >= 0) as count_2,
+        count(*) filter (where delivered_to_answered < 0) as backwards_2,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by delivered_to_answered)
+            filter (where delivered_to_answered >= 0) as percentiles_2,
+        count(*) filter (where going_to_on_scene >= 0) as count_3,
+        count(*) filter (where going_to_on_scene < 0) as backwards_3,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by going_to_on_scene)
+            filter (where going_to_on_scene >= 0) as percentiles_3,
+        count(*) filter (where called_to_on_scene >= 0) as count_4,
+        count(*) filter (where called_to_on_scene < 0) as backwards_4,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_on_scene)
+            filter (where called_to_on_scene >= 0) as percentiles_4
+    from found
+    where not drill
+        and not left_out
+)
+select name, count, backwards, percentiles
+from sums cross join lateral (values
+    ('called_to_delivered', count_1, backwards_1, percentiles_1),
+    ('delivered_to_answered', count_2, backwards_2, percentiles_2),
+    ('going_to_on_scene', count_3, backwards_3, percentiles_3),
+    ('called_to_on_scene', count_4, backwards_4, percentiles_4)
+) as intervals (name, count, backwards, percentiles)
 
 -- name: counted
 -- How many cases a summary is about, how many of them were false alarms, and how many drills were left out of it.
 select
-    count(*) filter (where not latency.drill) as cases,
-    count(*) filter (where not latency.drill and board.resolution = 'false_alarm') as false_alarms,
-    count(*) filter (where latency.drill) as drills
-from latency left join board using (site, case_id)
+    count(*) filter (where not drill) as cases,
+    count(*) filter (where not drill and resolution = 'false_alarm') as false_alarms,
+    count(*) filter (where drill) as drills
+from latency
 where site = $1
-    and ($2::text is null or $2 = any(latency.areas))
-    and ($3::timestamptz is null or latency.accepted_at >= $3)
-    and ($4::timestamptz is null or latency.accepted_at < $4)
+    and ($2::text is null or areas @> array[$2])
+    and ($3::timestamptz is null or accepted_at >= $3)
+    and ($4::timestamptz is null or accepted_at < $4)
 
 -- name: responses
 -- The steps of each responder on a case.
@@ -109,10 +173,8 @@ select * from responses where site = $1 and case_id = $2 order by step, responde
 
 -- name: proofs
 -- When each of some people was last reached: their phone said so, or they answered. Drills prove it as well.
-select responder, max(greatest(delivered_at, answered_at)) as at
-from responses
-where site = $1 and responder = any($2::text[]) and coalesce(delivered_at, answered_at) is not null
-group by responder
+select responder, max(proven_at) as at from reachability
+where site = $1 and responder = any($2::text[]) group by responder
 
 -- name: positions
 -- How far each read model has come.

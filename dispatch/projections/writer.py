@@ -15,6 +15,7 @@ from dispatch.projections import checkpoints
 from dispatch.projections.burial import Burials
 from dispatch.projections.checkpoints import Checkpoint, CheckpointMoved
 from dispatch.projections.metrics import DELAY, ROWS
+from dispatch.projections.months import Month, Months
 from dispatch.projections.projection import Projection
 from dispatch.projections.steps import Step, changes
 
@@ -36,13 +37,26 @@ class BadRows(Exception):
     """No rows could be made of a step."""
 
 
-async def connect(dsn: str, name: str) -> asyncpg.Connection:
-    """A connection for a read model. A crash of Postgres may take back its last rows, with their checkpoint."""
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """What a writer is about to store: `count` rows as a JSON list, and the step they end with."""
+
+    last: Step
+    count: int
+    body: str
+    months: set[Month]
+
+
+async def connect(dsn: str, name: str, schema: str | None = None) -> asyncpg.Connection:
+    """A connection for a read model. A crash of Postgres may take back its last rows, with their checkpoint.
+
+    With `schema` it sees the tables and checkpoints of that schema, and no others.
+    """
+    place = {} if schema is None else {"search_path": f'"{schema}"'}
     return await asyncpg.connect(
         dsn,
         timeout=CONNECT_SECONDS,
         command_timeout=WRITE_SECONDS,
-        server_settings={"application_name": f"dispatch project {name}", "synchronous_commit": "off"},
+        server_settings={"application_name": f"dispatch project {name}", "synchronous_commit": "off", **place},
     )
 
 
@@ -56,10 +70,12 @@ class Writer:
         connection: asyncpg.Connection,
         checkpoint: Checkpoint,
         burials: Burials,
+        *,
+        months: Months,
     ) -> None:
         self.projection, self._created = projection, checkpoint.stream_created
         self.position, self._commit_id = checkpoint.seq, checkpoint.commit_id
-        self._site, self._connection, self._burials = site, connection, burials
+        self._site, self._connection, self._burials, self._months = site, connection, burials, months
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -75,13 +91,32 @@ class Writer:
         if not new:
             return
         try:
-            count, body = self._rows(new)
-            await self._store(new[-1], body)
+            prepared = self.prepare(new)
+            await self.make_months(prepared)
+            if not await self._connection.fetchval(self.projection.queries.write, *self._arguments(prepared)):
+                await self.require_reached(prepared.last.seq)
         except (BadRows, *BAD_ROWS) as error:
             await self._one_by_one(new, error)
         else:
-            ROWS.labels(self.projection.name).inc(count)
-            DELAY.labels(self.projection.name).observe(max(0.0, (now() - new[-1].stored_at).total_seconds()))
+            self.stored(prepared)
+
+    def prepare(self, steps: Sequence[Step]) -> Prepared:
+        """What is to be stored of `steps`, which are all new. Raises `BadRows` when there can be none."""
+        try:
+            rows = [row for change in changes(self._site, steps) for row in self.projection.rows(change)]
+            return Prepared(last=steps[-1], count=len(rows), body=encoded(rows), months=self._months.of_rows(rows))
+        except Exception as error:
+            raise BadRows(f"{type(error).__name__}: {error}") from error
+
+    async def make_months(self, prepared: Prepared) -> None:
+        """See to it that there is a place for the rows of `prepared`."""
+        await self._months.ensure(prepared.months)
+
+    def stored(self, prepared: Prepared) -> None:
+        """Note that Postgres has taken `prepared`."""
+        self.position, self._commit_id = prepared.last.seq, prepared.last.commit_id
+        ROWS.labels(self.projection.name).inc(prepared.count)
+        DELAY.labels(self.projection.name).observe(max(0.0, (now() - prepared.last.stored_at).total_seconds()))
 
     async def _one_by_one(self, steps: Sequence[Step], error: Exception) -> None:
         if len(steps) > 1:
@@ -90,29 +125,22 @@ class Writer:
             return
         reason = f"no rows of {self.projection.name} can be made of it: {type(error).__name__}: {error}"
         await self._burials.bury(f"project-{self.projection.name}", steps[0].message, reason)
-        await self._store(steps[0], "[]")
+        nothing = Prepared(last=steps[0], count=0, body="[]", months=set())
+        if not await self._connection.fetchval(self.projection.queries.write, *self._arguments(nothing)):
+            await self.require_reached(steps[0].seq)
+        self.stored(nothing)
 
-    def _rows(self, steps: Sequence[Step]) -> tuple[int, str]:
-        try:
-            rows = [row for change in changes(self._site, steps) for row in self.projection.rows(change)]
-            body = encoded(rows)
-        except Exception as error:
-            raise BadRows(f"{type(error).__name__}: {error}") from error
-        return len(rows), body
-
-    async def _store(self, last: Step, body: str) -> None:
-        arguments: tuple[Any, ...] = (
+    def _arguments(self, prepared: Prepared) -> tuple[Any, ...]:
+        last = prepared.last
+        return (
             self._site,
             self.projection.name,
             self._created,
             self.position,
             last.seq,
             last.commit_id,
-            body,
+            prepared.body,
         )
-        if not await self._connection.fetchval(self.projection.queries.write, *arguments):
-            await self.require_reached(last.seq)
-        self.position, self._commit_id = last.seq, last.commit_id
 
     async def require_reached(self, seq: int) -> None:
         """Raise `CheckpointMoved` unless the stored checkpoint is at `seq` or beyond, where another runner took it."""

@@ -38,6 +38,7 @@ def add_pages(app: web.Application) -> None:
     router.add_get("/r/{link}", _shell("reply.html"))
     for role, page in PAGES.items():
         router.add_get(f"/{page}/{{subject}}", _own_page(role, f"{page}.html"))
+    router.add_get("/desk/{subject}/report", _own_page("operator", "report.html"))
     router.add_get("/sw.js", _shell("sw.js", {"Service-Worker-Allowed": "/"}))
     router.add_get("/manifest/{responder}.webmanifest", _manifest)
     router.add_get("/static/{path:.+}", _static)

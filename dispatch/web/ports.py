@@ -13,7 +13,7 @@ from dispatch.access import Keys, Links, Tokens
 from dispatch.cases import CaseDesk
 from dispatch.drills import DrillBook
 from dispatch.events import CaseLog, DlqDesk, Press
-from dispatch.identifiers import AreaId, CaseId, HouseholdId, PersonId, PressId
+from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, PressId
 from dispatch.roster import Roster
 from dispatch.settings import Settings
 
@@ -37,8 +37,72 @@ Accept = Callable[[Press], Awaitable[Accepted]]
 """Stores a press durably. Raises `TooFrequent` or `Unavailable`."""
 
 
+class Reports(Protocol):
+    """Figures over the cases accepted in [since, until), `area` and all below it; see docs/LATENCY.md.
+
+    `zone` is the time zone in which days, weeks, months and hours are counted; of rows at most `limit` come, the
+    largest first. Every method raises `Unavailable` while Postgres is away.
+    """
+
+    async def response(
+        self,
+        *,
+        by: str,
+        since: datetime,
+        until: datetime,
+        as_of: datetime,
+        zone: str,
+        area: AreaId | None = None,
+        kind: str | None = None,
+        group: GroupId | None = None,
+        limit: int,
+    ) -> Sequence[Row]:
+        """How fast help came, by `total`, `area`, `kind`, `target`, `group`, `day`, `week` or `month`."""
+
+    async def drills(
+        self,
+        *,
+        since: datetime,
+        until: datetime,
+        area: AreaId | None = None,
+        kind: str | None = None,
+        group: GroupId | None = None,
+    ) -> int:
+        """How many drills there were, which no figure counts."""
+
+    async def workload(
+        self,
+        *,
+        by: str,
+        since: datetime,
+        until: datetime,
+        area: AreaId | None = None,
+        kind: str | None = None,
+        group: GroupId | None = None,
+        responder: PersonId | None = None,
+        officers: bool | None = None,
+        limit: int,
+    ) -> Sequence[Row]:
+        """What those who were called did, by `responder`, `group` or `area`."""
+
+    async def hot_spots(
+        self,
+        *,
+        since: datetime,
+        until: datetime,
+        zone: str,
+        area: AreaId | None = None,
+        kind: str | None = None,
+        limit: int,
+    ) -> Mapping[str, Sequence[Row]]:
+        """Where and when cases come together: `hours`, `areas` and `spots`."""
+
+
 class ReadModels(Protocol):
     """What Postgres knows. Every method raises `Unavailable` while it is away."""
+
+    @property
+    def reports(self) -> Reports: ...
 
     async def list_cases(
         self, *, status: str, area: AreaId | None, kind: str | None, limit: int, before: str | None

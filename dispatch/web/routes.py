@@ -23,9 +23,11 @@ from dispatch.web.api import (
     session,
     stream,
 )
+from dispatch.web.api.common import FreshAsked
 from dispatch.web.drill_views import DrillView, PlanView, ReportView
 from dispatch.web.endpoint import EVERYBODY, Request, Route
 from dispatch.web.openapi import document
+from dispatch.web.report_routes import REPORT_ROUTES
 from dispatch.web.views import CaseView
 
 OPERATOR: frozenset[TokenRole] = frozenset({"operator"})
@@ -76,7 +78,7 @@ ROUTES: tuple[Route, ...] = (
         path="/v1/cases/{id}/timeline",
         handler=cases.timeline,
         roles=CALLED,
-        query=cases.FreshAsked,
+        query=FreshAsked,
         answer=cases.Timeline,
         summary="What happened on the case, second by second",
     ),
@@ -85,7 +87,7 @@ ROUTES: tuple[Route, ...] = (
         path="/v1/cases/{id}/calls",
         handler=cases.calls,
         roles=CALLED,
-        query=cases.FreshAsked,
+        query=FreshAsked,
         answer=cases.Calls,
         summary="Each call of the case with its outcome",
     ),
@@ -234,6 +236,7 @@ ROUTES: tuple[Route, ...] = (
         answer=latency.Latency,
         summary="Response times, per case and in sum",
     ),
+    *REPORT_ROUTES,
     Route(
         method="POST",
         path="/v1/drills/plan",

@@ -246,10 +246,10 @@ async def test_a_case_of_another_household_is_nobody_s_here(village: Village, de
 
 @pytest.mark.parametrize("digits", [15, 19, 20, 40, 4000])
 async def test_a_number_of_any_length_that_is_no_letters_is_said_to_be_none(
-    village: Village, here: Settings, digits: int
+    village: Village, nats_settings: Settings, digits: int
 ) -> None:
     seq = "9" * digits
-    environment = os.environ | {"DISPATCH_NATS_URL": str(here.nats_url), "DISPATCH_SITE": str(village.site)}
+    environment = os.environ | {"DISPATCH_NATS_URL": nats_settings.require_nats(), "DISPATCH_SITE": str(village.site)}
     for deed, *more in (("show",), ("retry", "--yes"), ("dismiss", "--yes", "--reason", "x"), ("reopen",)):
         code, _, error = await dispatch("dlq", deed, seq, *more, env=environment)
         assert code == 1

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import csv
+import io
 import json
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from nats.aio.client import Client
+from openpyxl import load_workbook
 
+from dispatch.archive import Archivist
 from dispatch.events import CaseLog, bury, connect, ensure_streams, follow
 from dispatch.identifiers import AreaId, CaseId, HouseholdId, PersonId
 from dispatch.projections import Projector, ReadModels
+from dispatch.projections.shadow import queries
 from dispatch.roster import Area, Household, Person, Roster
 from dispatch.settings import Settings
 from tests.commands import dispatch
-from tests.projection_stories import answered, projecting, recorded, tell
+from tests.projection_stories import NOON, answered, projecting, recorded, tell, until
 
 Result = tuple[int, str, str]
 
@@ -65,6 +73,31 @@ async def terminal(settings: Settings) -> AsyncIterator[Terminal]:
     await nc.close()
 
 
+async def test_the_month_on_a_terminal_and_as_files(terminal: Terminal, settings: Settings, tmp_path: Path) -> None:
+    log = CaseLog(terminal.nc, settings.site)
+    models = ReadModels(settings.require_postgres(), settings.site)
+    async with projecting(Projector(terminal.nc, log, settings.require_postgres())):
+        assert await models.wait_for(await log.last_sequence(), 10)
+    await models.close()
+    month = ("report", "--month", f"{NOON:%Y-%m}", "--area", "village")
+    found = await terminal.json(*month)
+    assert (found["area_name"], found["total"]["cases"]) == ("茅州村", 1)
+    assert found["total"]["steps"]["answered"]["share"] == 1.0
+    _, screen, _ = await terminal.run(*month)
+    assert all(word in screen for word in ("茅州村", "本月 this month", "100.0% 1/1"))
+    files = tmp_path / "月报.csv", tmp_path / "月报.xlsx"
+    code, _, err = await terminal.run(*month, "--csv", str(files[0]), "--xlsx", str(files[1]))
+    assert code == 0, err
+    first, second, *_ = csv.reader(io.StringIO(files[0].read_text("utf-8-sig")))
+    assert dict(zip(first, second, strict=True))["警情 cases"] == "1"
+    assert len(load_workbook(files[1]).sheetnames) == 8
+    for wrong, said, exit_code in (("2026-13", "write it like 2026-11", 2), ("soon", "write it like 2026-11", 2)):
+        code, _, err = await terminal.run("report", "--month", wrong)
+        assert (code, said in err) == (exit_code, True)
+    code, _, err = await terminal.run("report", "--area", "nowhere")
+    assert (code, "there is no area 'nowhere'" in err) == (1, True)
+
+
 async def test_the_board_on_a_terminal(terminal: Terminal, settings: Settings) -> None:
     log = CaseLog(terminal.nc, settings.site)
     models = ReadModels(settings.require_postgres(), settings.site)
@@ -85,10 +118,37 @@ async def test_the_board_on_a_terminal(terminal: Terminal, settings: Settings) -
     _, screen, _ = await terminal.run("case", "list", columns=80)
     assert f" {terminal.case} " in screen
     assert "…" not in screen
-    assert set((await terminal.json("rebuild"))["rebuilding"]) == {"board", "calls", "latency", "responses", "timeline"}
-    assert (await terminal.json("case", "list"))["cases"] == []
-    code, _, err = await terminal.run("rebuild", "weather")
+
+
+async def test_a_rebuild_on_a_terminal(terminal: Terminal, settings: Settings) -> None:
+    log = CaseLog(terminal.nc, settings.site)
+    models = ReadModels(settings.require_postgres(), settings.site)
+    async with projecting(Projector(terminal.nc, log, settings.require_postgres())):
+        assert await models.wait_for(await log.last_sequence(), 10)
+    await models.close()
+    names = {"board", "calls", "latency", "reachability", "responses", "timeline"}
+    compared = await terminal.json("rebuild", "--compare-only")
+    assert (compared["rebuilt"], {one["projection"] for one in compared["compared"]}) == ([], names)
+    assert {(one["differ"], one["because"]) for one in compared["compared"]} == {(0, None)}
+
+    connection = await asyncpg.connect(settings.require_postgres())
+    await connection.execute("update board set kind = 'weather'")
+    code, out, err = await terminal.run("rebuild", "board", "--compare-only")
+    assert (code, "未变" in out) == (0, True), err
+    assert f"{terminal.case} kind: 'weather' → 'fire'" in err
+    assert [row["kind"] for row in (await terminal.json("case", "list"))["cases"]] == ["weather"]
+    code, out, err = await terminal.run("rebuild", "board", "--yes")
+    assert (code, out, "1 行不同 rows differ" in err) == (0, "已重建 rebuilt: board\n", True), err
+    assert [row["kind"] for row in (await terminal.json("case", "list"))["cases"]] == ["fire"]
+    code, _, err = await terminal.run("rebuild", "weather", "--yes")
     assert (code, "weather" in err, "board" in err) == (2, True, True)
+    code, _, err = await terminal.run("rebuild")
+    assert (code, "--yes" in err) == (2, True), "nobody is asked where nobody is"
+    site = settings.site
+    await connection.execute(queries.alone, site)
+    code, _, err = await terminal.run("rebuild", "--yes")
+    assert (code, "already" in err) == (1, True), err
+    await connection.close()
 
 
 async def test_a_case_is_shown_without_postgres(terminal: Terminal) -> None:
@@ -200,3 +260,39 @@ async def test_what_is_typed_wrongly_about_letters(terminal: Terminal, arguments
         break
     code, out, err = await terminal.run("dlq", *arguments)
     assert (code, out) == (2, ""), err
+
+
+async def test_archive_log_and_read_models_are_proved_to_agree(terminal: Terminal, settings: Settings) -> None:
+    log = CaseLog(terminal.nc, settings.site)
+    models = ReadModels(settings.require_postgres(), settings.site)
+    archivist = asyncio.create_task(Archivist(terminal.nc, settings.site, settings.archive_folder).run())
+    async with projecting(Projector(terminal.nc, log, settings.require_postgres())):
+        assert await models.wait_for(await log.last_sequence(), 10)
+
+        async def archived() -> bool:
+            return (await asyncio.to_thread(_head, settings.archive_folder)) >= await log.last_sequence()
+
+        await until(archived, "the archive to have come to the end")
+    await models.close()
+    code, out, err = await terminal.run("verify")
+    assert (code, "as they were written" in out) == (0, True), err
+    connection = await asyncpg.connect(settings.require_postgres())
+    await connection.execute("update latency set kind = 'weather'")
+    await connection.close()
+    code, _, err = await terminal.run("verify")
+    assert (code, "not as the log has it: latency" in err) == (1, True), err
+    archivist.cancel()
+    await asyncio.wait({archivist})
+    segment = settings.archive_folder / "CASES" / str(head_of(settings.archive_folder)["segment"])
+    segment.write_bytes(segment.read_bytes()[:-3] + b'0"}\n')
+    code, _, err = await terminal.run("verify")
+    assert (code, f"{segment}:" in err) == (1, True), err
+
+
+def _head(archive: Path) -> int:
+    return int(head_of(archive)["seq"]) if (archive / "CASES" / "head.json").exists() else 0
+
+
+def head_of(archive: Path) -> dict[str, Any]:
+    head: dict[str, Any] = json.loads((archive / "CASES" / "head.json").read_text())
+    return head

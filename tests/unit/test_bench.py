@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import pytest
 
 import bench.__main__
-from bench.__main__ import main
+from bench.__main__ import QUICK, main
 from bench.accepted import PER_SECOND, pace
 from bench.figures import Failed, Listing, Measured, Result
 from bench.programme import SCENES, Play, Sizes, Stage, play
@@ -33,6 +34,8 @@ def test_no_household_of_a_benchmark_presses_more_often_than_it_may(households: 
         (["--times", "3"], "4 times"),
         (["--households", "1500"], "multiple of 1000"),
         (["--cases", "0"], "multiple of 1000"),
+        (["--responders", "14"], "1 to 13 responders"),
+        (["--past", "0"], "1 past one"),
         (["--only", "nothing"], "invalid choice"),
     ],
 )
@@ -53,7 +56,7 @@ def test_a_benchmark_of_which_nothing_would_be_left_is_refused(
         (["--only", "storm"], ["storm"], Sizes()),
         (["--only", "storm", "lookup", "--only", "memory"], ["storm", "lookup", "memory"], Sizes()),
         (["--presses", "7"], list(SCENES), Sizes(presses=7)),
-        (["--quick", "--storm", "0"], list(SCENES), Sizes(100, 40, 0, 5, 500, 10_000, 1000, 100)),
+        (["--quick", "--storm", "0"], list(SCENES), replace(QUICK, storm=0)),
     ],
 )
 def test_scenes_and_sizes_can_be_chosen(

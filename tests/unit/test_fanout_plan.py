@@ -64,3 +64,11 @@ def test_an_unknown_household_makes_a_plan_that_says_so() -> None:
     plan = plan_of(CallList(gaps=(Gap(what="household h", reason="not in the roster"),)))
     assert (plan.group, plan.areas, plan.calls) == (None, (), ())
     assert plan.gaps
+
+
+def test_the_response_target_is_that_of_the_nearest_area_which_has_one() -> None:
+    village = Area(id=AreaId("v"), name="村", kind="village")
+    township = Area(id=AreaId("t"), name="镇", kind="township", response_target_seconds=180)
+    county = Area(id=AreaId("c"), name="县", kind="county", response_target_seconds=300)
+    assert plan_of(CallList(areas=(village, township, county))).response_target_seconds == 180
+    assert plan_of(CallList(areas=(village,))).response_target_seconds is None

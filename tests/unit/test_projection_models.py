@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from dispatch.cases import Case, Command, decide, fold
+from dispatch.cases import Case, Command, LeaveOut, decide, fold
 from dispatch.errors import DispatchError
 from dispatch.events import Commit
-from dispatch.identifiers import CommitId, Site, case_id_for
+from dispatch.identifiers import CommitId, PersonId, Site, case_id_for
 from dispatch.projections import Change, all_projections
-from dispatch.projections.models import board, calls, latency, timeline
+from dispatch.projections.models import board, calls, latency, reachability, responses, timeline
 from dispatch.projections.sql import load
 from dispatch.projections.writer import NUL
 from tests.projection_stories import after, answered, cancelled, noted, press_on, recorded, resolved, some_commands
@@ -86,6 +86,7 @@ def test_no_read_model_gives_a_row_twice(seed: int, order: random.Random) -> Non
         "latency": ("case_id",),
         "timeline": ("case_id", "seq", "index"),
         "calls": ("case_id", "step", "responder", "channel"),
+        "reachability": ("responder", "case_id"),
         "responses": ("case_id", "responder"),
     }
     change = changed(history(in_any_order(seed, order)))
@@ -107,6 +108,38 @@ def test_a_commit_touches_only_the_calls_it_is_about() -> None:
 def test_a_cancelled_case_was_not_resolved() -> None:
     [row] = latency.rows(changed(history([cancelled(9)])))
     assert (row.resolved_at, row.cancelled_at) == (None, after(9))
+
+
+def test_who_was_left_out_counts_for_no_step_and_is_marked() -> None:
+    left_out = LeaveOut(id=CommitId("out"), at=after(50), people=(PersonId("p-1"),), by="operator:li")
+    story: list[Command] = [
+        recorded("r1", 1, ("p-1", "live", "delivered")),
+        recorded("r2", 2, ("p-2", "live", "delivered")),
+        answered("p-1", "on_scene", 5),
+        answered("p-2", "going", 30),
+    ]
+    [before] = latency.rows(changed(history(story)))
+    assert (before.called_at, before.answered_at, before.on_scene_at) == (after(1), after(5), after(5))
+    commits = history([*story, left_out])
+    [row] = latency.rows(changed(commits))
+    assert (row.called_at, row.answered_at, row.on_scene_at) == (after(2), after(30), None)
+    assert [(one.responder, one.left_out) for one in responses.rows(changed(commits, 1))] == [("p-1", True)]
+
+
+def test_a_response_says_as_what_and_of_which_group_they_were_called_and_what_they_answered_last() -> None:
+    story: list[Command] = [answered("p-1", "going", 5), answered("p-1", "cannot", 9)]
+    [row] = responses.rows(changed(history(story), 1))
+    assert (row.role, row.group_id, row.answer, row.answered_at) == ("member", "g-1", "cannot", after(5))
+
+
+def test_somebody_is_proven_to_be_reached_by_a_phone_or_an_answer_and_not_by_what_a_provider_took() -> None:
+    story: list[Command] = [
+        recorded("r1", 1, ("p-1", "live", "delivered"), ("p-2", "live", "sent")),
+        recorded("r2", 4, ("p-1", "webhook", "seen")),
+        answered("p-3", "cannot", 3),
+    ]
+    found = reachability.rows(changed(history(story)))
+    assert [(row.responder, row.proven_at) for row in found] == [("p-1", after(4)), ("p-3", after(3))]
 
 
 def test_the_nearest_eta_is_of_somebody_who_is_still_coming() -> None:

@@ -91,6 +91,8 @@ def test_without_a_contact_it_is_our_address_if_it_is_https() -> None:
         ("DISPATCH_CONTACT", "mailto:duty", "write it like mailto:"),
         ("DISPATCH_CONTACT", "https://", "write it like mailto:"),
         ("DISPATCH_CONTACT", "http://dispatch.example", "write it like mailto:"),
+        ("DISPATCH_TIMEZONE", "Beijing", "like Asia/Shanghai"),
+        ("DISPATCH_TIMEZONE", "../../etc", "like Asia/Shanghai"),
         ("DISPATCH_MQTT_PORT", "70000", "less than or equal to 65535"),
     ],
 )

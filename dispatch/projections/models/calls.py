@@ -31,6 +31,7 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
 
     site: Site
     case_id: CaseId
+    accepted_at: datetime
     step: int
     responder: PersonId
     channel: Channel
@@ -55,34 +56,36 @@ def rows(change: Change) -> list[CallRow]:
     touched: dict[Key, Times] = {}
     for commit in change.commits:
         for event in commit.events:
-            for key in _touched(change.case, event):
-                touched.setdefault(key, {})
             if isinstance(event, CallsRecorded):
                 _note_times(touched, event)
+            else:
+                for key in _touched(change.case, event):
+                    touched.setdefault(key, {})
     return [_row(change, key, times) for key, times in touched.items()]
 
 
 def _touched(case: Case, event: Event) -> Iterator[Key]:
+    """The calls that an event is about, other than one that records outcomes."""
     match event:
-        case RespondersCalled():
-            yield from ((event.step, call.responder, channel) for call in event.calls for channel in call.channels)
-        case CallsRecorded():
-            yield from ((outcome.step, outcome.responder, outcome.channel) for outcome in event.outcomes)
-        case FellBack():
-            yield from ((call.step, call.responder, call.channel) for call in event.calls)
         case ResponderReplied():
             for call in case.calls.values():
                 if call.responder == event.responder:
                     for channel in {*call.channels, *call.outcomes}:
                         yield call.step, call.responder, channel
+        case RespondersCalled():
+            yield from ((event.step, call.responder, channel) for call in event.calls for channel in call.channels)
+        case FellBack():
+            yield from ((call.step, call.responder, call.channel) for call in event.calls)
         case _:
             pass
 
 
 def _note_times(touched: dict[Key, Times], event: CallsRecorded) -> None:
     for outcome in event.outcomes:
-        times = touched[outcome.step, outcome.responder, outcome.channel]
-        times[outcome.outcome] = min(outcome.at, times.get(outcome.outcome, outcome.at))
+        times = touched.setdefault((outcome.step, outcome.responder, outcome.channel), {})
+        known = times.get(outcome.outcome)
+        if known is None or outcome.at < known:
+            times[outcome.outcome] = outcome.at
 
 
 def _row(change: Change, key: Key, times: Times) -> CallRow:
@@ -92,6 +95,7 @@ def _row(change: Change, key: Key, times: Times) -> CallRow:
     return CallRow(
         site=change.site,
         case_id=change.case.id,
+        accepted_at=change.case.alarm.accepted_at,
         step=step,
         responder=responder,
         channel=channel,

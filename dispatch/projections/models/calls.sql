@@ -6,15 +6,15 @@ with moved as (
     returning 1
 ), written as (
     insert into calls (
-        site, case_id, step, responder, channel, reasons, called_at, outcome, reason, attempts, at,
+        site, case_id, accepted_at, step, responder, channel, reasons, called_at, outcome, reason, attempts, at,
         unknown_at, failed_at, sent_at, delivered_at, seen_at, answer, eta_minutes, answered_at
     )
     select
-        site, case_id, step, responder, channel, reasons, called_at, outcome, reason, attempts, at,
+        site, case_id, accepted_at, step, responder, channel, reasons, called_at, outcome, reason, attempts, at,
         unknown_at, failed_at, sent_at, delivered_at, seen_at, answer, eta_minutes, answered_at
     from json_populate_recordset(null::calls, $7::json)
     where exists (select from moved)
-    on conflict (site, case_id, step, responder, channel) do update set
+    on conflict (site, case_id, step, responder, channel, accepted_at) do update set
         reasons = excluded.reasons,
         called_at = excluded.called_at,
         outcome = excluded.outcome,

@@ -6,18 +6,23 @@ from datetime import datetime
 
 import msgspec
 
-from dispatch.events import Kind
-from dispatch.identifiers import AreaId, CaseId, HouseholdId, Site
+from dispatch.events import Kind, Resolution
+from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, Site
 from dispatch.projections.projection import Change, Projection
 
 
 class LatencyRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The steps of a case; None for one that was never reached. The table itself makes the seconds between."""
+    """The steps of a case; None for one that was never reached. The table itself makes the seconds between.
+
+    `target_seconds` is the response target of its area when it opened, None where there was none.
+    """
 
     site: Site
     case_id: CaseId
     household: HouseholdId
+    group_id: GroupId | None
     areas: tuple[AreaId, ...]
+    target_seconds: int | None
     kind: Kind
     silent: bool
     drill: bool
@@ -30,6 +35,7 @@ class LatencyRow(msgspec.Struct, frozen=True, kw_only=True):
     on_scene_at: datetime | None
     resolved_at: datetime | None
     cancelled_at: datetime | None
+    resolution: Resolution | None
 
 
 def rows(change: Change) -> list[LatencyRow]:
@@ -40,8 +46,10 @@ def rows(change: Change) -> list[LatencyRow]:
             site=change.site,
             case_id=alarm.case,
             household=alarm.household,
+            group_id=alarm.group,
             areas=alarm.areas,
-            kind=alarm.kind,
+            target_seconds=alarm.response_target_seconds,
+            kind=case.kind,
             silent=case.silent,
             drill=alarm.drill,
             pressed_at=alarm.pressed_at,
@@ -53,6 +61,7 @@ def rows(change: Change) -> list[LatencyRow]:
             on_scene_at=firsts.on_scene,
             resolved_at=closed_at if case.status == "resolved" else None,
             cancelled_at=closed_at if case.status == "cancelled" else None,
+            resolution=case.closing.resolution if case.closing else None,
         )
     ]
 

@@ -2,86 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
-from dispatch.cases import OUTCOME_RANK
-from dispatch.events import CallsRecorded, Event, Kind, ResponderReplied, RespondersCalled
-from dispatch.identifiers import AreaId, CaseId, PersonId, Site
+from dispatch.cases import Call, Case, Firsts
+from dispatch.events import (
+    Answer,
+    CallsRecorded,
+    Event,
+    Kind,
+    PressedAgain,
+    ResponderCleared,
+    ResponderLeftOut,
+    ResponderReplied,
+    RespondersCalled,
+    Role,
+)
+from dispatch.identifiers import AreaId, CaseId, GroupId, PersonId, Site
 from dispatch.projections.projection import Change, Projection
 
-Step = Literal["called", "delivered", "answered", "going", "on_scene"]
-Times = dict[Step, datetime]
+IN_GROUP: tuple[Role, ...] = ("group_leader", "member")
 
 
 class ResponseRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A responder on a case; `step` is the first in which they were called. The table makes the seconds between."""
+    """A responder on a case; `step` is the first in which they were called. The table makes the seconds between.
+
+    `role` is why they were called before all, `group_id` the group as whose leader or member; `answer` the latest.
+    """
 
     site: Site
     case_id: CaseId
     responder: PersonId
     step: int
+    role: Role | None
+    group_id: GroupId | None
     areas: tuple[AreaId, ...]
     kind: Kind
     drill: bool
+    left_out: bool
     accepted_at: datetime
     called_at: datetime | None
     delivered_at: datetime | None
     answered_at: datetime | None
     going_at: datetime | None
     on_scene_at: datetime | None
+    cleared_at: datetime | None
+    answer: Answer | None
 
 
 def rows(change: Change) -> list[ResponseRow]:
-    """Rows of the responders whom these commits touch; times that they do not tell are left to what is stored."""
-    touched: dict[PersonId, Times] = {}
-    for commit in change.commits:
-        for event in commit.events:
-            if isinstance(event, RespondersCalled):
-                for planned in event.calls:
-                    touched.setdefault(planned.responder, {})
-            for responder, step, at in _reached(event):
-                times = touched.setdefault(responder, {})
-                times[step] = min(at, times.get(step, at))
-    return [_row(change, responder, times) for responder, times in touched.items()]
+    """Rows of the responders whom these commits touch."""
+    events = (event for commit in change.commits for event in commit.events)
+    touched = {person: None for event in events for person in _touched(change.case, event)}
+    first = _first_calls(change.case)
+    return [_row(change, first[responder]) for responder in touched if responder in first]
 
 
-def _reached(event: Event) -> Iterator[tuple[PersonId, Step, datetime]]:
+def _first_calls(case: Case) -> dict[PersonId, Call]:
+    """The first call of each responder."""
+    found: dict[PersonId, Call] = {}
+    for (step, responder), call in case.calls.items():
+        known = found.get(responder)
+        if known is None or step < known.step:
+            found[responder] = call
+    return found
+
+
+def _touched(case: Case, event: Event) -> Iterable[PersonId]:
     match event:
+        case RespondersCalled():
+            return [planned.responder for planned in event.calls]
         case CallsRecorded():
-            for outcome in event.outcomes:
-                rank = OUTCOME_RANK[outcome.outcome]
-                if rank >= OUTCOME_RANK["sent"]:
-                    yield outcome.responder, "called", outcome.at
-                if rank >= OUTCOME_RANK["delivered"]:
-                    yield outcome.responder, "delivered", outcome.at
-        case ResponderReplied():
-            yield event.responder, "answered", event.at
-            if event.answer != "cannot":
-                yield event.responder, event.answer, event.at
+            return [outcome.responder for outcome in event.outcomes]
+        case ResponderReplied() | ResponderCleared() | ResponderLeftOut():
+            return [event.responder]
+        case PressedAgain():  # it may have said what it is about
+            return [responder for _, responder in case.calls]
         case _:
-            pass
+            return []
 
 
-def _row(change: Change, responder: PersonId, times: Times) -> ResponseRow:
-    alarm = change.case.alarm
+def _row(change: Change, first: Call) -> ResponseRow:
+    case, alarm, responder = change.case, change.case.alarm, first.responder
+    times, reply = case.reached.get(responder, Firsts()), case.replies.get(responder)
     return ResponseRow(
         site=change.site,
         case_id=alarm.case,
         responder=responder,
-        step=min(call.step for call in change.case.calls.values() if call.responder == responder),
+        step=first.step,
+        role=next((reason.role for reason in first.reasons), None),
+        group_id=next((GroupId(reason.of) for reason in first.reasons if reason.role in IN_GROUP), None),
         areas=alarm.areas,
-        kind=alarm.kind,
+        kind=case.kind,
         drill=alarm.drill,
+        left_out=responder in case.left_out,
         accepted_at=alarm.accepted_at,
-        called_at=times.get("called"),
-        delivered_at=times.get("delivered"),
-        answered_at=times.get("answered"),
-        going_at=times.get("going"),
-        on_scene_at=times.get("on_scene"),
+        called_at=times.called,
+        delivered_at=times.delivered,
+        answered_at=times.answered,
+        going_at=times.going,
+        on_scene_at=times.on_scene,
+        cleared_at=times.cleared,
+        answer=reply.answer if reply else None,
     )
 
 

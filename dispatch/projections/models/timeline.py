@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ class TimelineRow(msgspec.Struct, frozen=True, kw_only=True):
 
     site: Site
     case_id: CaseId
+    accepted_at: datetime
     seq: int
     index: int
     at: datetime
@@ -29,10 +31,11 @@ def rows(change: Change) -> list[TimelineRow]:
         TimelineRow(
             site=change.site,
             case_id=commit.case,
+            accepted_at=change.case.alarm.accepted_at,
             seq=commit.seq,
             index=index,
             at=event.at,
-            type=_type_of(event),
+            type=_described(type(event))[0],
             data=_data_of(event),
         )
         for commit in change.commits
@@ -40,12 +43,15 @@ def rows(change: Change) -> list[TimelineRow]:
     ]
 
 
-def _type_of(event: Event) -> str:
-    return str(event.__struct_config__.tag).rpartition(".")[0]
+@cache
+def _described(kind: type[Event]) -> tuple[str, tuple[str, ...]]:
+    """The name of a type of event without its version, and its fields but for the time."""
+    name = str(kind.__struct_config__.tag).rpartition(".")[0]
+    return name, tuple(field for field in kind.__struct_fields__ if field != "at")
 
 
 def _data_of(event: Event) -> dict[str, Any]:
-    return {name: getattr(event, name) for name in event.__struct_fields__ if name != "at"}
+    return {name: getattr(event, name) for name in _described(type(event))[1]}
 
 
 PROJECTION = Projection.beside(__file__, rows)

@@ -6,10 +6,10 @@ with moved as (
     returning 1
 ), written as (
     insert into timeline (
-        site, case_id, seq, index, at, type, data
+        site, case_id, accepted_at, seq, index, at, type, data
     )
     select
-        site, case_id, seq, index, at, type, data
+        site, case_id, accepted_at, seq, index, at, type, data
     from json_populate_recordset(null::timeline, $7::json)
     where exists (select from moved)
     on conflict do nothing

@@ -13,31 +13,32 @@ from dispatch.clock import now
 from dispatch.errors import Refused
 from dispatch.events import Kind, Resolution
 from dispatch.identifiers import AreaId, PersonId
-from dispatch.web.api.common import carried_out, from_postgres, permitted_area, shown, visible_case
+from dispatch.web.api.common import (
+    FreshAsked,
+    carried_out,
+    caught_up,
+    from_postgres,
+    permitted_area,
+    shown,
+    visible_case,
+)
 from dispatch.web.endpoint import Request
 from dispatch.web.ports import Row
 from dispatch.web.reading import Id, Sent, Text
 from dispatch.web.views import CaseView, known_to, viewer_of
 
-WAIT_SECONDS = 1.0
 OURS = {"responder_left_out", "household_stamped", "residents_spared"}
 """Of a timeline: what operators alone read."""
 NOTES_PER_AUTHOR = 200
 """On one case. Every page that shows the case is sent all of its notes at each change."""
 
 
-class CasesAsked(Sent):
+class CasesAsked(FreshAsked):
     status: Literal["open", "closed", "all"] = "open"
     area: Id | None = None
     kind: Kind | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     before: Annotated[str | None, Field(max_length=200, description="`next` of the page before this one")] = None
-
-
-class FreshAsked(Sent):
-    min_seq: Annotated[
-        int, Field(ge=0, le=2**53, description="Wait up to 1 s until the answer includes this `seq` of the log")
-    ] = 0
 
 
 class NoteSent(Sent):
@@ -65,6 +66,7 @@ class Calls(TypedDict):
 async def list_cases(request: Request[None, CasesAsked]) -> CasePage:
     asked, deps = request.query, request.parts.deps
     area = await permitted_area(deps.roster, request.principal, AreaId(asked.area) if asked.area else None)
+    await caught_up(request)
     rows, following = await from_postgres(
         deps.read_models.list_cases(
             status=asked.status, area=area, kind=asked.kind, limit=asked.limit, before=asked.before
@@ -79,7 +81,7 @@ async def show_case(request: Request[None, None]) -> CaseView:
 
 async def timeline(request: Request[None, FreshAsked]) -> Timeline:
     case, models = await visible_case(request), request.parts.deps.read_models
-    await _caught_up(request)
+    await caught_up(request)
     entries = await from_postgres(models.timeline(case.id))
     if request.principal.role != "operator":
         told = _as_known(entries, known) if (known := known_to(request.principal, case)) is not case else entries
@@ -90,7 +92,7 @@ async def timeline(request: Request[None, FreshAsked]) -> Timeline:
 async def calls(request: Request[None, FreshAsked]) -> Calls:
     """Each call with what came of it; to those who live there none once the case is over to them."""
     case, models = await visible_case(request), request.parts.deps.read_models
-    await _caught_up(request)
+    await caught_up(request)
     rows = await from_postgres(models.calls(case.id)) if known_to(request.principal, case) is case else []
     hidden = set() if request.principal.role == "operator" else case.left_out
     return {"calls": _plain([row for row in rows if row["responder"] not in hidden])}
@@ -143,11 +145,6 @@ def _require_room(case: Case, command: AddNote) -> None:
             field="text",
             limit=NOTES_PER_AUTHOR,
         )
-
-
-async def _caught_up(request: Request[None, FreshAsked]) -> None:
-    if request.query.min_seq:
-        await from_postgres(request.parts.deps.read_models.wait_for(request.query.min_seq, WAIT_SECONDS))
 
 
 def _plain(rows: Sequence[Row]) -> list[dict[str, Any]]:

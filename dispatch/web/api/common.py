@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
 
 from dispatch.access import Principal
 from dispatch.cases import Case, Command
@@ -14,6 +16,7 @@ from dispatch.roster import Roster, has_to_do_with
 from dispatch.web.access import may_see
 from dispatch.web.endpoint import Request
 from dispatch.web.parts import Parts
+from dispatch.web.reading import Sent
 from dispatch.web.views import CaseView, Viewer, view, viewer_of
 
 READ_SECONDS = 5.0
@@ -82,10 +85,28 @@ def no_person(person: PersonId, field: str = "person") -> NotFound:
     )
 
 
-async def from_postgres(reading: Awaitable[T]) -> T:
+WAIT_SECONDS = 1.0
+
+
+class FreshAsked(Sent):
+    """What whoever has just changed something asks with: the answer is to include that."""
+
+    min_seq: Annotated[
+        int, Field(ge=0, le=2**53, description="Wait up to 1 s until the answer includes this `seq` of the log")
+    ] = 0
+
+
+async def caught_up(request: Request[None, Any]) -> None:
+    """Wait, for a second at most, until the read models include what the request, a `FreshAsked`, asks for."""
+    asked: FreshAsked = request.query
+    if asked.min_seq:
+        await from_postgres(request.parts.deps.read_models.wait_for(asked.min_seq, WAIT_SECONDS))
+
+
+async def from_postgres(reading: Awaitable[T], *, seconds: float = READ_SECONDS) -> T:
     """What the read models say. Raises `Unavailable` that tells what still works without them."""
     try:
-        return await asyncio.wait_for(reading, READ_SECONDS)
+        return await asyncio.wait_for(reading, seconds)
     except (Unavailable, TimeoutError) as error:
         raise Unavailable(
             "the database of the read models (Postgres) does not answer: lists, timelines and statistics must wait; "

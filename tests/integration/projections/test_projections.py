@@ -10,7 +10,6 @@ import pytest
 
 from dispatch.errors import Malformed
 from dispatch.identifiers import CaseId
-from dispatch.projections import rebuild
 from tests.projection_desk import STORY, Desk
 from tests.projection_stories import (
     TABLES,
@@ -18,6 +17,7 @@ from tests.projection_stories import (
     answered,
     cancelled,
     fill,
+    forget,
     press_on,
     projecting,
     recorded,
@@ -127,10 +127,9 @@ async def test_rows_do_not_depend_on_batches_and_a_rebuild_makes_them_again(desk
         await desk.caught_up()
         one_by_one = await sums(desk.dsn)
         assert one_by_one["board"][0] == len(cases)
-        assert set(await rebuild(desk.dsn, desk.log.site)) == set(TABLES)
-        await desk.caught_up()
+        assert set(await desk.rebuild()) == set(TABLES)
         assert await sums(desk.dsn) == one_by_one
-    await rebuild(desk.dsn, desk.log.site)
+    await forget(desk.dsn, desk.log.site)
     assert (await sums(desk.dsn))["board"][0] == 0
     async with projecting(desk.projector(batch=1000)):
         await desk.caught_up()

@@ -18,7 +18,7 @@ from dispatch.events import (
     ensure_streams,
 )
 from dispatch.identifiers import HouseholdId
-from dispatch.projections import rebuild
+from dispatch.projections import writer
 from dispatch.settings import Settings
 from tests.projection_desk import STORY, Desk, incident, no_incident, opened, reached
 from tests.projection_stories import (
@@ -61,10 +61,22 @@ async def test_killed_in_the_middle_of_five_thousand_commits(desk: Desk, setting
         rows, _ = await desk.models.list_cases(status="all", limit=500)
         for row in rows[:50]:
             assert row["status"] == fold(await desk.log.load(row["case_id"])).status
-        await rebuild(desk.dsn, desk.log.site)
-        await desk.caught_up(60)
+        await desk.rebuild()
     assert after_kills["board"][0] == len(cases)
     assert await sums(desk.dsn) == after_kills
+
+
+async def test_those_that_are_in_step_are_written_in_one_statement(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def alone(*_: object) -> None:
+        raise AssertionError("it was to be written with the others")
+
+    await tell(desk.log, "h-1", *STORY)
+    async with projecting(desk.projector()):
+        await desk.caught_up()
+        monkeypatch.setattr(writer.Writer, "write", alone)
+        await tell(desk.log, "h-2", *STORY)
+        await desk.caught_up()
+    assert (await sums(desk.dsn))["board"][0] == 2
 
 
 async def test_two_runners_at_once_are_harmless(desk: Desk) -> None:
@@ -72,9 +84,7 @@ async def test_two_runners_at_once_are_harmless(desk: Desk) -> None:
         await fill(desk.log, 40)
         await desk.caught_up()
     together = await sums(desk.dsn)
-    await rebuild(desk.dsn, desk.log.site)
-    async with projecting(desk.projector()):
-        await desk.caught_up()
+    await desk.rebuild()
     assert await sums(desk.dsn) == together
 
 
@@ -141,7 +151,7 @@ async def test_a_replaced_log_stops_the_read_models_until_they_are_rebuilt(
         new = [await tell(desk.log, f"h-{number}", *STORY) for number in (2, 3)]
         await until(lambda: incident(desk, "board"), "the incident to be told")
         assert await sums(desk.dsn) == before
-        await rebuild(desk.dsn, desk.log.site)
+        await desk.rebuild()
         await desk.caught_up(30)
         assert {row["case_id"] for row in (await desk.models.list_cases(status="all"))[0]} == set(new)
         await until(lambda: no_incident(desk, "board"), "the incident to be over")

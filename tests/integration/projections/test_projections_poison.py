@@ -14,11 +14,12 @@ from dispatch.events import (
     Letters,
     Mark,
 )
-from dispatch.projections import Change, ProjectAgain, Projection, all_projections, lane, rebuild
+from dispatch.projections import Change, ProjectAgain, Projection, all_projections, lane
 from dispatch.projections.models import timeline
 from tests.projection_desk import STORY, Desk, incident, no_incident, reached
 from tests.projection_stories import (
     TABLES,
+    forget,
     noted,
     projecting,
     sums,
@@ -41,9 +42,9 @@ async def test_poison_goes_to_the_dlq_once_and_the_others_go_on(desk: Desk) -> N
         await desk.caught_up()
         assert set((await desk.models.open_cases())[0]) == {good, later}
         assert (await desk.models.timeline(later))[-1]["data"]["text"] == "before\ufffdafter"
-    await rebuild(desk.dsn, desk.log.site)
-    async with projecting(desk.projector()):
-        await desk.caught_up()
+        before = await sums(desk.dsn)
+    await desk.rebuild()
+    assert await sums(desk.dsn) == before
     assert await desk.letters("project") == [ack.seq, orphan.seq]
 
 
@@ -72,7 +73,7 @@ async def test_a_commit_that_makes_no_rows_is_skipped_by_that_read_model_alone(d
     for _ in range(2):
         async with projecting(desk.projector(projections=[board, picky])):
             await until(lambda: reached(desk, ("board", "timeline"), end), "both to get to the end")
-        await rebuild(desk.dsn, desk.log.site)
+        await desk.rebuild("board", "timeline", projections=[board, picky])
     async with projecting(desk.projector(projections=[board, picky])):
         await until(lambda: reached(desk, ("board", "timeline"), end), "both to get to the end")
     assert [row["data"].get("text") for row in await desk.models.timeline(case)][2:] == ["fine", "end"]
@@ -106,14 +107,10 @@ async def test_what_was_buried_is_applied_after_its_cause_was_mended(
 
     await letters.put(kept, Mark(deed="retried", by="operator:li", at=now()))
     applied = await sums(desk.dsn)
-    await rebuild(desk.dsn, desk.log.site, ["timeline"])
-    async with projecting(desk.projector(projections=[timeline.PROJECTION])):
-        await until(lambda: reached(desk, ("timeline",), end), "the read model to be built again")
+    await desk.rebuild("timeline")
     assert await sums(desk.dsn) == applied, "as a rebuild makes it"
 
-    await rebuild(desk.dsn, desk.log.site, ["timeline"])
-    async with projecting(desk.projector(projections=[picky])):
-        await until(lambda: reached(desk, ("timeline",), end), "the read model to be built by the old code")
+    await desk.rebuild("timeline", projections=[picky])
     assert await desk.letters("project-timeline") == [end - 1, end - 1], "it came back"
 
 
@@ -137,7 +134,7 @@ async def test_one_that_is_far_behind_goes_alone(desk: Desk, monkeypatch: pytest
     await tell(desk.log, "h-1", *STORY)
     async with projecting(desk.projector()):
         await desk.caught_up()
-    await rebuild(desk.dsn, desk.log.site, ["latency"])
+    await forget(desk.dsn, desk.log.site, "latency")
     monkeypatch.setattr(lane, "NEAR", 3)
     with pytest.raises(lane.Apart) as apart:
         await lane.Lane(desk.nc, desk.log, desk.dsn, all_projections()).run()

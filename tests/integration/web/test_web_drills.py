@@ -127,7 +127,7 @@ async def test_a_household_with_an_open_case_takes_no_part_and_another_of_its_gr
 
 
 async def test_reachability_says_who_is_proven_and_who_is_not(
-    client: Client, village: World, here: Headers, elsewhere: Headers
+    client: Client, village: World, dsn: str, here: Headers, elsewhere: Headers
 ) -> None:
     for name, retired in (("p-1", None), ("p-2", "HTTP 410")):
         point = WebhookPoint(url="https://x.example", secret="s", retired=retired)
@@ -136,7 +136,7 @@ async def test_reachability_says_who_is_proven_and_who_is_not(
     case = await village.open_case(drill=True)
     delivered = CallOutcome(step=0, responder=PersonId("p-1"), channel="webpush", outcome="delivered", at=now())
     await village.do(case.id, RecordCalls, outcomes=(delivered,))
-    async with projecting(Projector(village.nc, village.log, village.read_models._dsn)):  # type: ignore[attr-defined]
+    async with projecting(Projector(village.nc, village.log, dsn)):
         assert await village.read_models.wait_for(await village.log.last_sequence(), 10)
     status, found = await ask(client, here, "/v1/reachability")
     assert status == 200

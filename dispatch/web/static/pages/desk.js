@@ -5,7 +5,7 @@ import { now } from "../lib/clock.js";
 import { isOpen, Live } from "../lib/live.js";
 import { chime, canSound, unlock } from "../lib/sound.js";
 import { html, LineState, page, T } from "../lib/ui.js";
-import { kinds, w } from "../lib/words.js";
+import { kinds, report, w } from "../lib/words.js";
 import { Detail } from "../desk/detail.js";
 import { AlarmDialog, CloseDialog, DeedDialog, LetterDialog } from "../desk/dialogs.js";
 import { DrillDialog, DrillList, Drills, ReportDialog } from "../desk/drills.js";
@@ -183,6 +183,7 @@ function Bar({ open }) {
       <div class="tools">
         <button type="button" class="small" aria-pressed=${String(state.sound && canSound())} onClick=${toggleSound}>
           ${state.sound && canSound() ? "✓" : "○"} <${T} of=${w.soundCases} /></button>
+        <a class="small" data-report-link href=${`/desk/${identity.subject}/report`}><${T} of=${report.link} /></a>
         <button type="button" class="small" data-new-drill onClick=${() => { Object.assign(state, { asked: { drill: true }, problem: null }); draw(); }}>
           <${T} of=${w.newDrill} /></button>
         <button type="button" class="small raise" onClick=${() => { Object.assign(state, { asked: { key: newKey() }, problem: null, said: null }); draw(); }}>

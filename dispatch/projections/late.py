@@ -1,0 +1,52 @@
+"""Cases that could not be copied, written by the live read model's own statements after everything else is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from nats.aio.client import Client
+
+from dispatch.events import CASES, CaseLog
+from dispatch.events.bulk import bulk, read
+from dispatch.identifiers import CaseId
+from dispatch.projections import checkpoints
+from dispatch.projections.burial import Burials
+from dispatch.projections.checkpoints import Checkpoint
+from dispatch.projections.copying import tables_of
+from dispatch.projections.months import Months
+from dispatch.projections.part import Part
+from dispatch.projections.projection import Projection
+from dispatch.projections.steps import Steps
+from dispatch.projections.writer import Writer, connect
+
+
+async def write_late(nc: Client, whole: Part, cases: Sequence[CaseId], projections: Sequence[Projection]) -> None:
+    """Write the rows of `cases` as of the end of `whole`, whatever of them is there already.
+
+    A statement of a read model moves its checkpoint on by one commit at least, so that is put back before each case.
+    """
+    if not cases:
+        return
+    log = CaseLog(nc, whole.site)
+    created = await checkpoints.stream_created(nc)
+    start = Checkpoint(stream_created=created, seq=0, commit_id="")
+    burials = Burials(nc, whole.site, created)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(bulk(whole.nats_url))
+        places = []
+        for projection in projections:
+            connection = await connect(whole.dsn, projection.name, whole.schema)
+            stack.callback(connection.terminate)
+            places.append((connection, await Months.of(connection, tables_of(projection))))
+        for case in cases:
+            steps = Steps(log, burials)
+            subject = f"*.{whole.site}.*.{case}"
+            taken = [
+                await steps.take(raw.message(client))
+                async for page in read(client, CASES, subject, after=whole.after, until=whole.until)
+                for raw in page
+            ]
+            for projection, (connection, months) in zip(projections, places, strict=True):
+                await checkpoints.place(connection, whole.site, projection.name, start)
+                await Writer(projection, whole.site, connection, start, burials, months=months).write(taken)

@@ -1,0 +1,50 @@
+"""Reachability: one row per person and case, with when they were last proven to be reached. Drills prove it as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from dispatch.cases import OUTCOME_RANK
+from dispatch.events import CallsRecorded, Event, ResponderReplied
+from dispatch.identifiers import CaseId, PersonId, Site
+from dispatch.projections.projection import Change, Projection
+
+
+class ReachabilityRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A person, and a time at which a phone said that it rang, or they answered. The table keeps the latest."""
+
+    site: Site
+    responder: PersonId
+    case_id: CaseId
+    proven_at: datetime
+
+
+def rows(change: Change) -> list[ReachabilityRow]:
+    """The latest proof of each person whom these commits reach."""
+    latest: dict[PersonId, datetime] = {}
+    for commit in change.commits:
+        for event in commit.events:
+            for person, at in _proofs(event):
+                latest[person] = max(at, latest.get(person, at))
+    case = change.case.alarm.case
+    return [
+        ReachabilityRow(site=change.site, responder=person, case_id=case, proven_at=at) for person, at in latest.items()
+    ]
+
+
+def _proofs(event: Event) -> Iterator[tuple[PersonId, datetime]]:
+    match event:
+        case CallsRecorded():
+            for outcome in event.outcomes:
+                if OUTCOME_RANK[outcome.outcome] >= OUTCOME_RANK["delivered"]:
+                    yield outcome.responder, outcome.at
+        case ResponderReplied():
+            yield event.responder, event.at
+        case _:
+            pass
+
+
+PROJECTION = Projection.beside(__file__, rows)

@@ -1,0 +1,75 @@
+"""Asking Postgres for what the read models hold, and saying plainly when it does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from dispatch.errors import Malformed, Unavailable
+from dispatch.identifiers import Site
+
+CONNECT_SECONDS = 2.0
+
+Row = Mapping[str, Any]
+
+
+class Reader:
+    """A few connections for questions about one site. Connects when it is first asked, and again after an absence."""
+
+    def __init__(self, dsn: str, site: Site, *, connections: int, seconds: float) -> None:
+        """`seconds` is how long an answer may take."""
+        self._dsn, self._site, self._connections, self._seconds = dsn, site, connections, seconds
+        self._pool: asyncpg.Pool | None = None
+
+    async def fetch(self, query: str, *arguments: Any) -> Sequence[Row]:
+        """The rows of `query`, whose first parameter is the site; times are in UTC.
+
+        Raises `Unavailable` when Postgres does not answer in time, and `Malformed` for a value that it cannot take.
+        """
+        try:
+            async with asyncio.timeout(self._seconds):
+                return [dict(record) for record in await (await self._ready()).fetch(query, self._site, *arguments)]
+        except asyncpg.DataError as error:
+            raise Malformed(f"a value that the database cannot take: {error}") from error
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise Unavailable(
+                f"the read models do not answer ({type(error).__name__}: {error}); calls and replies go on without them"
+            ) from error
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.terminate()
+            self._pool = None
+
+    async def _ready(self) -> asyncpg.Pool:
+        if self._pool is None:
+            # With no connection to begin with, making the pool waits for nothing.
+            self._pool = await asyncpg.create_pool(
+                self._dsn,
+                min_size=0,
+                max_size=self._connections,
+                timeout=CONNECT_SECONDS,
+                command_timeout=self._seconds,
+                init=_decode_json,
+                # A plan for the filters that are given, and no compiling that takes longer than the answer.
+                server_settings={
+                    "application_name": "dispatch read",
+                    "plan_cache_mode": "force_custom_plan",
+                    "jit": "off",
+                    "work_mem": "32MB",
+                },
+            )
+        return self._pool
+
+
+async def _decode_json(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: msgspec.json.encode(value).decode(),
+        decoder=msgspec.json.decode,
+    )

@@ -1,0 +1,171 @@
+"""What happened and how fast, in sum: figures over the cases of a period. See docs/LATENCY.md for each definition."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from dispatch.identifiers import AreaId, GroupId, PersonId, Site
+from dispatch.projections.reader import Reader, Row
+from dispatch.projections.sql import load
+
+ANSWER_SECONDS = 10.0
+CONNECTIONS = 2
+"""A report may keep these busy, and no list waits for it."""
+
+STEPS: Final = ("answered", "under_way", "on_scene", "closed")
+ANSWERED_SECONDS, UNDER_WAY_SECONDS, CLOSED_SECONDS = 30.0, 300.0, 1800.0
+"""110 接处警: answered within 30 s, under way within 5 min, closed within 30 min; on scene within the area's target."""
+PERCENTILES: Final = ("p50", "p90", "p95", "p99")
+
+
+class ReportQueries(msgspec.Struct, frozen=True, kw_only=True):
+    response: str
+    drills: str
+    workload: str
+    hot_hours: str
+    hot_areas: str
+    hot_spots: str
+
+
+queries = load(Path(__file__).with_suffix(".sql"), ReportQueries)
+
+
+class Reports:
+    """Figures of one site, over cases accepted in [since, until). Every method raises as `Reader.fetch` does.
+
+    `area` means the area and all below it. `zone` is the IANA name of the time zone in which days, weeks, months and
+    hours are counted.
+    """
+
+    def __init__(self, dsn: str, site: Site) -> None:
+        self._reader = Reader(dsn, site, connections=CONNECTIONS, seconds=ANSWER_SECONDS)
+
+    def close(self) -> None:
+        self._reader.close()
+
+    async def response(
+        self,
+        *,
+        by: str,
+        since: datetime,
+        until: datetime,
+        as_of: datetime,
+        zone: str,
+        area: AreaId | None = None,
+        kind: str | None = None,
+        group: GroupId | None = None,
+        limit: int,
+    ) -> Sequence[Row]:
+        """How fast help came, by `total`, `area` (those directly below `area`), `kind`, `target`, `group`, `day`,
+        `week` or `month` (their first days as keys): at most `limit` rows, those with most cases first.
+
+        An open case is judged as of `as_of`.
+        """
+        bounds = (ANSWERED_SECONDS, UNDER_WAY_SECONDS, CLOSED_SECONDS)
+        rows = await self._reader.fetch(
+            queries.response, area, kind, group, since, until, as_of, by, zone, *bounds, limit
+        )
+        return [_response(row) for row in rows]
+
+    async def drills(
+        self,
+        *,
+        since: datetime,
+        until: datetime,
+        area: AreaId | None = None,
+        kind: str | None = None,
+        group: GroupId | None = None,
+    ) -> int:
+        """How many drills there were; no other figure counts them."""
+        [row] = await self._reader.fetch(queries.drills, area, kind, group, since, until)
+        return int(row["drills"])
+
+    async def workload(
+        self,
+        *,
+        by: str,
+        since: datetime,
+        until: datetime,
+        area: AreaId | None = None,
+        kind: str | None = None,
+        group: GroupId | None = None,
+        responder: PersonId | None = None,
+        officers: bool | None = None,
+        limit: int,
+    ) -> Sequence[Row]:
+        """What those who were called did, by `responder`, `group` (as whose member they were called) or `area` (in
+        which the case was): at most `limit` rows, those called most first. `officers`: these alone, or all but these.
+        """
+        rows = await self._reader.fetch(
+            queries.workload, area, kind, group, responder, officers, since, until, by, ANSWERED_SECONDS, limit
+        )
+        return [_workload(row) for row in rows]
+
+    async def hot_spots(
+        self,
+        *,
+        since: datetime,
+        until: datetime,
+        zone: str,
+        area: AreaId | None = None,
+        kind: str | None = None,
+        limit: int,
+    ) -> Mapping[str, Sequence[Row]]:
+        """Where and when cases come together: `hours` of the week (`day` 1 is Monday), `areas` by kind, and `spots`,
+        which are both; at most `limit` rows of the last two.
+        """
+        hours, areas, spots = await asyncio.gather(
+            self._reader.fetch(queries.hot_hours, area, kind, since, until, zone),
+            self._reader.fetch(queries.hot_areas, area, kind, since, until, limit),
+            self._reader.fetch(queries.hot_spots, area, kind, since, until, zone, limit),
+        )
+        return {"hours": hours, "areas": areas, "spots": spots}
+
+
+def _response(row: Row) -> Row:
+    counts = {name: row[name] for name in ("key", "cases", "open", "cancelled", "false_alarms")}
+    return {**counts, "steps": {step: _step(row, step) for step in STEPS}}
+
+
+def _step(row: Row, step: str) -> dict[str, Any]:
+    within, missed, backwards = (row[f"{step}_{verdict}"] for verdict in ("within", "missed", "backwards"))
+    no_target = row.get(f"{step}_no_target", 0)
+    judged = within + missed
+    return {
+        "within": within,
+        "missed": missed,
+        "not_due": row["cases"] - judged - backwards - no_target,
+        "backwards": backwards,
+        "no_target": no_target,
+        "share": within / judged if judged else None,
+        "count": row[f"{step}_count"],
+        **percentiles(row[f"{step}_percentiles"]),
+    }
+
+
+def _workload(row: Row) -> Row:
+    names = ("key", "called", "rung", "delivered", "answered", "going", "on_scene", "cannot", "prompt")
+    return {
+        **{name: row[name] for name in names},
+        "prompt_share": row["prompt"] / row["rung"] if row["rung"] else None,
+        **{
+            f"to_{step}": {
+                "count": row[f"{step}_count"],
+                "backwards": row[f"{step}_backwards"],
+                **percentiles(row[f"{step}_percentiles"]),
+            }
+            for step in ("answered", "on_scene")
+        },
+    }
+
+
+def percentiles(values: Sequence[float] | None) -> dict[str, float | None]:
+    """`values`, as `percentile_cont` gives them, by name; each None where there was nothing to count."""
+    known: Sequence[float | None] = values or [None] * len(PERCENTILES)
+    return dict(zip(PERCENTILES, known, strict=True))

@@ -1,0 +1,329 @@
+"""Reports on a real log and a real Postgres: each figure equals one computed here from what was told, in Python."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dispatch.cases import (
+    Cancel,
+    CaseDesk,
+    Command,
+    Resolve,
+    SignalDuress,
+)
+from dispatch.events import CaseLog, Kind, Resolution, connect, ensure_streams
+from dispatch.identifiers import AreaId, CommitId, GroupId, PersonId, case_id_for
+from dispatch.projections import Projector, ReadModels
+from dispatch.settings import Settings
+from tests.projection_stories import NOON, PEOPLE, after, answered, press_on, projecting, recorded, until
+
+ZONE = "Asia/Shanghai"
+LOCAL = ZoneInfo(ZONE)
+SINCE, UNTIL = datetime(2026, 9, 1, tzinfo=LOCAL), datetime(2026, 12, 1, tzinfo=LOCAL)
+AS_OF = datetime(2026, 12, 1, tzinfo=LOCAL)
+LIMITS = {"answered": 30.0, "under_way": 300.0, "closed": 1800.0}
+AREAS = (("v-1", "t-1", "c"), ("v-2", "t-1", "c"), ("v-3", "t-2", "c"), ("t-2", "c"))
+KINDS: tuple[Kind, ...] = ("help", "fire", "medical", "intrusion")
+
+
+@dataclass(frozen=True)
+class Told:
+    """A case as it is told to the log: what everybody did, in seconds after the press was accepted."""
+
+    household: str
+    at: datetime
+    areas: tuple[str, ...] = AREAS[0]
+    kind: Kind = "fire"
+    target: int | None = 180
+    drill: bool = False
+    called: dict[str, float] = field(default_factory=dict)
+    answers: tuple[tuple[str, str, float], ...] = ()
+    ended: tuple[float, Resolution | None] | None = None
+    """When it was closed and how; None for how: it was cancelled."""
+    duress: float | None = None
+
+    def seconds(self, step: str) -> float | None:
+        """When the step was first reached, by the definitions of docs/LATENCY.md."""
+        if step == "closed":
+            return None if self.ended is None else self.ended[0]
+        answers = {"answered": {"going", "cannot", "on_scene"}, "under_way": {"going", "on_scene"}}
+        return min((s for _, answer, s in self.answers if answer in answers.get(step, {"on_scene"})), default=None)
+
+    def verdict(self, step: str) -> str:
+        limit = self.target if step == "on_scene" else LIMITS[step]
+        seconds = self.seconds(step)
+        if limit is None:
+            return "no_target"
+        if seconds is not None:
+            return "backwards" if seconds < 0 else "within" if seconds <= limit else "missed"
+        if self.ended is None:
+            return "not_due" if self.at + timedelta(seconds=limit) > AS_OF else "missed"
+        over, how = self.ended
+        return "not_due" if how in {None, "false_alarm"} and over < limit else "missed"
+
+    async def to(self, desk: CaseDesk) -> None:
+        start = (self.at - NOON).total_seconds()
+        opening = press_on(
+            self.household, drill=self.drill, at=start, kind=self.kind, areas=self.areas, target=self.target
+        )
+        commands: list[Command] = [opening]
+        commands += [recorded(f"r-{p}", start + s, (p, "live", "sent")) for p, s in self.called.items()]
+        commands += [answered(person, answer, start + s) for person, answer, s in self.answers]
+        if self.duress is not None:
+            by = f"device:{self.household}"
+            commands.append(SignalDuress(id=CommitId("duress"), at=after(start + self.duress), by=by, reason=""))
+        if self.ended is not None:
+            at, how = after(start + self.ended[0]), self.ended[1]
+            commands.append(
+                Resolve(id=CommitId("end"), at=at, by="operator:li", resolution=how)
+                if how
+                else Cancel(id=CommitId("end"), at=at, by="operator:li")
+            )
+        case = case_id_for(opening.press.household, opening.press.press)
+        for command in commands:
+            await desk.handle(case, command)
+
+
+def told_by(chance: random.Random, number: int) -> Told:
+    """Any case, with steps that are missing or before the press, on any day around two ends of a month."""
+    middle = chance.choice([datetime(2026, 9, 30, 16, tzinfo=UTC), datetime(2026, 10, 31, 16, tzinfo=UTC)])
+    called = {person: chance.uniform(0.2, 3) for person in PEOPLE if chance.random() < 0.9}
+    times = sorted(chance.uniform(-5, 400) for _ in range(chance.randrange(5)))
+    answers = tuple((chance.choice(PEOPLE), chance.choice(["going", "cannot", "on_scene"]), at) for at in times)
+    how = chance.choice(["helped", "false_alarm", "handed_over", "other", None])
+    ended = (chance.choice([20.0, 100.0, 1800.0, chance.uniform(10, 4000)]), cast("Resolution | None", how))
+    return Told(
+        household=f"h-{number}",
+        at=middle + timedelta(seconds=round(chance.uniform(-9 * 86_400, 9 * 86_400), 3)),
+        areas=chance.choice(AREAS),
+        kind=chance.choice(KINDS),
+        target=chance.choice([60, 180, 300, 240, None]),
+        drill=chance.random() < 0.15,
+        called=called,
+        answers=answers,
+        ended=ended if chance.random() < 0.85 else None,
+    )
+
+
+@dataclass
+class Office:
+    """A site whose log can be told cases, and its reports."""
+
+    log: CaseLog
+    models: ReadModels
+    projector: Projector
+
+    async def told(self, cases: Iterable[Told]) -> None:
+        desk, limit = CaseDesk(self.log), asyncio.Semaphore(16)
+
+        async def one(case: Told) -> None:
+            async with limit:
+                await case.to(desk)
+
+        await asyncio.gather(*map(one, cases))
+        end = await self.log.last_sequence()
+        async with projecting(self.projector):
+            await until(lambda: self.models.wait_for(end, 0), f"the read models to reach {end}")
+
+    async def response(self, by: str = "total", **asked: Any) -> dict[str, Any]:
+        asked = {"since": SINCE, "until": UNTIL, "as_of": AS_OF, "zone": ZONE, "limit": 500, **asked}
+        return {row["key"]: row for row in await self.models.reports.response(by=by, **asked)}
+
+    async def workload(self, by: str = "responder", **asked: Any) -> dict[str, Any]:
+        asked = {"since": SINCE, "until": UNTIL, "limit": 500, **asked}
+        return {row["key"]: row for row in await self.models.reports.workload(by=by, **asked)}
+
+
+@pytest.fixture
+async def office(settings: Settings) -> AsyncIterator[Office]:
+    nc = await connect(settings.require_nats(), "test")
+    await ensure_streams(nc.jetstream())
+    log, dsn = CaseLog(nc, settings.site), settings.require_postgres()
+    office = Office(log, ReadModels(dsn, settings.site), Projector(nc, log, dsn))
+    yield office
+    await office.models.close()
+    await nc.close()
+
+
+def percentiles_of(values: Sequence[float]) -> dict[str, Any]:
+    """`percentile_cont` is Hyndman and Fan's type 7, as `inclusive` is in the standard library."""
+    if not values:
+        return dict.fromkeys(("p50", "p90", "p95", "p99"))
+    cuts = statistics.quantiles([*values, *(values if len(values) == 1 else ())], n=100, method="inclusive")
+    return {name: pytest.approx(cuts[int(name[1:]) - 1], abs=1e-6) for name in ("p50", "p90", "p95", "p99")}
+
+
+def figures(cases: Sequence[Told], key: str) -> dict[str, Any]:
+    """The row of a report over `cases`, which hold no drill."""
+    steps = {}
+    for step in ("answered", "under_way", "on_scene", "closed"):
+        verdicts = Counter(case.verdict(step) for case in cases)
+        known = [seconds for case in cases if (seconds := case.seconds(step)) is not None and seconds >= 0]
+        judged = verdicts["within"] + verdicts["missed"]
+        steps[step] = {
+            **{name: verdicts[name] for name in ("within", "missed", "not_due", "backwards", "no_target")},
+            "share": pytest.approx(verdicts["within"] / judged) if judged else None,
+            "count": len(known),
+            **percentiles_of(known),
+        }
+    return {
+        "key": key,
+        "cases": len(cases),
+        "open": sum(case.ended is None for case in cases),
+        "cancelled": sum(case.ended is not None and case.ended[1] is None for case in cases),
+        "false_alarms": sum(case.ended is not None and case.ended[1] == "false_alarm" for case in cases),
+        "steps": steps,
+    }
+
+
+def keyed(cases: Iterable[Told], key: Callable[[Told], str]) -> dict[str, Any]:
+    found: dict[str, list[Told]] = defaultdict(list)
+    for case in cases:
+        if not case.drill and SINCE <= case.at < UNTIL:
+            found[key(case)].append(case)
+    return {name: figures(those, name) for name, those in found.items()}
+
+
+def local_day(case: Told) -> datetime:
+    return case.at.astimezone(LOCAL).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+KEYS: dict[str, Callable[[Told], str]] = {
+    "total": lambda _case: "",
+    "kind": lambda case: case.kind,
+    "target": lambda case: str(case.target or ""),
+    "group": lambda _case: "g-1",
+    "area": lambda case: case.areas[-1],
+    "day": lambda case: f"{local_day(case):%Y-%m-%d}",
+    "week": lambda case: f"{local_day(case) - timedelta(days=local_day(case).weekday()):%Y-%m-%d}",
+    "month": lambda case: f"{local_day(case):%Y-%m-01}",
+}
+
+
+async def test_every_figure_of_many_cases_equals_an_independent_computation(office: Office) -> None:
+    chance = random.Random(4)
+    cases = [told_by(chance, number) for number in range(120)]
+    await office.told(cases)
+    assert sum(case.drill for case in cases) > 5
+    for by, key in KEYS.items():
+        assert await office.response(by) == keyed(cases, key), by
+    for area in ("t-1", "v-3", "c"):
+        inside = [case for case in cases if area in case.areas]
+        below = keyed(inside, lambda case, area=area: case.areas[max(case.areas.index(area) - 1, 0)])  # type: ignore[misc]
+        assert await office.response("area", area=AreaId(area)) == below
+    fires = keyed([case for case in cases if case.kind == "fire"], KEYS["month"])
+    assert await office.response("month", kind="fire") == fires
+    assert await office.models.reports.drills(since=SINCE, until=UNTIL) == sum(case.drill for case in cases)
+
+
+async def test_the_work_of_everybody_equals_an_independent_computation(office: Office) -> None:
+    chance = random.Random(5)
+    cases = [told_by(chance, number) for number in range(60)]
+    await office.told(cases)
+    for area in (None, "t-1", "v-3"):
+        counted = [case for case in cases if not case.drill and (area is None or area in case.areas)]
+        found = await office.workload(area=area and AreaId(area))
+        for person in PEOPLE:
+            firsts = [
+                (case.called.get(person), min((s for who, _, s in case.answers if who == person), default=None))
+                for case in counted
+            ]
+            took = [answered - called for called, answered in firsts if called is not None and answered is not None]
+            last = [next((a for who, a, _ in reversed(case.answers) if who == person), None) for case in counted]
+            assert found[person]["called"] == len(counted)
+            assert found[person]["rung"] == sum(called is not None for called, _ in firsts)
+            assert found[person]["answered"] == sum(answered is not None for _, answered in firsts)
+            assert found[person]["cannot"] == last.count("cannot")
+            assert found[person]["on_scene"] == sum((person, "on_scene") in [a[:2] for a in c.answers] for c in counted)
+            assert found[person]["prompt"] == sum(0 <= seconds <= 30 for seconds in took)
+            forward = [seconds for seconds in took if seconds >= 0]
+            backwards = len(took) - len(forward)
+            expected = {"count": len(forward), "backwards": backwards, **percentiles_of(forward)}
+            assert found[person]["to_answered"] == expected
+    everybody = len(PEOPLE) * sum(not case.drill for case in cases)
+    assert {key: row["called"] for key, row in (await office.workload("group")).items()} == {"g-1": everybody}
+    assert await office.workload(officers=True) == {}
+    assert set(await office.workload(responder=PersonId("p-1"))) == {"p-1"}
+    assert await office.workload(group=GroupId("g-2")) == {}
+
+
+async def test_hot_spots_are_counted_by_the_clocks_of_the_place(office: Office) -> None:
+    chance = random.Random(6)
+    cases = [told_by(chance, number) for number in range(60)]
+    await office.told(cases)
+    found = await office.models.reports.hot_spots(since=SINCE, until=UNTIL, zone=ZONE, limit=500)
+    real = [case for case in cases if not case.drill]
+    hours = Counter((case.at.astimezone(LOCAL).isoweekday(), case.at.astimezone(LOCAL).hour) for case in real)
+    assert {(row["day"], row["hour"]): row["cases"] for row in found["hours"]} == hours
+    areas = Counter((case.areas[0], case.kind) for case in real)
+    assert {(row["area"], row["kind"]): row["cases"] for row in found["areas"]} == areas
+    assert sum(row["cases"] for row in found["spots"]) == len(real)
+    assert [row["cases"] for row in found["spots"]] == sorted((row["cases"] for row in found["spots"]), reverse=True)
+
+
+PRESSED = datetime(2026, 10, 15, 4, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("case", "step", "verdict"),
+    [
+        (Told("h", PRESSED, answers=(("p-1", "cannot", 30),)), "answered", "within"),
+        (Told("h", PRESSED, answers=(("p-1", "cannot", 30.001),)), "answered", "missed"),
+        (Told("h", PRESSED, answers=(("p-1", "on_scene", 120),)), "under_way", "within"),
+        (Told("h", PRESSED, answers=(("p-1", "on_scene", 180),)), "on_scene", "within"),
+        (Told("h", PRESSED, answers=(("p-1", "on_scene", 181),)), "on_scene", "missed"),
+        (Told("h", PRESSED, target=None, answers=(("p-1", "on_scene", 1),)), "on_scene", "no_target"),
+        (Told("h", PRESSED, answers=(("p-1", "on_scene", -3),)), "on_scene", "backwards"),
+        (Told("h", PRESSED, ended=(60, "helped")), "on_scene", "missed"),
+        (Told("h", PRESSED, ended=(60, "false_alarm")), "on_scene", "not_due"),
+        (Told("h", PRESSED, ended=(60, None)), "on_scene", "not_due"),
+        (Told("h", PRESSED, ended=(181, None)), "on_scene", "missed"),
+        (Told("h", PRESSED, ended=(60, None)), "closed", "within"),
+        (Told("h", PRESSED, ended=None), "closed", "missed"),
+        (Told("h", AS_OF - timedelta(seconds=100), ended=None), "on_scene", "not_due"),
+        (Told("h", AS_OF - timedelta(seconds=181), ended=None), "on_scene", "missed"),
+        (Told("h", PRESSED, duress=60), "on_scene", "missed"),
+        (Told("h", PRESSED, duress=60, answers=(("p-1", "on_scene", 150),), ended=(900, "helped")), "closed", "within"),
+    ],
+)
+async def test_a_single_case_is_judged(office: Office, case: Told, step: str, verdict: str) -> None:
+    assert case.verdict(step) == verdict, "the test's own computation agrees"
+    await office.told([case])
+    row = (await office.response())[""]
+    verdicts = ("within", "missed", "not_due", "backwards", "no_target")
+    assert {name: row["steps"][step][name] for name in verdicts} == {name: int(name == verdict) for name in verdicts}
+    assert row["cancelled"] == int(case.ended is not None and case.ended[1] is None)
+
+
+async def test_the_time_runs_from_the_first_of_many_presses(office: Office) -> None:
+    case = Told("h-1", PRESSED, answers=(("p-1", "on_scene", 170),))
+    start = (PRESSED - NOON).total_seconds()
+    await office.told([case])
+    again = press_on("h-1", "b2", at=start + 100)
+    await CaseDesk(office.log).handle(case_id_for(again.press.household, press_on("h-1").press.press), again)
+    await office.told([])
+    row = (await office.response())[""]
+    assert row["cases"] == 1
+    assert row["steps"]["on_scene"]["p50"] == pytest.approx(170)
+
+
+async def test_what_happened_long_ago_counts_when_it_happened(office: Office) -> None:
+    """As cases of an older system do, which are brought into the log today."""
+    long_ago = datetime(2019, 3, 31, 15, 59, tzinfo=UTC)
+    await office.told([Told("h-1", long_ago), Told("h-2", long_ago + timedelta(minutes=2))])
+    assert await office.response() == {}
+    years = {"since": datetime(2019, 1, 1, tzinfo=UTC), "until": datetime(2020, 1, 1, tzinfo=UTC)}
+    assert {key: row["cases"] for key, row in (await office.response("month", **years)).items()} == {
+        "2019-03-01": 1,
+        "2019-04-01": 1,
+    }
