@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import reduce
 from types import MappingProxyType
 from typing import Literal, assert_never
 
@@ -267,8 +266,15 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def firsts(self) -> Firsts:
         """When each thing happened for the first time on this case, to anybody who was not left out."""
-        counted = (firsts for person, firsts in self.reached.items() if person not in self.left_out)
-        return reduce(first_of, counted, Firsts())
+        counted = [firsts for person, firsts in self.reached.items() if person not in self.left_out]
+        return Firsts(
+            called=_earliest(firsts.called for firsts in counted),
+            delivered=_earliest(firsts.delivered for firsts in counted),
+            answered=_earliest(firsts.answered for firsts in counted),
+            going=_earliest(firsts.going for firsts in counted),
+            on_scene=_earliest(firsts.on_scene for firsts in counted),
+            cleared=_earliest(firsts.cleared for firsts in counted),
+        )
 
     @property
     def nearest_eta_at(self) -> datetime | None:
@@ -565,6 +571,10 @@ def first_of(known: Firsts | None, new: Firsts) -> Firsts:
         on_scene=_earlier(known.on_scene, new.on_scene),
         cleared=_earlier(known.cleared, new.cleared),
     )
+
+
+def _earliest(moments: Iterable[datetime | None]) -> datetime | None:
+    return min((at for at in moments if at is not None), default=None)
 
 
 def _earlier(known: datetime | None, new: datetime | None) -> datetime | None:
