@@ -69,6 +69,13 @@ select
     at, at, at, at, 1, 1, 0, 0, 0, 0, 0, 0
 from (select n, $1::timestamptz + n * make_interval(secs => $2) as at from generate_series(1, $3::int) as n) as numbers
 """
+MONTHS = """
+select ensure_month($1::text::regclass, month)
+from generate_series($2::timestamptz, $3::timestamptz + interval '1 month', interval '1 month') as month
+where exists (select from pg_partitioned_table where partrelid = $1::text::regclass)
+"""
+"""Those of a table that is kept by month."""
+LEAVES = "select relid::regclass::text as name from pg_partition_tree($1::text::regclass) where isleaf"
 PART = 100_000
 
 
@@ -95,7 +102,9 @@ async def _without_indexes(
     connection: asyncpg.Connection, table: str, statements: Sequence[tuple[str, tuple[object, ...]]]
 ) -> None:
     """Run `statements`; without a log and with indexes made afterwards, just as they were, they cost a fraction."""
-    await connection.execute(f"alter table {table} set unlogged")
+    await connection.execute(MONTHS, table, BEGAN, ENDED)
+    for leaf in await connection.fetch(LEAVES, table):
+        await connection.execute(f"alter table {leaf['name']} set unlogged")
     indexes = await connection.fetch(
         "select indexname, indexdef from pg_indexes where tablename = $1 and indexname not like '%_pkey'", table
     )
