@@ -52,7 +52,6 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     asked = parser().parse_args()
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # figures alone on standard output
     sizes = _sizes(asked)
     measured_on = machine.described()
     results = uvloop.run(play(asked.only or SCENES, sizes))
@@ -88,4 +87,5 @@ def _sizes(asked: argparse.Namespace) -> Sizes:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # figures alone on standard output
     main()

@@ -15,6 +15,7 @@ import pytest
 from nats.aio.client import Client
 
 from dispatch.cases import CaseDesk
+from dispatch.embedded import EmbeddedNats
 from dispatch.errors import Refused
 from dispatch.events import CaseLog, connect, ensure_streams
 from dispatch.identifiers import case_id_for
@@ -87,6 +88,17 @@ async def site(settings: Settings) -> AsyncIterator[Site]:
     await nc.close()
 
 
+@pytest.fixture
+async def by_itself(fresh_nats: EmbeddedNats, postgres_dsn: str) -> AsyncIterator[Site]:
+    """A site on a log that holds nothing else, so that its cases lie where a test wants them."""
+    nc = await connect(fresh_nats.url, "test")
+    await ensure_streams(nc.jetstream())
+    site = Site(nc, CaseLog(nc, "alone"), fresh_nats.url, postgres_dsn, ReadModels(postgres_dsn, "alone"))
+    yield site
+    await site.models.close()
+    await nc.close()
+
+
 async def read(dsn: str, query: str, *arguments: Any) -> list[Any]:
     connection = await asyncpg.connect(dsn)
     try:
@@ -100,9 +112,10 @@ async def test_every_read_model_of_ours_can_be_copied() -> None:
 
 
 async def test_whatever_the_parts_and_what_is_held_the_rows_are_the_same(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    by_itself: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cases that are mixed over the edges of parts, quiet for long and then late, or with what cannot be copied."""
+    site = by_itself
     await fill(site.log, 60)
     await tell(site.log, "h-nul", noted("n", 5, "before\x00after"), answered("p-1", "going", 7))
     async with projecting(site.projector()):

@@ -12,6 +12,7 @@ from dispatch.cases import Case
 from dispatch.identifiers import AreaId, GroupId, PersonId, PostId
 from dispatch.roster import Area, Document, Duty, Group, Post
 from tests.integration.web_world import World
+from tests.projection_stories import until
 
 Client = TestClient[Any, Any]
 SOMEBODY, NOBODY = PersonId("p-3"), "p-9"
@@ -80,7 +81,11 @@ async def test_who_is_on_a_case_that_they_may_see_may_be_named(client: Client, v
     case = await village.open_case(called=("p-1", SOMEBODY))
     wang = await village.bearer("operator", "wang", HERE)
     for way in WAYS:
-        assert (await name(client, wang, way, case, SOMEBODY))[0] == 200
+
+        async def may_be_named(way: str = way) -> bool:
+            return (await name(client, wang, way, case, SOMEBODY))[0] == 200
+
+        await until(may_be_named, "the board to have the case")
 
 
 async def test_who_lives_there_is_called_on_a_silent_case_only_when_the_operator_says_so(
