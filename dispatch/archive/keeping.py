@@ -19,6 +19,7 @@ from dispatch.archive.shelf import BrokenArchive, Shelf
 from dispatch.clock import now
 from dispatch.errors import DispatchError
 from dispatch.events import CASES, Incident, IncidentBook, follow
+from dispatch.events.stopping import end_if_stopping
 from dispatch.identifiers import Site
 
 log = structlog.get_logger()
@@ -39,6 +40,7 @@ class Archivist:
     async def run(self) -> None:
         """Follow the log until cancelled; after any trouble it begins again where the archive ends."""
         while True:
+            end_if_stopping()
             try:
                 await self._keep()
             except BrokenArchive as error:
@@ -68,6 +70,7 @@ class Archivist:
         reader = asyncio.create_task(reading())
         try:
             while True:
+                end_if_stopping()
                 messages = [await read.get()]
                 while len(messages) < BATCH and not read.empty():
                     messages.append(read.get_nowait())
