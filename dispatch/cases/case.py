@@ -239,6 +239,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         return self.duress is not None or self.beside is not None
 
     @property
+    def owes_word_of_duress(self) -> bool:
+        """Whether duress was signalled, and the step is not taken yet that tells everybody of it."""
+        return self.duress is not None and not self.duress_heeded
+
+    @property
     def last_step(self) -> int:
         """The newest step in which anybody was called; -1 when nobody was."""
         return max((step for step, _ in self.calls), default=-1)
@@ -426,10 +431,14 @@ def _at_home(case: Case, event: HouseholdStamped | ResidentsSpared) -> Case:
 
 
 def _under_duress(case: Case) -> Case:
-    """What was answered to a drill is no answer to an emergency; nor is what is answered at the scene itself."""
+    """What was answered to a drill is no answer to an emergency, and 110 took over but a drill.
+
+    Nor is it an answer what is answered at the scene itself.
+    """
     if case.alarm.drill:
         return replace(
             case,
+            handed_over=None,
             replies={},
             stood_down=frozenset(),
             dismissed=frozenset(),
