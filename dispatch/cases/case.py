@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from dispatch.events import (
     AlarmRaised,
     Answer,
+    Because,
     CallOutcome,
     CallsRecorded,
     CaseCancelled,
@@ -165,6 +166,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """How many steps of the policy were taken after the first call."""
     escalated_at: datetime | None = None
     """When the newest of those steps was taken."""
+    escalated_because: Because | None = None
+    called_late: frozenset[PersonId] = frozenset()
+    """Those whom a step called because those who were coming were late, and whom nothing else has called since."""
     paused_until: datetime | None = None
     asked: WideningAsked | None = None
     """An operator's wish that the call widen, until it does."""
@@ -383,6 +387,7 @@ def _widen(
                 case,
                 position=event.position,
                 escalated_at=event.at,
+                escalated_because=event.because,
                 paused_until=None,
                 asked=None,
                 thanked=False,
@@ -480,10 +485,12 @@ def _call(case: Case, event: RespondersCalled) -> Case:
     if case.is_imported:
         new = Firsts(called=event.at)
         reached = {**reached, **{person: first_of(reached.get(person), new) for person in called_again}}
+    late = case.escalated_because == "late" and case.escalated_at == event.at
     return replace(
         case,
         reached=reached,
         calls={**case.calls, **calls},
+        called_late=case.called_late | called_again if late else case.called_late - called_again,
         gaps=(*case.gaps, *event.gaps),
         awaited=case.awaited | called_again,
         stood_down=case.stood_down - called_again,

@@ -119,7 +119,8 @@ def _pointless(case: Case) -> bool:
         return False
     could = {call.responder for call in case.taking_part() if call.may_ring()} | case.replies.keys()
     refused = {person for person, reply in case.replies.items() if reply.answer == "cannot"}
-    return not _reaches(case, could - refused)
+    seems_over = case.residents if case.duress is not None else frozenset()  # to them, and so they cannot answer
+    return not _reaches(case, could - refused - seems_over - case.dismissed)
 
 
 def _reaches(case: Case, people: Iterable[PersonId]) -> bool:

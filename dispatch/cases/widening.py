@@ -103,9 +103,17 @@ def stand_down(case: Case, command: StandDown) -> list[Event]:
 
 
 def with_stand_down(case: Case, answered: Event) -> list[Event]:
-    """`answered`, and the stand-down of those not needed when that answer made it enough."""
+    """`answered`, and the stand-down of those not needed when that answer made it enough.
+
+    When it was enough before, the first arrival stands down those whom a step called as nobody had arrived, but for
+    those whom an operator called by name; under duress nobody.
+    """
     after = evolve(case, answered)
     left = unneeded(after)
-    if enough(case) or not enough(after) or not left:
+    if enough(case):
+        arrived = case.status != "on_scene" and after.status == "on_scene" and not case.is_under_duress
+        late = case.called_late - case.asked_by_name() if arrived else frozenset()
+        left = tuple(person for person in left if person in late)
+    if not enough(after) or not left:
         return [answered]
     return [answered, RespondersStoodDown(at=answered.at, responders=left, by=TIMER)]

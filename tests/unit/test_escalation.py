@@ -570,3 +570,22 @@ def test_what_the_household_sees_after_its_own_cancel_is_frozen_with_and_without
     seen = [carry_out(press(), end, late)[0].as_pressed for end in (own, duress(3))]
     assert [(one.seq, one.status, one.firsts.delivered) for one in seen] == [(2, "cancelled", None)] * 2
     assert carry_out(press(), by_desk, late)[0].as_pressed.firsts.delivered is not None
+
+
+def test_under_duress_who_lives_there_is_not_waited_for() -> None:
+    """They may not answer: that the officers cannot come leaves nobody, though two who live there were called."""
+    anyone = replace(FIRST, policy=replace(POLICY, quorum=Quorum(anyone=2)), residents=(ANNA, BO))
+    two = Plan(group=None, areas=(), calls=(call(LI, "auxiliary_officer"), call(WANG, "auxiliary_officer")))
+    case, _ = carry_out(press(plan=anyone), duress(10), step(1, 10, plan=two), answer(LI, "cannot", 12))
+    wait = waits_for(case)
+    assert wait is not None
+    assert (wait.because, until(case)) == ("pointless", 10)
+
+
+def test_who_was_told_by_name_not_to_come_is_not_waited_for() -> None:
+    word = StandDown(id=CommitId("sd"), at=at(9), by="operator:wang", responders=(LI,))
+    case, _ = carry_out(press(), word)
+    wait = waits_for(case)
+    assert wait is not None
+    assert wait.because == "pointless", "no other officer was called"
+    assert until(carry_out(answer(LI, "going", 20), case=case)[0]) == 45, "who answers all the same counts"
