@@ -13,6 +13,7 @@ from dispatch.cases import (
     Cancel,
     Case,
     Command,
+    FallBack,
     GiveAnswer,
     HandOver,
     LeaveOut,
@@ -33,6 +34,7 @@ from dispatch.cases import (
     follows,
     is_overtaken,
     steps_of,
+    still_rings,
     waits_for,
 )
 from dispatch.errors import Conflict, Refused
@@ -54,6 +56,7 @@ from dispatch.events import (
     RespondersStoodDown,
     Role,
 )
+from dispatch.fanout.reasons import AT_HOME, why_not
 from dispatch.identifiers import AreaId, CommitId, GroupId, HouseholdId, PersonId, PressId, case_id_for
 
 T0 = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
@@ -462,6 +465,18 @@ def test_a_silent_press_on_a_loud_case_rings_no_more_where_they_live() -> None:
     case, events = carry_out(silent_press(5, plan=LIVES_THERE), case=loud)
     assert (spared(events), {who for number, who in case.calls if number == 1}) == ([(1, (ANNA,))], {BO, LI})
     assert follows(case) == ()
+
+
+def test_a_next_channel_that_was_to_ring_before_a_silent_press_rings_no_more_where_they_live() -> None:
+    both = PlannedCall(responder=ANNA, reasons=(Reason("member", "x"),), channels=("live",), then=("sms",))
+    loud, _ = carry_out(press(plan=replace(LIVES_THERE, calls=(both,))), FallBack(id=CommitId("fb"), at=at(20)))
+    case, _ = carry_out(silent_press(21), case=loud)
+    owed = case.calls[0, ANNA]
+    assert "sms" in owed.owed()
+    assert [still_rings(loud, owed), still_rings(case, owed)] == [True, False]
+    assert why_not(case, owed) == AT_HOME
+    by_name = replace(owed, reasons=(Reason("asked", "operator:wang"),))
+    assert still_rings(case, by_name), "an operator who calls them all the same"
 
 
 def test_under_duress_the_steps_pass_over_who_lives_there_and_their_answer_counts_no_more() -> None:
