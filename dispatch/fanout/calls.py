@@ -13,13 +13,13 @@ import msgspec
 import structlog
 from nats.aio.msg import Msg
 
-from dispatch.cases import Call, Case, CaseDesk, still_wanted
+from dispatch.cases import Call, Case, CaseDesk, is_spared, still_wanted
 from dispatch.clock import Clock, now
 from dispatch.events import CallOutcome, Channel, Commit, FellBack, RespondersCalled, commit_of
 from dispatch.fanout.channels import Sent
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import ACCEPTED_TO_SENT, CALL_SECONDS, CALLS
-from dispatch.fanout.reasons import CLOSED, NOT_WANTED, why_not
+from dispatch.fanout.reasons import AT_HOME, CLOSED, NOT_WANTED, why_not
 from dispatch.fanout.recorder import Recorder, insist
 from dispatch.fanout.ring import Ring, Scene, make_ring
 from dispatch.fanout.sending import Sending
@@ -142,9 +142,10 @@ class Calls:
         if not case.is_open:
             await recorder.record([one.came_to("failed", self._clock, CLOSED) for one in owed])
             return
-        if spared := [one for one in owed if _is_spared(case, one)]:
-            await recorder.record([one.came_to("failed", self._clock, NOT_WANTED) for one in spared])
-            owed = [one for one in owed if one not in spared]
+        spared = [(one, reason) for one in owed if (reason := _why_spared(case, one)) is not None]
+        if spared:
+            await recorder.record([one.came_to("failed", self._clock, reason) for one, reason in spared])
+            owed = [one for one in owed if _why_spared(case, one) is None]
             if not owed:
                 return
         wanted = {one.call.responder for one in owed}
@@ -182,10 +183,12 @@ class Calls:
         return why_not(case, call) if case is not None else None
 
 
-def _is_spared(case: Case, owed: Owed) -> bool:
-    """Whether a ring is not to be made: a next channel that is not needed, or at home, where the case seems over."""
+def _why_spared(case: Case, owed: Owed) -> str | None:
+    """Why a ring is not to be made: at home, where nothing may be heard, or a next channel that is not needed."""
     person = owed.call.responder
-    return (owed.follows and not still_wanted(case, person)) or not case.as_known_by(person).is_open
+    if is_spared(case, owed.call) or not case.as_known_by(person).is_open:
+        return AT_HOME
+    return NOT_WANTED if owed.follows and not still_wanted(case, person) else None
 
 
 def rings_of(commit: Commit) -> set[RingKey]:

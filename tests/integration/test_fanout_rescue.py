@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -16,7 +16,18 @@ from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 
 from dispatch.access import Links, load_keys
-from dispatch.cases import CallOne, Case, CaseDesk, Command, GiveAnswer, Handled, RecordCalls, StandDown
+from dispatch.cases import (
+    CallOne,
+    Case,
+    CaseDesk,
+    Command,
+    GiveAnswer,
+    Handled,
+    RaiseAlarm,
+    RecordCalls,
+    StandDown,
+    follows,
+)
 from dispatch.clock import Clock, now
 from dispatch.errors import Unavailable
 from dispatch.events import (
@@ -25,6 +36,7 @@ from dispatch.events import (
     Answer,
     Incident,
     PlannedCall,
+    Press,
     Reason,
     decode_press,
     work_consumer,
@@ -34,10 +46,10 @@ from dispatch.fanout.directory import Directory
 from dispatch.fanout.drills import Drills
 from dispatch.fanout.lanes import Limits
 from dispatch.fanout.presses import Presses
-from dispatch.fanout.reasons import NOT_WANTED
+from dispatch.fanout.reasons import AT_HOME, NOT_WANTED
 from dispatch.fanout.turns import Turns
 from dispatch.fanout.untaken import Untaken
-from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId
+from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId
 from dispatch.roles import looked_subject, ping_subject
 from dispatch.roster import ApprisePoint, Household, LeftOut, Roster, WebhookPoint
 from dispatch.settings import Settings
@@ -77,6 +89,17 @@ async def watching(village: Village, settings: Settings, clock: Clock = now) -> 
     own = standing_in(village.nc, desk=desk, roster=village.roster, links=links, keys=keys, settings=settings)
     async with own as stand_in, on_watch(village, settings, stand_in=stand_in, clock=clock):
         yield
+
+
+Hand = Callable[[Village, Settings], AbstractAsyncContextManager[object]]
+
+
+def silent_press() -> RaiseAlarm:
+    at = now()
+    pressed = Press(
+        press=PressId("silent"), household=HOUSEHOLD, device="key", source="http", pressed_at=at, silent=True
+    )
+    return RaiseAlarm(id=CommitId("press-silent"), at=at, accepted_at=at, press=pressed)
 
 
 async def handled(village: Village, stream: str, job: str) -> bool:
@@ -519,3 +542,25 @@ async def test_what_the_fan_out_has_made_meanwhile_is_not_rung(
         busy.released.set()
         await looks.some_more()
     assert len(busy.requests) == 1
+
+
+@pytest.mark.parametrize("hand", [watching, working], ids=["rescue", "fan-out"])
+async def test_a_silent_press_before_the_calls_are_made_keeps_the_phones_at_home_silent(
+    village: Village, nats_settings: Settings, hand: Hand
+) -> None:
+    """The loud press's plan, with whoever lives there, is on the log already; an operator calls one of them by name."""
+    known = await village.roster.household(HOUSEHOLD)
+    assert known is not None
+    await village.roster.put(replace(known, residents=(PersonId("p-0"), PersonId("p-1"))), by="test")
+    case_id, desk = await opened(village), CaseDesk(village.log)
+    await desk.press(silent_press(), village.plan)
+    named = PlannedCall(responder=PersonId("p-1"), reasons=(Reason("asked", "operator:wang"),), channels=("webhook",))
+    await desk.handle(case_id, CallOne(id=CommitId("named"), at=now(), by="operator:wang", call=named))
+    async with hand(village, nats_settings):
+        case = await village.finished(case_id)
+    calls = {key: call for key, call in case.calls.items() if key[0] in {0, 2}}
+    assert {key: call.outcomes["webhook"].reason for key, call in calls.items()} == {
+        (0, "p-0"): AT_HOME, (0, "p-1"): AT_HOME, (0, "p-2"): None, (0, "p-3"): None, (2, "p-1"): None,
+    }  # fmt: skip
+    assert [len(rings) for rings in village.rings()][:2] == [0, 1]
+    assert not follows(case)
