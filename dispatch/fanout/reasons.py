@@ -7,7 +7,8 @@ from dispatch.cases import Call, Case, still_rings
 CLOSED = "case closed before the call"
 NOT_WANTED = "answered or stood down before this channel rang"
 LEFT_OUT = "left out before this channel rang"
-NOT_MADE = frozenset({CLOSED, NOT_WANTED, LEFT_OUT})
+MADE_ELSEWHERE = "another process made this ring meanwhile"
+NOT_MADE = frozenset({CLOSED, NOT_WANTED, LEFT_OUT, MADE_ELSEWHERE})
 
 
 def why_not(case: Case, call: Call) -> str | None:

@@ -27,7 +27,7 @@ from dispatch.fanout.drills import Drills
 from dispatch.fanout.escalation import Escalation
 from dispatch.fanout.lanes import LIMITS
 from dispatch.fanout.presses import Presses
-from dispatch.fanout.rescue import Rescue
+from dispatch.fanout.rescue import Left, Rescue
 from dispatch.fanout.ring import Ring
 from dispatch.fanout.senders import Keys, open_senders
 from dispatch.fanout.sms.texting import account_of, limits_of, texting
@@ -68,6 +68,7 @@ class Texts:
     async def send(self, ring: Ring, point: SmsPoint) -> Sent:
         """As `SmsSender` does."""
         if self._sender is None:
+            self.open()
             return Sent("failed", "no connection to the SMSC", later=0.0)
         return await self._sender.send(ring, point)
 
@@ -97,11 +98,11 @@ class StandIn:
         for case in cases:
             self._begin(case.id, partial(self._escalation.look, case.id))
 
-    def ring(self, cases: Collection[Case], gone_since: datetime | None) -> None:
-        """Ring what these owe, as `Rescue.ring` says, and hear what the SMSC brings."""
-        if self._texts is not None:
+    def ring(self, cases: Collection[Case], left: Left) -> None:
+        """Ring what these owe and is `left` to us, and hear what the SMSC brings while the fan-out does not."""
+        if self._texts is not None and left.stands_in:
             self._texts.open()
-        self._rescue.ring(cases, gone_since)
+        self._rescue.ring(cases, left)
 
     def step_back(self) -> None:
         """The fan-out does its work again."""

@@ -99,3 +99,27 @@ async def test_a_ring_that_waited_for_its_turn_is_not_made_to_who_need_not_hear_
         case = await village.case(case_id)
     assert [word for person, word in words(village, 0) if person == LAST and word == "called"] == []
     assert case.calls[0, LAST].outcomes["webhook"].reason == reason
+
+
+async def test_a_ring_that_waited_for_its_turn_is_not_made_where_another_process_has_made_it(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "LIMITS", {"webhook": Limits(at_once=2, seconds=60, budget=60)})
+    busy = village.receivers[0]
+    busy.answer = busy.hang
+    await village.settle([(WebhookPoint(url=busy.url, secret=SECRET),)] * 4)
+    async with working(village, nats_settings):
+        case_id = await village.press()
+
+        async def held() -> bool:
+            return len(busy.requests) == 1
+
+        await until(held, "the first ring")
+        await village.case_where(case_id, lambda case: not case.owed() or len(outcomes(case)) >= 4, "the open pages")
+        await settle_up(village, case_id)
+        made = outcomes(await village.case(case_id))
+        await until(lambda: handled(village, CASES, "escalation"), "the worker to have read of it")
+        busy.released.set()
+        await until(lambda: handled(village, CASES, "calls"), "every ring")
+    assert len(busy.requests) == 1
+    assert outcomes(await village.case(case_id)) == made
