@@ -28,6 +28,7 @@ from dispatch.fanout.lanes import LATE, LIMITS, PAUSES_SECONDS, Limits
 from dispatch.fanout.metrics import RESCUED
 from dispatch.fanout.reasons import MADE_ELSEWHERE, why_not
 from dispatch.fanout.ring import Ring, scene_of
+from dispatch.fanout.sending import retire
 from dispatch.fanout.shares import Shares
 from dispatch.identifiers import CaseId, CommitId
 from dispatch.roster import ContactPoint, Person, Roster, left_out_of, points_for
@@ -224,6 +225,9 @@ class Rescue:
         if not points:
             return failed("no contact point for this channel any more")
         results = await asyncio.gather(*(self._to(case, one, ring, point) for point in points))
+        for point, sent in zip(points, results, strict=True):
+            if sent.gone and point is not None:
+                await retire(self._roster, one.call.responder, point, sent.reason or "gone", by="watch")
         return max(results, key=lambda sent: OUTCOME_RANK[sent.outcome])
 
     async def _to(self, case: Case, one: Owed, ring: Ring, point: ContactPoint | None) -> Sent:

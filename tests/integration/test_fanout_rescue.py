@@ -16,8 +16,9 @@ from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 
 from dispatch.access import Links, load_keys
-from dispatch.cases import CallOne, Case, CaseDesk, Command, GiveAnswer, Handled, RecordCalls, StandDown
+from dispatch.cases import CallOne, Case, CaseDesk, Command, GiveAnswer, Handled, RaiseAlarm, RecordCalls, StandDown
 from dispatch.clock import Clock, now
+from dispatch.drills import Drill, DrillBook, case_of
 from dispatch.errors import Unavailable
 from dispatch.events import (
     CASES,
@@ -26,6 +27,7 @@ from dispatch.events import (
     CallOutcome,
     Incident,
     PlannedCall,
+    Press,
     Reason,
     decode_press,
     work_consumer,
@@ -38,7 +40,7 @@ from dispatch.fanout.presses import Presses
 from dispatch.fanout.reasons import NOT_WANTED
 from dispatch.fanout.turns import Turns
 from dispatch.fanout.untaken import Untaken
-from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId
+from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId
 from dispatch.roles import looked_subject, ping_subject
 from dispatch.roster import ApprisePoint, Household, LeftOut, Roster, WebhookPoint
 from dispatch.settings import Settings
@@ -46,6 +48,7 @@ from tests.fanout_streams import all_acknowledged
 from tests.integration.test_fanout_fallback import PATIENT, agree
 from tests.integration.test_fanout_watchdog import hurry, settle_up
 from tests.messengers import messenger
+from tests.phones import Phone
 from tests.receivers import status
 from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, until, village_of
 from tests.workers import on_watch, working
@@ -246,6 +249,60 @@ async def test_a_ring_that_hangs_holds_back_no_later_ring_of_its_case(
 
         case = await village.case_where(case_id, rung_again, "the second rings of the others")
         assert "webhook" in case.calls[0, PersonId("p-0")].owed()
+
+
+async def test_a_drill_rings_after_what_is_in_earnest(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All are behind one provider with one turn, which a ring of the drill holds; three more wait before the alarm."""
+    monkeypatch.setattr(rescue, "AT_ONCE", 2)
+    busy = village.receivers[0]
+    busy.answer = busy.hang
+    await village.settle([(WebhookPoint(url=busy.url, secret=SECRET),)] * 4)
+    home = await village.roster.household(HOUSEHOLD)
+    assert home is not None
+    await village.roster.put(replace(home, id=HouseholdId("h-2")), by="test")
+
+    def waits(case: Case) -> bool:
+        return all((f"p-{n}", "live") in outcomes(case) for n in range(4))
+
+    async with watching(village, nats_settings):
+        drill = await village.press(drill=True)
+        await village.case_where(drill, waits, "the rings of the drill to wait")
+        alarm = await village.press(household=HouseholdId("h-2"))
+        await village.case_where(alarm, waits, "the rings of the alarm to wait")
+        busy.released.set()
+        await village.finished(drill)
+    assert [json.loads(r.body)["data"]["case"] for r in busy.requests] == [drill, *[alarm] * 4, *[drill] * 3]
+
+
+async def test_a_subscription_that_is_gone_is_retired(village: Village, nats_settings: Settings) -> None:
+    village.receivers[0].answer = status(410)
+    await village.settle([(Phone().subscription(village.receivers[0].url),)])
+    case_id = await opened(village)
+    async with watching(village, nats_settings):
+        await village.finished(case_id)
+    person = (await village.roster.people([PersonId("p-0")]))[PersonId("p-0")]
+    assert [point.retired for point in person.contact_points] == ["subscription gone (HTTP 410)"]
+
+
+async def test_a_drill_whose_time_is_over_is_ended(village: Village, nats_settings: Settings) -> None:
+    at = now()
+    drill = Drill(id="d-1", by="op", at=at, until=at + timedelta(seconds=2), kind="help", households=(HOUSEHOLD,))
+    await DrillBook(village.nc, village.site).begin(drill)
+    press = Press(
+        press=PressId(drill.id),
+        household=HOUSEHOLD,
+        device=f"drill:{drill.id}",
+        source="http",
+        pressed_at=at,
+        drill=True,
+    )
+    alarm = RaiseAlarm(id=CommitId("press"), at=at, accepted_at=at, press=press)
+    case_id = (await CaseDesk(village.log).press(alarm, village.plan)).case.id
+    assert case_id == case_of(drill.id, HOUSEHOLD)
+    async with watching(village, nats_settings):
+        await village.case_where(case_id, lambda case: not case.is_open, "the drill to be over")
 
 
 async def in_hand(village: Village) -> None:
