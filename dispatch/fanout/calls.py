@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from nats.aio.msg import Msg
 
-from dispatch.cases import Call, Case, CaseDesk, still_wanted
+from dispatch.cases import OUTCOME_RANK, Call, Case, CaseDesk, still_wanted
 from dispatch.clock import Clock, now
 from dispatch.events import CallOutcome, Channel, Commit, FellBack, RespondersCalled, commit_of
 from dispatch.fanout.channels import Sent
@@ -172,8 +172,8 @@ class Calls:
         except Exception as error:  # one call that cannot be made stops none of the others
             log.exception("call.error", responder=owed.call.responder, channel=owed.channel)
             sent = Sent("failed", f"an error of ours: {type(error).__name__}")
-        if sent.reason == MADE_ELSEWHERE and (known := self._known(case.id, owed)) is not None:
-            return known
+        if sent.reason == MADE_ELSEWHERE and (made := self._made(case.id, owed)) is not None:
+            return made
         outcome = owed.came_to(sent.outcome, self._clock, sent.reason)
         _count(case, outcome)
         return outcome
@@ -183,16 +183,14 @@ class Calls:
         case = self._desk.remembered(case_id)
         if case is None:
             return None
-        known = self._known(case_id, owed)
-        if known is not None and known.outcome != "unknown":
-            return MADE_ELSEWHERE
-        return why_not(case, owed.call)
+        return why_not(case, owed.call) if self._made(case_id, owed) is None else MADE_ELSEWHERE
 
-    def _known(self, case_id: CaseId, owed: Owed) -> CallOutcome | None:
-        """What came of the ring, where another process has made it."""
+    def _made(self, case_id: CaseId, owed: Owed) -> CallOutcome | None:
+        """What came of the ring where another process has made it; where that failed, it is still ours to make."""
         case = self._desk.remembered(case_id)
         call = case.calls.get((owed.call.step, owed.call.responder)) if case is not None else None
-        return call.outcomes.get(owed.channel) if call is not None else None
+        known = call.outcomes.get(owed.channel) if call is not None else None
+        return known if known is not None and OUTCOME_RANK[known.outcome] >= OUTCOME_RANK["sent"] else None
 
 
 def _is_spared(case: Case, owed: Owed) -> bool:

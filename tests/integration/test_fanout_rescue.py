@@ -236,8 +236,9 @@ async def test_looks_that_fail_now_and_then_do_not_put_it_off_for_ever(
 
 
 async def test_a_ring_that_hangs_holds_back_no_later_ring_of_its_case(
-    village: Village, nats_settings: Settings
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(stand_in, "LIMITS", {"webhook": Limits(seconds=600, budget=600)})
     hanging = village.receivers[0]
     hanging.answer = hanging.hang
     await hurry(village, 1)
