@@ -113,5 +113,5 @@ async def _without_indexes(
     for statement, arguments in statements:
         await connection.execute(statement, *arguments)
     for index in indexes:
-        await connection.execute(index["indexdef"])
+        await connection.execute(index["indexdef"].replace(" ON ONLY ", " ON "))  # with its partitions
     await connection.execute(f"vacuum analyze {table}")
