@@ -8,7 +8,8 @@ CLOSED = "case closed before the call"
 NOT_WANTED = "answered or stood down before this channel rang"
 LEFT_OUT = "left out before this channel rang"
 AT_HOME = "lives there, where nothing may be heard any more"
-NOT_MADE = frozenset({CLOSED, NOT_WANTED, LEFT_OUT, AT_HOME})
+MADE_ELSEWHERE = "another process made this ring meanwhile"
+NOT_MADE = frozenset({CLOSED, NOT_WANTED, LEFT_OUT, AT_HOME, MADE_ELSEWHERE})
 
 
 def why_not(case: Case, call: Call) -> str | None:
