@@ -60,16 +60,17 @@ class Reports:
         area: AreaId | None = None,
         kind: str | None = None,
         group: GroupId | None = None,
+        responder: PersonId | None = None,
         limit: int,
     ) -> Sequence[Row]:
         """How fast help came, by `total`, `area` (those directly below `area`), `kind`, `target`, `group`, `day`,
         `week` or `month` (their first days as keys): at most `limit` rows, those with most cases first.
 
-        An open case is judged as of `as_of`.
+        An open case is judged as of `as_of`. `responder`: cases on which they were called, and not left out.
         """
         bounds = (ANSWERED_SECONDS, UNDER_WAY_SECONDS, CLOSED_SECONDS)
         rows = await self._reader.fetch(
-            queries.response, area, kind, group, since, until, as_of, by, zone, *bounds, limit
+            queries.response, area, kind, group, since, until, as_of, by, zone, *bounds, limit, responder
         )
         return [_response(row) for row in rows]
 
@@ -81,9 +82,10 @@ class Reports:
         area: AreaId | None = None,
         kind: str | None = None,
         group: GroupId | None = None,
+        responder: PersonId | None = None,
     ) -> int:
         """How many drills there were; no other figure counts them."""
-        [row] = await self._reader.fetch(queries.drills, area, kind, group, since, until)
+        [row] = await self._reader.fetch(queries.drills, area, kind, group, since, until, responder)
         return int(row["drills"])
 
     async def workload(
@@ -135,12 +137,13 @@ def _response(row: Row) -> Row:
 
 def _step(row: Row, step: str) -> dict[str, Any]:
     within, missed, backwards = (row[f"{step}_{verdict}"] for verdict in ("within", "missed", "backwards"))
-    no_target = row.get(f"{step}_no_target", 0)
+    no_target, unknown = (row.get(f"{step}_{verdict}", 0) for verdict in ("no_target", "unknown"))
     judged = within + missed
     return {
         "within": within,
         "missed": missed,
-        "not_due": row["cases"] - judged - backwards - no_target,
+        "not_due": row["cases"] - judged - unknown - backwards - no_target,
+        "unknown": unknown,
         "backwards": backwards,
         "no_target": no_target,
         "share": within / judged if judged else None,

@@ -21,11 +21,15 @@ with judged as (
         step_verdict(accepted_to_answered, $10, watched, excused) as answered,
         step_verdict(accepted_to_under_way, $11, watched, excused) as under_way,
         step_verdict(accepted_to_on_scene, target_seconds, watched, excused) as on_scene,
-        step_verdict(accepted_to_closed, $12, watched, excused) as closed
+        imported,
+        case
+            when imported and accepted_to_closed is null then 'unknown'
+            else step_verdict(accepted_to_closed, $12, watched, excused)
+        end as closed
     from latency, lateral (
         select
             coalesce(accepted_to_closed, extract(epoch from $7 - accepted_at)::float8) as watched,
-            coalesce(resolution = 'false_alarm', true) as excused
+            coalesce(resolution = 'false_alarm', not imported) as excused
     ) as ending
     where site = $1
         and not drill
@@ -34,11 +38,19 @@ with judged as (
         and ($4::text is null or group_id = $4)
         and accepted_at >= $5
         and accepted_at < $6
+        and ($14::text is null or case_id = any(array(
+            select case_id from responses
+            where site = $1
+                and responder = $14
+                and accepted_at >= $5
+                and accepted_at < $6
+                and not left_out
+        )))
 )
 select
     key,
     count(*) as cases,
-    count(*) filter (where closed_seconds is null) as open,
+    count(*) filter (where closed_seconds is null and not imported) as open,
     count(cancelled_at) as cancelled,
     count(*) filter (where resolution = 'false_alarm') as false_alarms,
     count(*) filter (where answered = 'within') as answered_within,
@@ -62,6 +74,7 @@ select
         filter (where on_scene_seconds >= 0) as on_scene_percentiles,
     count(*) filter (where closed = 'within') as closed_within,
     count(*) filter (where closed = 'missed') as closed_missed,
+    count(*) filter (where closed = 'unknown') as closed_unknown,
     count(*) filter (where closed = 'backwards') as closed_backwards,
     count(*) filter (where closed_seconds >= 0) as closed_count,
     percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by closed_seconds)
@@ -82,6 +95,14 @@ where site = $1
     and ($4::text is null or group_id = $4)
     and accepted_at >= $5
     and accepted_at < $6
+    and ($7::text is null or case_id = any(array(
+        select case_id from responses
+        where site = $1
+            and responder = $7
+            and accepted_at >= $5
+            and accepted_at < $6
+            and not left_out
+    )))
 
 -- name: workload
 -- What those who were called did, by `$9`. Within an area (`$2`) its cases are found first, by the index of `latency`.

@@ -55,6 +55,7 @@ class Reports(Protocol):
         area: AreaId | None = None,
         kind: str | None = None,
         group: GroupId | None = None,
+        responder: PersonId | None = None,
         limit: int,
     ) -> Sequence[Row]:
         """How fast help came, by `total`, `area`, `kind`, `target`, `group`, `day`, `week` or `month`."""
@@ -67,6 +68,7 @@ class Reports(Protocol):
         area: AreaId | None = None,
         kind: str | None = None,
         group: GroupId | None = None,
+        responder: PersonId | None = None,
     ) -> int:
         """How many drills there were, which no figure counts."""
 

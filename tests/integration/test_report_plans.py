@@ -33,8 +33,8 @@ WHOLE_MONTHS = None
 """Every row of a month is asked for, so that reading it from its beginning to its end is the best way."""
 
 
-def response(area: str, period: str, by: str) -> str:
-    return ", ".join((SITE, area, NOTHING, NOTHING, period, AS_OF, f"'{by}'", ZONE, LIMITS, "100"))
+def response(area: str, period: str, by: str, responder: str = NOTHING) -> str:
+    return ", ".join((SITE, area, NOTHING, NOTHING, period, AS_OF, f"'{by}'", ZONE, LIMITS, "100", responder))
 
 
 def workload(area: str, responder: str, by: str) -> str:
@@ -51,9 +51,10 @@ READS = {
     "the days of a township": (reports.queries.response, response("'t-3'", MONTH, "day"), BY_AREA),
     "twelve months of the site": (reports.queries.response, response("null", YEAR, "month"), WHOLE_MONTHS),
     "twelve months of a village": (reports.queries.response, response("'v-17'", YEAR, "month"), BY_AREA),
+    "the cases of one officer": (reports.queries.response, response("null", MONTH, "total", "'o-17-12'"), BY_PERSON),
     "the drills of a month": (
         reports.queries.drills,
-        hot("null").replace("null, null", "null, null, null"),
+        hot("null", NOTHING).replace("null, null", "null, null, null", 1),
         WHOLE_MONTHS,
     ),
     "the work of a month": (reports.queries.workload, workload("null", NOTHING, "responder"), WHOLE_MONTHS),

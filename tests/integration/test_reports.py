@@ -13,15 +13,18 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from dispatch.cases import (
     Cancel,
     CaseDesk,
     Command,
+    LeaveOut,
     Resolve,
     SignalDuress,
 )
 from dispatch.events import CaseLog, Kind, Resolution, connect, ensure_streams
+from dispatch.history.past_calls import PastCall, PastResponse, as_events
 from dispatch.identifiers import AreaId, CommitId, GroupId, PersonId, case_id_for
 from dispatch.projections import Projector, ReadModels
 from dispatch.settings import Settings
@@ -32,6 +35,7 @@ LOCAL = ZoneInfo(ZONE)
 SINCE, UNTIL = datetime(2026, 9, 1, tzinfo=LOCAL), datetime(2026, 12, 1, tzinfo=LOCAL)
 AS_OF = datetime(2026, 12, 1, tzinfo=LOCAL)
 LIMITS = {"answered": 30.0, "under_way": 300.0, "closed": 1800.0}
+VERDICTS = ("within", "missed", "not_due", "unknown", "backwards", "no_target")
 AREAS = (("v-1", "t-1", "c"), ("v-2", "t-1", "c"), ("v-3", "t-2", "c"), ("t-2", "c"))
 KINDS: tuple[Kind, ...] = ("help", "fire", "medical", "intrusion")
 
@@ -171,7 +175,7 @@ def figures(cases: Sequence[Told], key: str) -> dict[str, Any]:
         known = [seconds for case in cases if (seconds := case.seconds(step)) is not None and seconds >= 0]
         judged = verdicts["within"] + verdicts["missed"]
         steps[step] = {
-            **{name: verdicts[name] for name in ("within", "missed", "not_due", "backwards", "no_target")},
+            **{name: verdicts[name] for name in VERDICTS},
             "share": pytest.approx(verdicts["within"] / judged) if judged else None,
             "count": len(known),
             **percentiles_of(known),
@@ -300,8 +304,7 @@ async def test_a_single_case_is_judged(office: Office, case: Told, step: str, ve
     assert case.verdict(step) == verdict, "the test's own computation agrees"
     await office.told([case])
     row = (await office.response())[""]
-    verdicts = ("within", "missed", "not_due", "backwards", "no_target")
-    assert {name: row["steps"][step][name] for name in verdicts} == {name: int(name == verdict) for name in verdicts}
+    assert {name: row["steps"][step][name] for name in VERDICTS} == {name: int(name == verdict) for name in VERDICTS}
     assert row["cancelled"] == int(case.ended is not None and case.ended[1] is None)
 
 
@@ -327,3 +330,48 @@ async def test_what_happened_long_ago_counts_when_it_happened(office: Office) ->
         "2019-03-01": 1,
         "2019-04-01": 1,
     }
+
+
+async def imported(office: Office, *calls: PastCall) -> None:
+    for call in calls:
+        await office.log.keep_past(call.case, as_events(call, (AreaId("v-1"), AreaId("c"))), commit=call.commit)
+    await office.told([])
+
+
+async def test_an_imported_case_is_never_open_and_what_nobody_recorded_of_its_end_is_unknown(office: Office) -> None:
+    """Also one of a moment ago: nobody goes on with it here, so no step of it is still to come."""
+    at = AS_OF - timedelta(seconds=20)
+    unit = PastResponse(responder=PersonId("e-1"), called_at=at, en_route_at=at + timedelta(seconds=15))
+    cleared = PastResponse(responder=PersonId("e-1"), cleared_at=at + timedelta(seconds=900))
+    call = PastCall(call="1", kind="fire", area=AreaId("v-1"), raised_at=at)
+    await imported(office, replace(call, responses=(unit,)), replace(call, call="2", responses=(cleared,)))
+    row = (await office.response())[""]
+    assert (row["cases"], row["open"]) == (2, 0)
+    board, _ = await office.models.list_cases(status="open", area=None, kind=None, limit=10, before=None)
+    assert board == []
+    found = {step: {name: row["steps"][step][name] for name in VERDICTS} for step in row["steps"]}
+    none = dict.fromkeys(VERDICTS, 0)
+    assert found == {
+        "answered": none | {"within": 1, "missed": 1},
+        "under_way": none | {"within": 1, "missed": 1},
+        "on_scene": none | {"no_target": 2},
+        "closed": none | {"within": 1, "unknown": 1},
+    }
+    assert (row["steps"]["closed"]["share"], row["steps"]["closed"]["count"]) == (1.0, 1)
+
+
+async def test_the_cases_of_an_officer_are_those_on_which_they_were_called_and_not_left_out(office: Office) -> None:
+    await office.told([Told("h-1", PRESSED), Told("h-2", PRESSED), Told("h-3", PRESSED, drill=True)])
+    at = PRESSED + timedelta(seconds=60)
+    only = PastCall(call="1", kind="fire", area=AreaId("v-1"), raised_at=PRESSED)
+    await imported(office, replace(only, responses=(PastResponse(responder=PersonId("e-1"), called_at=at),)))
+    opening = press_on("h-2", at=(PRESSED - NOON).total_seconds())
+    out = LeaveOut(id=CommitId("out"), at=at, people=(PersonId("p-1"),), by="operator:li")
+    await CaseDesk(office.log).handle(case_id_for(opening.press.household, opening.press.press), out)
+    await office.told([])
+    cases = {who: await office.response(responder=PersonId(who)) for who in ("p-1", "p-2", "e-1", "nobody")}
+    assert {who: rows[""]["cases"] for who, rows in cases.items() if rows} == {"p-1": 1, "p-2": 2, "e-1": 1}
+    drills = [
+        await office.models.reports.drills(since=SINCE, until=UNTIL, responder=PersonId(who)) for who in ("p-1", "e-1")
+    ]
+    assert drills == [1, 0]

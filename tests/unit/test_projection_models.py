@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from dispatch.cases import Case, Command, LeaveOut, decide, fold
 from dispatch.errors import DispatchError
 from dispatch.events import Commit
-from dispatch.identifiers import CommitId, PersonId, Site, case_id_for
+from dispatch.history.past_calls import PastCall, PastResponse, as_events
+from dispatch.identifiers import AreaId, CommitId, PersonId, Site, case_id_for
 from dispatch.projections import Change, all_projections
 from dispatch.projections.models import board, calls, latency, reachability, responses, timeline
 from dispatch.projections.sql import load
@@ -140,6 +141,14 @@ def test_somebody_is_proven_to_be_reached_by_a_phone_or_an_answer_and_not_by_wha
     ]
     found = reachability.rows(changed(history(story)))
     assert [(row.responder, row.proven_at) for row in found] == [("p-1", after(4)), ("p-3", after(3))]
+
+
+def test_what_an_older_system_says_proves_nobody_to_be_reached() -> None:
+    unit = PastResponse(responder=PersonId("p-1"), called_at=after(1), en_route_at=after(20))
+    call = PastCall(call="1", kind="fire", area=AreaId("a-1"), raised_at=after(0), responses=(unit,))
+    commit = Commit(id=call.commit, case=call.case, events=as_events(call, (call.area,)), seq=1, stored_at=after(0))
+    assert [row.responder for row in responses.rows(changed([commit]))] == ["p-1"]
+    assert reachability.rows(changed([commit])) == []
 
 
 def test_the_nearest_eta_is_of_somebody_who_is_still_coming() -> None:

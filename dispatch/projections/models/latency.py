@@ -26,6 +26,7 @@ class LatencyRow(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     silent: bool
     drill: bool
+    imported: bool
     pressed_at: datetime
     accepted_at: datetime
     called_at: datetime | None
@@ -52,6 +53,7 @@ def rows(change: Change) -> list[LatencyRow]:
             kind=case.kind,
             silent=case.silent,
             drill=alarm.drill,
+            imported=case.is_imported,
             pressed_at=alarm.pressed_at,
             accepted_at=alarm.accepted_at,
             called_at=firsts.called,

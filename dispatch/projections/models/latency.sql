@@ -6,11 +6,11 @@ with moved as (
     returning 1
 ), written as (
     insert into latency (
-        site, case_id, household, group_id, areas, target_seconds, kind, silent, drill, pressed_at, accepted_at,
+        site, case_id, household, group_id, areas, target_seconds, kind, silent, drill, imported, pressed_at, accepted_at,
         called_at, delivered_at, answered_at, going_at, on_scene_at, resolved_at, cancelled_at, resolution
     )
     select
-        site, case_id, household, group_id, areas, target_seconds, kind, silent, drill, pressed_at, accepted_at,
+        site, case_id, household, group_id, areas, target_seconds, kind, silent, drill, imported, pressed_at, accepted_at,
         called_at, delivered_at, answered_at, going_at, on_scene_at, resolved_at, cancelled_at, resolution
     from json_populate_recordset(null::latency, $7::json)
     where exists (select from moved)
@@ -22,6 +22,7 @@ with moved as (
         kind = excluded.kind,
         silent = excluded.silent,
         drill = excluded.drill,
+        imported = excluded.imported,
         pressed_at = excluded.pressed_at,
         called_at = excluded.called_at,
         delivered_at = excluded.delivered_at,

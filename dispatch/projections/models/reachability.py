@@ -1,4 +1,7 @@
-"""Reachability: one row per person and case, with when they were last proven to be reached. Drills prove it as well."""
+"""Reachability: one row per person and case, with when they were last proven to be reached. Drills prove it as well.
+
+What an older system says proves nothing: that is not how they are reached here.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,8 @@ class ReachabilityRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def rows(change: Change) -> list[ReachabilityRow]:
     """The latest proof of each person whom these commits reach."""
+    if change.case.is_imported:
+        return []
     latest: dict[PersonId, datetime] = {}
     for commit in change.commits:
         for event in commit.events:

@@ -57,6 +57,7 @@ class PeriodAsked(_Asked):
 class ResponseWanted(PeriodAsked):
     by: Literal["total", "area", "kind", "target", "group", "day", "week", "month"] = "total"
     group: Id | None = None
+    responder: Annotated[Id | None, Field(description="Cases on which they were called")] = None
 
 
 class ResponseAsked(ResponseWanted):
@@ -133,14 +134,20 @@ def as_file(
 async def response_up_to(request: Request[None, Any], limit: int) -> ResponseReport:
     asked, deps = request.query, request.parts.deps
     period, area = _period(request), await _area(request)
-    where: dict[str, Any] = {"since": period.since, "until": period.until, "area": area, "kind": asked.kind}
-    group = GroupId(asked.group) if asked.group else None
+    where: dict[str, Any] = {
+        "since": period.since,
+        "until": period.until,
+        "area": area,
+        "kind": asked.kind,
+        "group": GroupId(asked.group) if asked.group else None,
+        "responder": PersonId(asked.responder) if asked.responder else None,
+    }
     reading = deps.read_models.reports
     most = MOST_ROWS if asked.by in SPANS else limit
     rows, drills = await from_postgres(
         asyncio.gather(
-            reading.response(by=asked.by, **where, group=group, as_of=now(), zone=period.zone, limit=most + 1),
-            reading.drills(**where, group=group),
+            reading.response(by=asked.by, **where, as_of=now(), zone=period.zone, limit=most + 1),
+            reading.drills(**where),
         ),
         seconds=REPORT_SECONDS,
     )

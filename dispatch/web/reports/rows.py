@@ -82,7 +82,7 @@ def _more(share: float | None, before: float | None) -> float | None:
 
 def no_cases(key: str) -> Row:
     """The row of a period in which nothing happened."""
-    counts = dict.fromkeys(("within", "missed", "not_due", "backwards", "no_target", "count"), 0)
+    counts = dict.fromkeys(("within", "missed", "not_due", "unknown", "backwards", "no_target", "count"), 0)
     nothing = {**counts, **dict.fromkeys(("share", "p50", "p90", "p95", "p99"))}
     return {
         "key": key,

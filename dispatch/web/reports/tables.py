@@ -32,6 +32,7 @@ VERDICTS = {
     "within": "达标 within",
     "missed": "未达标 missed",
     "not_due": "未到期 not due",
+    "unknown": "无记录 not recorded",
     "no_target": "无时限 no target",
     "backwards": "时间倒退 backwards",
 }

@@ -21,6 +21,7 @@ class StepView(PercentilesView):
     within: int
     missed: int
     not_due: int
+    unknown: int
     no_target: int
     share: float | None
 

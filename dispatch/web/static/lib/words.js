@@ -385,7 +385,7 @@ export const report = {
   howLong: ["各环节用时", "How long each step took"],
   step: ["环节", "Step"],
   reached: ["件数", "Reached"],
-  notDue: ["未到期或无时限", "Not due, no target"],
+  notDue: ["未到期、无时限或无记录", "Not due, no target, not recorded"],
   backwards: ["时间倒退", "Backwards"],
   trends: ["逐日警情和近12个月达标率", "Cases by day; shares of 12 months"],
   perDay: ["逐日警情", "Cases by day"],

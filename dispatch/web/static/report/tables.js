@@ -43,7 +43,7 @@ export const Percentiles = ({ total }) => html`
       const found = total.steps[step];
       return html`<tr key=${step}><td><${T} of=${r.intervals[step]} /></td><td>${found.count}</td>
         ${["p50", "p90", "p95", "p99"].map((name) => html`<td key=${name}>${took(found[name])}</td>`)}
-        <td>${found.not_due + found.no_target}</td><td>${found.backwards}</td></tr>`;
+        <td>${found.not_due + found.unknown + found.no_target}</td><td>${found.backwards}</td></tr>`;
     })}</tbody>
   </table></div>`;
 
