@@ -23,7 +23,7 @@ from dispatch.cli.reachability import reachability
 from dispatch.cli.tables import folded_columns, whole_column
 from dispatch.errors import Malformed, NotFound
 from dispatch.identifiers import AreaId
-from dispatch.roster import Area, Document, DocumentKind, EscalationPolicy, Roster
+from dispatch.roster import Area, Document, DocumentKind, EscalationPolicy, Roster, read_policies
 
 if TYPE_CHECKING:
     from dispatch.roster.imports import Report
@@ -186,11 +186,9 @@ async def _policy(area_id: AreaId, file: Path | None, by: str) -> tuple[Escalati
 
 def _read_policies(file: Path) -> tuple[EscalationPolicy, ...]:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=tuple[EscalationPolicy, ...])
+        return read_policies(file.read_bytes(), str(file))
     except OSError as error:
         raise Malformed(f"{file}: cannot be read: {error.strerror}") from None
-    except msgspec.DecodeError as error:
-        raise Malformed(f"{file}: {error}; `dispatch roster policy --help` shows what it looks like") from None
 
 
 async def _import(files: list[Path], *, dry_run: bool, partial: bool, by: str, quiet: bool) -> Report:

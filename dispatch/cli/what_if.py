@@ -22,10 +22,11 @@ from dispatch.cases import Policy
 from dispatch.cli.connected import connected
 from dispatch.cli.progress import Told, bars
 from dispatch.cli.tables import folded_columns, whole_column
-from dispatch.errors import Malformed, Unreadable
+from dispatch.clock import now
+from dispatch.errors import Malformed, NotFound, Unreadable
 from dispatch.events import CASES, Commit, Kind, commit_of, follow
 from dispatch.identifiers import CaseId, Site
-from dispatch.roster import EscalationPolicy, Roster
+from dispatch.roster import EscalationPolicy, Roster, read_policies
 from dispatch.what_if import Compared, Replay, Summary, compare, recorded_of, replay, steps_from, summary
 
 _TIME = "A time like 2026-11-01 or 2026-11-01T08:00:00+08:00; without an offset it is UTC."
@@ -64,6 +65,8 @@ def what_if(  # noqa: PLR0917 - Typer calls it by name
     """
     policies = _policies(policy)
     chosen = _Chosen(since=_moment(since, "since"), until=_moment(until, "until"), area=area, case=case)
+    if chosen.since is not None and chosen.until is not None and chosen.since >= chosen.until:
+        raise Malformed(f"--since {since} is not before --until {until}", field="since")
     with bars(quiet=as_json or as_csv) as told:
         compared = uvloop.run(_compare(policies, chosen, told))
     if as_json:
@@ -71,7 +74,11 @@ def what_if(  # noqa: PLR0917 - Typer calls it by name
         typer.echo(json.dumps(msgspec.to_builtins(document), ensure_ascii=False))
     elif as_csv:
         _print_csv(compared)
-    elif case is not None and compared:
+    elif case is not None:
+        if not compared:
+            raise NotFound(
+                f"the log has no case {case[:80]!r} that can be tried: no drill, no imported one", field="case"
+            )
         _print_one(compared[0])
     else:
         _print(compared, summary(compared))
@@ -84,7 +91,7 @@ class _Chosen(msgspec.Struct, frozen=True, kw_only=True):
     case: str | None
 
     def takes(self, commits: Sequence[Commit]) -> bool:
-        recorded = recorded_of(commits)
+        recorded = recorded_of(commits, now())
         if recorded is None:
             return False
         alarm = recorded.case.alarm
@@ -99,14 +106,15 @@ class _Chosen(msgspec.Struct, frozen=True, kw_only=True):
 
 def _policies(path: Path) -> tuple[EscalationPolicy, ...]:
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=tuple[EscalationPolicy, ...])
+        found = read_policies(path.read_bytes(), f"--policy {path}")
     except OSError as error:
         raise Malformed(f"--policy {path} cannot be read: {error.strerror}", field="policy") from None
-    except msgspec.DecodeError as error:
-        advice = "write a list as `dispatch roster policy AREA` prints it"
-        raise Malformed(f"--policy {path} is no list of policies: {error}; {advice}", field="policy") from None
     if not found:
-        raise Malformed(f"--policy {path} holds no policy", field="policy")
+        raise Malformed(
+            f"--policy {path} holds no policy (an area without one of its own keeps to the standard one); "
+            "`dispatch roster policy --help` shows what one looks like",
+            field="policy",
+        )
     return found
 
 
@@ -141,7 +149,7 @@ async def _compare(policies: Sequence[EscalationPolicy], chosen: _Chosen, told: 
         plan_step = steps_from(Roster(nc, site))
         cases = [commits async for commits in _cases(nc, site, told) if chosen.takes(commits)]
         for done, commits in enumerate(cases, start=1):
-            recorded = recorded_of(commits)
+            recorded = recorded_of(commits, now())
             if recorded is not None and (policy := _policy_for(recorded.case.kind, policies)) is not None:
                 was = Replay.of(event for commit in commits for event in commit.events)
                 found.append(compare(recorded, was, await replay(recorded, policy, plan_step)))

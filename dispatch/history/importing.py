@@ -100,9 +100,12 @@ class _Keeping:
             for place, call in waiting:
                 await self._one(place, call)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
-                group.create_task(worker())
+        workers = [asyncio.create_task(worker()) for _ in range(AT_ONCE)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for one in workers:
+                one.cancel()
         self.problems.sort(key=lambda problem: problem.place)
 
     async def _one(self, place: Place, call: PastCall) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -19,9 +20,13 @@ MOMENTS = ("called_at", "en_route_at", "on_scene_at", "cleared_at")
 COLUMNS = ("call_id", "kind", "area", "raised_at", "responder_id", *MOMENTS)
 """The columns of a file, in any order; others are passed over."""
 LONGEST_CALL_ID = 64
+EARLIEST = 1970
+MOST_RESPONDERS = 500
+"""On one call, which is one message."""
 FUTURE = timedelta(minutes=5)
 """By how much a clock may be wrong; what is later has not happened."""
 
+_CLOCK = re.compile(r"\d:\d\d|T\d{4}")
 Progress = Callable[[str, int, int], None]
 
 
@@ -70,7 +75,13 @@ class _Table:
 
     def header(self, sheet: Sheet) -> dict[str, int] | None:
         """Where each column stands; None when one is missing, which is said."""
-        places = {name.strip().lower(): index for index, name in enumerate(sheet.header.cells)}
+        names = [name.strip().lower() for name in sheet.header.cells]
+        places = {name: index for index, name in enumerate(names)}
+        if doubled := [name for name in COLUMNS if names.count(name) > 1]:
+            self._problem(
+                sheet.header, "", 0, f"has {', '.join(doubled)} more than once", "remove the one that is wrong"
+            )
+            return None
         missing = [name for name in COLUMNS if name not in places]
         if missing:
             advice = f"the first line must name {', '.join(COLUMNS)}; a column may be empty"
@@ -107,7 +118,10 @@ class _Table:
                 )
         if response is None:
             return
-        there = self._responses.setdefault(head.call, {}).setdefault(response.responder, (cells.place, response))
+        on_it = self._responses.setdefault(head.call, {})
+        there = on_it.setdefault(response.responder, (cells.place, response))
+        if len(on_it) > MOST_RESPONDERS:
+            cells.wrong("responder_id", f"is one of more than {MOST_RESPONDERS} on this call", "split the call")
         if there[1] != response:  # the same row twice says nothing new
             cells.wrong(
                 "responder_id", f"has other times in line {there[0].line}", "keep one row per responder and call"
@@ -173,9 +187,11 @@ class _Cells:
         if not value:
             return None
         try:
-            at = datetime.fromisoformat(value.replace("/", "-"))
+            at = datetime.fromisoformat(value.replace("/", "-")) if _CLOCK.search(value) else None
         except ValueError:
-            self.wrong(column, "is not a time", "write it like 2026-11-21T08:00:00+08:00")
+            at = None
+        if at is None:
+            self.wrong(column, "is not a time", "write day and time of day, like 2026-11-21T08:00:00+08:00")
             return None
         if at.tzinfo is None and self._zone is None:
             self.wrong(column, "does not say its zone", "add it, like +08:00, or give --timezone Asia/Shanghai")
@@ -190,6 +206,10 @@ class _Cells:
             return None
         if utc.astimezone(at.tzinfo).replace(tzinfo=None) != at.replace(tzinfo=None):
             self.wrong(column, "never was: clocks were put forward over it", "correct it, or write its offset")
+        elif at.tzinfo is self._zone and at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset():
+            self.wrong(column, "was twice: clocks were put back over it", "write its offset")
+        elif utc.year < EARLIEST:
+            self.wrong(column, "is too long ago", f"only what was in {EARLIEST} and later can be imported")
         elif utc > self._latest:
             self.wrong(column, "is in the future", "only what is over can be imported")
         return utc

@@ -27,6 +27,7 @@ from dispatch.roster.documents import (
 )
 from dispatch.roster.entries import MAX_DOCUMENT_BYTES, Entry
 from dispatch.roster.leaving_out import leave_out, let_in
+from dispatch.roster.policies import read_policies
 from dispatch.roster.reachability import PROOF_DAYS, GroupReach, Reachable, bound, reach_of
 from dispatch.roster.scope import has_to_do_with
 from dispatch.roster.store import Roster, RosterConflict
@@ -37,5 +38,5 @@ __all__ = [
     "EscalationPolicy", "Group", "GroupReach", "Household", "LeftOut", "Person", "Post", "Reachable", "Roster",
     "RosterConflict", "SmsPoint", "WebPushPoint", "WebhookPoint", "aid_list", "bound", "call_list", "channel_of",
     "channels_after", "channels_of", "document_kind", "every_channel_of", "has_to_do_with", "leave_out", "left_out_of",
-    "let_in", "points_for", "reach_of",
+    "let_in", "points_for", "reach_of", "read_policies",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ is kept with the time between the call and it, a deed with its moment.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -57,8 +57,11 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
 
 
-def recorded_of(commits: Sequence[Commit]) -> Recorded | None:
-    """The recorded case of `commits`, all of one case; None for one without a beginning, or that was imported."""
+def recorded_of(commits: Sequence[Commit], now: datetime) -> Recorded | None:
+    """The recorded case of `commits`, all of one case; None for one without a beginning, or that was imported.
+
+    One that is open is recorded up to `now`.
+    """
     taking = _Taking()
     for commit in commits:
         taking.take(commit)
@@ -71,7 +74,7 @@ def recorded_of(commits: Sequence[Commit]) -> Recorded | None:
         deeds=tuple(taking.deeds),
         reactions={person: tuple(found) for person, found in taking.reactions.items()},
         deliveries={key: tuple(found) for key, found in taking.deliveries.items()},
-        until=case.closing.at if case.closing else taking.last,
+        until=case.closing.at if case.closing else now,
     )
 
 
@@ -82,7 +85,6 @@ class _Taking:
         self.deeds: list[Event] = []
         self.reactions: dict[PersonId, list[Reaction]] = {}
         self.deliveries: dict[tuple[PersonId, Channel], list[Delivery]] = {}
-        self.last = datetime.max.replace(tzinfo=UTC)
         self._called: dict[PersonId, datetime] = {}
 
     def take(self, commit: Commit) -> None:
@@ -97,7 +99,6 @@ class _Taking:
             self._note(event)
             if not opens and not by_policy and not isinstance(event, CallsRecorded | ResponderReplied):
                 self.deeds.append(event)
-            self.last = event.at
 
     def _note(self, event: Event) -> None:
         match event:

@@ -26,6 +26,7 @@ from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
 from dispatch.errors import Conflict
 from dispatch.events import CASES, DLQ, TOKENS, CaseLog, IncidentBook, connect, ensure_streams
+from dispatch.events.stopping import end_if_stopping
 from dispatch.fanout import place_behind
 from dispatch.identifiers import CaseId, CommitId
 from dispatch.roster import Roster
@@ -267,6 +268,7 @@ async def agrees(nc: Client, folder: Path) -> bool:
 async def noted_for_ever(village: Village, case: CaseId) -> None:
     desk = CaseDesk(village.log)
     for number in itertools.count():
+        end_if_stopping()
         note = f"n-{number}"
         await desk.handle(case, AddNote(id=CommitId(note), at=now(), author="operator:op", text=note))
 

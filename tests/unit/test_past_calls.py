@@ -125,6 +125,9 @@ def test_rows_of_a_call_are_brought_together_wherever_they_stand(tmp_path: Path)
         ("1,fire,a-1,yesterday,e-1,,,,", "raised_at", "is not a time"),
         ("1,fire,a-1,2017-03-12 02:30:00,e-1,,,,", "raised_at", "never was"),
         ("1,fire,a-1,2027-01-01 00:00:00,e-1,,,,", "raised_at", "is in the future"),
+        ("1,fire,a-1,2017-01-01,e-1,,,,", "raised_at", "is not a time"),
+        ("1,fire,a-1,2025-11-02 01:30:00,e-1,,,,", "raised_at", "was twice"),
+        ("1,fire,a-1,0202-01-01 00:00:00,e-1,,,,", "raised_at", "is too long ago"),
         ("1,fire,a-1,2017-01-01 00:00:00,,2017-01-01 00:01:00,,,", "responder_id", "is empty"),
         ("1,fire,a-1,2017-01-01 00:00:00,e;1,,,,", "responder_id", "is not an id"),
     ],
@@ -158,3 +161,16 @@ def test_a_file_without_a_column_says_which(tmp_path: Path) -> None:
     calls, (problem,) = read(tmp_path, "1", header="call_id,colour")
     assert calls == []
     assert "kind, area, raised_at" in problem.wrong
+
+
+def test_a_column_that_is_there_twice_is_not_guessed(tmp_path: Path) -> None:
+    calls, (problem,) = read(tmp_path, "1", header=f"{HEADER},kind")
+    assert calls == []
+    assert "kind more than once" in problem.wrong
+
+
+def test_more_responders_than_one_message_holds_are_named(tmp_path: Path) -> None:
+    rows = (f"1,fire,a-1,2017-01-01 00:00:00,e-{n},2017-01-01 00:01:00,,," for n in range(501))
+    calls, (problem,) = read(tmp_path, *rows)
+    assert calls == []
+    assert (problem.place.line, "more than 500" in problem.wrong) == (502, True)

@@ -100,7 +100,7 @@ async def plans_the_station(case: Case, _position: int, _wait: Wait, _at: dateti
 
 
 async def would(log: list[Commit], under: Policy) -> tuple[Recorded, Compared]:
-    recorded = recorded_of(log)
+    recorded = recorded_of(log, at(5000))
     assert recorded is not None
     was = Replay.of(event for commit in log for event in commit.events)
     return recorded, compare(recorded, was, await replay(recorded, under, plans_the_station))
@@ -152,7 +152,7 @@ async def test_nothing_is_done_after_the_case_was_over() -> None:
 async def test_a_ring_that_failed_is_followed_by_the_next_channel_as_it_would_be() -> None:
     outcome = CallOutcome(step=0, responder=NEIGHBOURS[0], channel="webhook", outcome="failed", at=at(2), reason="gone")
     log = commits(opened(policy(60, 600), "sms"), (CallsRecorded(at=at(2), outcomes=(outcome,)),), resolved(300))
-    recorded = recorded_of(log)
+    recorded = recorded_of(log, at(5000))
     assert recorded is not None
     replayed = await replay(recorded, policy(60, 600), plans_the_station)
     fell_back = [
@@ -172,14 +172,22 @@ async def test_all_cases_together() -> None:
 
 
 def test_a_case_without_a_beginning_is_not_replayed() -> None:
-    assert recorded_of(commits(resolved(5))) is None
+    assert recorded_of(commits(resolved(5)), at(5000)) is None
 
 
 @pytest.mark.parametrize("seconds", [10, 40])
 async def test_an_operators_deed_stands_at_its_moment(seconds: int) -> None:
     stood_down = RespondersStoodDown(at=at(seconds), responders=(NEIGHBOURS[1],), by="operator:op")
     log = commits(opened(policy(60, 600)), (stood_down,), resolved(50))
-    recorded = recorded_of(log)
+    recorded = recorded_of(log, at(5000))
     assert recorded is not None
     replayed = await replay(recorded, policy(600), plans_the_station)
     assert stood_down in replayed.events
+
+
+async def test_a_case_that_is_open_goes_on_up_to_now() -> None:
+    still_open = commits(opened(policy(60, 600)), station_after(60))
+    recorded = recorded_of(still_open, at(400))
+    assert recorded is not None
+    replayed = await replay(recorded, policy(300, 600), plans_the_station)
+    assert replayed.called()[STATION] == at(300)
