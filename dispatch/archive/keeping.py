@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import fcntl
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import structlog
@@ -18,6 +19,7 @@ from dispatch.archive.shelf import BrokenArchive, Shelf
 from dispatch.clock import now
 from dispatch.errors import DispatchError
 from dispatch.events import CASES, Incident, IncidentBook, follow
+from dispatch.events.stopping import end_if_stopping
 from dispatch.identifiers import Site
 
 log = structlog.get_logger()
@@ -38,18 +40,25 @@ class Archivist:
     async def run(self) -> None:
         """Follow the log until cancelled; after any trouble it begins again where the archive ends."""
         while True:
+            end_if_stopping()
             try:
                 await self._keep()
             except BrokenArchive as error:
                 await self._tell(f"{error.detail}; move that folder away, and the archive is written anew from the log")
-            except OSError as error:
-                await self._tell(f"{self._folder} cannot be written: {error}")
+            except BlockingIOError:
+                log.info("archive.kept_by_another", folder=str(self._folder))
             except (NatsError, APIError, DispatchError, TimeoutError) as error:
                 log.warning("archive.waiting", error=repr(error))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the read models beside it go on
+                await self._tell(f"{self._folder} cannot be written: {error!r}")
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _keep(self) -> None:
-        shelf = await asyncio.to_thread(_opened, self._folder)
+        with ExitStack() as stack:
+            shelf = await asyncio.to_thread(_opened, self._folder, stack)
+            await self._follow(shelf)
+
+    async def _follow(self, shelf: Shelf) -> None:
         await self._require_same(shelf)
         await self._over()
         read: asyncio.Queue[Msg] = asyncio.Queue(maxsize=2 * BATCH)
@@ -61,6 +70,7 @@ class Archivist:
         reader = asyncio.create_task(reading())
         try:
             while True:
+                end_if_stopping()
                 messages = [await read.get()]
                 while len(messages) < BATCH and not read.empty():
                     messages.append(read.get_nowait())
@@ -100,8 +110,9 @@ class Archivist:
         self._told = ""
 
 
-def _opened(folder: Path) -> Shelf:
+def _opened(folder: Path, stack: ExitStack) -> Shelf:
+    """The chain, which is ours alone until `stack` ends. Raises `BlockingIOError` while another process has it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    shelf = Shelf(folder)
-    shelf.mend()
-    return shelf
+    lock = stack.enter_context((folder / ".lock").open("a"))
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return Shelf.begin(folder)

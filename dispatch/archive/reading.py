@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import cast
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
 from dispatch.archive.records import Record, record_of
 from dispatch.errors import Unavailable
 from dispatch.events import follow
+
+SILENCE_SECONDS = 5.0
 
 
 async def held(nc: Client, stream: str) -> tuple[int, int]:
@@ -29,11 +34,25 @@ async def records_of(nc: Client, stream: str, *, last: int, after: int = 0) -> A
 
     It ends at the stream's end too, where the messages up to `last` are not there any more.
     """
-    if after >= last:
-        return
-    async for message in follow(nc, stream, ">", after=after):
-        if message.metadata.sequence.stream > last:
-            return
-        yield record_of(message)
-        if message.metadata.sequence.stream == last or message.metadata.num_pending == 0:
-            return
+    while after < last:
+        messages = cast("AsyncGenerator[Msg]", follow(nc, stream, ">", after=after))
+        try:
+            while after < last:
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    message = await anext(messages)
+                if message.metadata.sequence.stream > last:
+                    return
+                yield record_of(message)
+                after = last if message.metadata.num_pending == 0 else message.metadata.sequence.stream
+        except TimeoutError:
+            _, end = await held(nc, stream)
+            if end <= after or (await _first(nc, stream)) > last:
+                return  # what was to come was deleted meanwhile
+        finally:
+            await messages.aclose()
+
+
+async def _first(nc: Client, stream: str) -> int:
+    """The sequence of the first message that is there; behind the last when there is none."""
+    state = (await nc.jetstream().stream_info(stream)).state
+    return state.first_seq if state.messages else state.last_seq + 1

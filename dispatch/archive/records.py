@@ -15,7 +15,7 @@ BEGINNING = "0" * 64
 """The seal before the first record."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A message as the stream has it; `data` as text where it is UTF-8, else as base64 in `data64`."""
 
     seq: int
@@ -30,7 +30,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.data.encode() if self.data64 is None else base64.b64decode(self.data64)
 
 
-class Sealed(msgspec.Struct, frozen=True):
+class Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A line of the archive."""
 
     record: Record

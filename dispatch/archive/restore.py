@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,11 +17,12 @@ from dispatch.archive.records import Record
 from dispatch.archive.shelf import BrokenArchive, Shelf
 from dispatch.archive.verify import verify_backup
 from dispatch.errors import Conflict, Unavailable
-from dispatch.events import AUDIT, CASES
+from dispatch.events import AUDIT, CASES, DLQ
 from dispatch.events.codec import STORED_AT
 
 AT_ONCE = 256
-EXPECTATION = "Nats-Expected-"
+BOUND = ("Nats-Expected-", "Nats-Msg-Id")
+"""What a message was stored under, which says nothing elsewhere but where the sequences are the same."""
 KEEPS_SEQUENCES = frozenset({CASES, AUDIT})
 """Nothing is ever deleted in them, so that what was stored third is third again."""
 
@@ -73,8 +74,12 @@ def _sites(shelf: Shelf) -> set[str]:
 
 
 async def _bring_back(nc: Client, stream: str, shelf: Shelf, progress: Progress) -> int:
-    done, waiting = 0, list[Record]()
+    done, waiting, numbers = 0, list[Record](), dict[int, int]()
     for record in shelf.records():
+        if stream == DLQ:
+            if (letter := _of_letter(record, numbers)) is not None:
+                numbers[record.seq] = await _publish(nc, stream, [letter])
+            continue
         waiting.append(record)
         if len(waiting) == AT_ONCE:
             await _publish(nc, stream, waiting)
@@ -86,8 +91,17 @@ async def _bring_back(nc: Client, stream: str, shelf: Shelf, progress: Progress)
     return shelf.head.records
 
 
-async def _publish(nc: Client, stream: str, records: Sequence[Record]) -> None:
-    """Store `records`, in their order: one connection keeps it, however many are on their way."""
+def _of_letter(record: Record, numbers: Mapping[int, int]) -> Record | None:
+    """A dead letter as it is, a mark on the letter that has a new number; None for a mark whose letter is gone."""
+    head, _, number = record.subject.rpartition(".mark.")
+    if not head:
+        return record
+    letter = numbers.get(int(number)) if number.isdigit() else None
+    return msgspec.structs.replace(record, subject=f"{head}.mark.{letter}") if letter is not None else None
+
+
+async def _publish(nc: Client, stream: str, records: Sequence[Record]) -> int:
+    """Store `records` in their order, which one connection keeps; gives the last one's number."""
     js = nc.jetstream()
     try:
         acknowledged = await asyncio.gather(
@@ -96,17 +110,16 @@ async def _publish(nc: Client, stream: str, records: Sequence[Record]) -> None:
     except (NatsError, APIError, TimeoutError) as error:
         raise Unavailable(f"stream {stream} did not take what was restored: {error!r}") from error
     for record, ack in zip(records, acknowledged, strict=True):
-        if stream in KEEPS_SEQUENCES and ack.seq != record.seq:
+        if ack.duplicate or (stream in KEEPS_SEQUENCES and ack.seq != record.seq):
             raise BrokenArchive(
                 f"sequence {record.seq} of {stream} came back as {ack.seq}: somebody else wrote to it meanwhile, or "
                 "the backup does not hold its beginning"
             )
+    return acknowledged[-1].seq if acknowledged else 0
 
 
 def _headers(stream: str, record: Record) -> dict[str, str]:
     kept = {
-        name: value
-        for name, value in record.headers.items()
-        if stream in KEEPS_SEQUENCES or not name.startswith(EXPECTATION)
+        name: value for name, value in record.headers.items() if stream in KEEPS_SEQUENCES or not name.startswith(BOUND)
     }
     return kept | {STORED_AT: record.at.isoformat()}

@@ -6,8 +6,10 @@ The file `head.json` is written after the records that it speaks of: whoever cut
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -15,6 +17,8 @@ from dispatch.archive.records import BEGINNING, Record, Sealed, line_of, seal_of
 from dispatch.errors import DispatchError
 
 SEGMENT_BYTES = 64 * 1024 * 1024
+HEAD = "head.json"
+_SEGMENT = re.compile(r"\d{4}-\d{2}/\d{12,}\.jsonl")
 
 
 class BrokenArchive(DispatchError):
@@ -43,12 +47,27 @@ class Shelf:
         self.folder = folder
         self.head = _head(folder)
 
-    def segments(self) -> list[Path]:
-        """The files of the chain, in their order."""
-        return sorted(self.folder.glob("*/*.jsonl"), key=lambda path: int(path.stem))
+    @classmethod
+    def begin(cls, folder: Path) -> Self:
+        """The chain in `folder`, to be written on; a new one has its head before its first record."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not (folder / HEAD).exists() and not any(folder.glob("*/*.jsonl")):
+            _write_head(folder, Head())
+        shelf = cls(folder)
+        shelf.mend()
+        return shelf
 
-    def records(self) -> Iterator[Record]:
-        """Every record up to the head, each seal checked.
+    def segments(self) -> list[Path]:
+        """The files of the chain, in their order. Raises `BrokenArchive` for one that is none of them."""
+        months = self.folder.iterdir() if self.folder.is_dir() else ()
+        found = [path for month in months if month.is_dir() for path in month.iterdir()]
+        for path in found:
+            if not _SEGMENT.fullmatch(f"{path.parent.name}/{path.name}") or not path.is_file():
+                raise BrokenArchive(f"{path} is no file of the archive: move it elsewhere")
+        return sorted(found, key=lambda path: path.stem)
+
+    def records(self, *, whole: bool = False) -> Iterator[Record]:
+        """Every record up to the head, each seal checked; with `whole` there may be nothing behind it.
 
         Raises `BrokenArchive` with the place of the first record that is not as it was written, that is missing, or
         that stands where another was; also when the chain ends before its head.
@@ -57,6 +76,8 @@ class Shelf:
         for segment in self.segments():
             for number, line in enumerate(segment.open("rb"), start=1):
                 if count == self.head.records:
+                    if whole:
+                        raise BrokenArchive(f"{segment}:{number} stands behind the end of the chain")
                     return  # what was written after the head was, before a crash: written again by the next
                 sealed = _checked(segment, number, line, seal, seq)
                 seal, seq, count = sealed.seal, sealed.record.seq, count + 1
@@ -81,7 +102,7 @@ class Shelf:
 
     def _seal_before(self, segment: str) -> str:
         """The seal with which the file before `segment` ends."""
-        earlier = [path for path in self.segments() if int(path.stem) < int(Path(segment).stem)]
+        earlier = [path for path in self.segments() if path.stem < Path(segment).stem]
         return sealed_of(earlier[-1].read_bytes().splitlines()[-1]).seal if earlier else BEGINNING
 
     def append(self, records: Sequence[Record]) -> None:
@@ -142,7 +163,7 @@ def _checked(segment: Path, number: int, line: bytes, before: str, seq: int) -> 
         sealed = sealed_of(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BrokenArchive(f"{place} cannot be read: {error}") from None
-    if seal_of(sealed.record, before) != sealed.seal:
+    if seal_of(sealed.record, before) != sealed.seal or line_of(sealed) != line:
         raise BrokenArchive(
             f"{place} (sequence {sealed.record.seq}) is not the record that was written behind sequence {seq}: "
             "it was edited, or one before it is missing or stands elsewhere"
@@ -153,7 +174,7 @@ def _checked(segment: Path, number: int, line: bytes, before: str, seq: int) -> 
 
 
 def _head(folder: Path) -> Head:
-    path = folder / "head.json"
+    path = folder / HEAD
     try:
         return msgspec.json.decode(path.read_bytes(), type=Head, strict=True)
     except FileNotFoundError:
@@ -170,8 +191,8 @@ def _write_head(folder: Path, head: Head) -> None:
         file.write(msgspec.json.encode(head))
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(folder / "head.json")
-    for changed in (folder, (folder / head.segment).parent):
+    draft.replace(folder / HEAD)
+    for changed in {folder, (folder / head.segment).parent if head.segment else folder}:
         _sync(changed)
 
 

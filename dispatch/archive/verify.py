@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,11 @@ from dispatch.archive.backup import CONTENTS, STREAMS, BackedUp, Progress
 from dispatch.archive.reading import held, records_of
 from dispatch.archive.records import Record
 from dispatch.archive.shelf import BrokenArchive, Head, Shelf
+from dispatch.clock import now
 from dispatch.events import CASES
+
+PATIENCE = timedelta(minutes=1)
+"""How long the newest may wait to be archived."""
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,22 +46,30 @@ async def verify_chain(nc: Client, folder: Path, progress: Progress = lambda *_:
     if (kept := next(archived, None)) is not None:
         raise BrokenArchive(f"{folder / CASES}: sequence {kept.seq} is in the archive, but not in the log")
     progress(CASES, done, done)
+    async for record in records_of(nc, CASES, after=shelf.head.seq, last=shelf.head.seq + 1 if messages > done else 0):
+        if now() - record.at > PATIENCE:
+            raise BrokenArchive(
+                f"{folder / CASES} ends at sequence {shelf.head.seq}, but sequence {record.seq} of the log was written "
+                f"at {record.at.isoformat(timespec='seconds')}: the archive stands still, was cut, or is another folder"
+            )
     return Verified(heads={CASES: shelf.head}, behind=messages - done)
 
 
 def verify_backup(
     folder: Path, *, seal: str | None = None, progress: Progress = lambda *_: None
 ) -> tuple[BackedUp, Verified]:
-    """Check every chain of the backup in `folder`, against what it says of itself and, when given, the `seal` of CASES.
+    """Check every chain of the backup in `folder`, against what it says of itself and, when given, its `seal`.
 
     Raises `BrokenArchive` with the place of the first record that is not as it was written.
     """
     made = _contents(folder)
     for stream in STREAMS:
         shelf = _shelf(folder, stream, made)
-        _exhaust(shelf.records(), lambda done, of=stream, all_of=shelf.head.records: progress(of, done, all_of))
-    if seal is not None and seal != made.streams[CASES].seal:
-        raise BrokenArchive(f"{folder}: the seal of {CASES} is {made.streams[CASES].seal}, and not {seal}")
+        for done, _ in enumerate(shelf.records(whole=True), start=1):
+            if done % 1000 == 0:
+                progress(stream, done, shelf.head.records)
+    if seal is not None and seal != made.seal:
+        raise BrokenArchive(f"{folder}: the seal is {made.seal}, and not {seal}: it is another backup, or was changed")
     return made, Verified(heads=made.streams)
 
 
@@ -82,12 +94,6 @@ def _shelf(folder: Path, stream: str, made: BackedUp) -> Shelf:
             f"{made.streams[stream].records}: it is of another backup, or was changed"
         )
     return shelf
-
-
-def _exhaust(records: Iterator[Record], told: object) -> None:
-    for done, _ in enumerate(records, start=1):
-        if done % 1000 == 0:
-            told(done)  # type: ignore[operator]
 
 
 def _difference(folder: Path, kept: Record | None, record: Record) -> str:

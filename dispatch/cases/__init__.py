@@ -35,7 +35,8 @@ from dispatch.cases.escalation import (
 )
 from dispatch.cases.fallback import Follows, due_at, follows, still_rings, still_wanted
 from dispatch.cases.folding import fold_whole
-from dispatch.cases.hand_over import is_to_hand_over
+from dispatch.cases.hand_over import goes_to_110, is_to_hand_over
+from dispatch.cases.sparing import is_spared
 from dispatch.cases.widening import TIMER
 
 __all__ = [
@@ -43,5 +44,6 @@ __all__ = [
     "Closing", "Command", "FallBack", "Firsts", "Follows", "GiveAnswer", "HandOver", "Handled", "LeaveOut", "Note",
     "Pause", "Plan", "Policy", "RaiseAlarm", "RecordCalls", "Reply", "Resolve", "SignalDuress", "StandDown", "Status",
     "TakeStep", "Wait", "Widen", "at_110", "decide", "due_at", "enough", "evolve", "fold", "fold_whole", "follows",
-    "is_overtaken", "is_repeat", "is_to_hand_over", "step_at", "steps_of", "still_rings", "still_wanted", "waits_for",
+    "goes_to_110", "is_overtaken", "is_repeat", "is_spared", "is_to_hand_over", "step_at", "steps_of", "still_rings",
+    "still_wanted", "waits_for",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from dispatch.events import (
     AlarmRaised,
     Answer,
+    Because,
     CallOutcome,
     CallsRecorded,
     CaseCancelled,
@@ -165,6 +166,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """How many steps of the policy were taken after the first call."""
     escalated_at: datetime | None = None
     """When the newest of those steps was taken."""
+    escalated_because: Because | None = None
+    called_late: frozenset[PersonId] = frozenset()
+    """Those whom a step called because those who were coming were late, and whom nothing else has called since."""
     paused_until: datetime | None = None
     asked: WideningAsked | None = None
     """An operator's wish that the call widen, until it does."""
@@ -237,6 +241,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     def is_under_duress(self) -> bool:
         """Whether it was signalled on this case, or on one beside which the household pressed again."""
         return self.duress is not None or self.beside is not None
+
+    @property
+    def owes_word_of_duress(self) -> bool:
+        """Whether duress was signalled, and the step is not taken yet that tells everybody of it."""
+        return self.duress is not None and not self.duress_heeded
 
     @property
     def last_step(self) -> int:
@@ -378,6 +387,7 @@ def _widen(
                 case,
                 position=event.position,
                 escalated_at=event.at,
+                escalated_because=event.because,
                 paused_until=None,
                 asked=None,
                 thanked=False,
@@ -426,10 +436,14 @@ def _at_home(case: Case, event: HouseholdStamped | ResidentsSpared) -> Case:
 
 
 def _under_duress(case: Case) -> Case:
-    """What was answered to a drill is no answer to an emergency; nor is what is answered at the scene itself."""
+    """What was answered to a drill is no answer to an emergency, and 110 took over but a drill.
+
+    Nor is it an answer what is answered at the scene itself.
+    """
     if case.alarm.drill:
         return replace(
             case,
+            handed_over=None,
             replies={},
             stood_down=frozenset(),
             dismissed=frozenset(),
@@ -471,10 +485,12 @@ def _call(case: Case, event: RespondersCalled) -> Case:
     if case.is_imported:
         new = Firsts(called=event.at)
         reached = {**reached, **{person: first_of(reached.get(person), new) for person in called_again}}
+    late = case.escalated_because == "late" and case.escalated_at == event.at
     return replace(
         case,
         reached=reached,
         calls={**case.calls, **calls},
+        called_late=case.called_late | called_again if late else case.called_late - called_again,
         gaps=(*case.gaps, *event.gaps),
         awaited=case.awaited | called_again,
         stood_down=case.stood_down - called_again,

@@ -50,7 +50,7 @@ def waits_for(case: Case) -> Wait | None:  # noqa: PLR0911  (one return for each
     """What `case` waits for; None only for one that has not begun or is over."""
     if not case.is_open:
         return None
-    if case.duress is not None and not case.duress_heeded:
+    if case.duress is not None and case.owes_word_of_duress:
         return Wait(what="answers", because="duress", until=case.duress.at)
     if case.asked is not None:
         return Wait(what="operator", because="operator", until=case.asked.at)
@@ -119,7 +119,8 @@ def _pointless(case: Case) -> bool:
         return False
     could = {call.responder for call in case.taking_part() if call.may_ring()} | case.replies.keys()
     refused = {person for person, reply in case.replies.items() if reply.answer == "cannot"}
-    return not _reaches(case, could - refused)
+    seems_over = case.residents if case.duress is not None else frozenset()  # to them, and so they cannot answer
+    return not _reaches(case, could - refused - seems_over - case.dismissed)
 
 
 def _reaches(case: Case, people: Iterable[PersonId]) -> bool:

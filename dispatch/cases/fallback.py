@@ -12,6 +12,7 @@ import msgspec
 from dispatch.cases.case import OUTCOME_RANK, Call, Case
 from dispatch.cases.commands import FallBack
 from dispatch.cases.escalation import waits_for
+from dispatch.cases.sparing import is_spared
 from dispatch.events import Channel, Event, FellBack, NextBecause, NextCall
 from dispatch.identifiers import PersonId
 
@@ -50,8 +51,11 @@ def still_wanted(case: Case, person: PersonId) -> bool:
 def still_rings(case: Case, call: Call) -> bool:
     """Whether `call` is still to be made: nobody closed the case or stood them down, and they said nothing since it.
 
-    Who answered before is called again all the same: that others are enough, or that they cannot come, was known.
+    Who answered before is called again all the same: that others are enough, or that they cannot come, was known. Where
+    nothing may be heard any more it is not made, unless by name.
     """
+    if is_spared(case, call):
+        return False
     reply = case.replies.get(call.responder)
     silent = reply is None or reply.at < call.called_at
     return case.is_open and silent and call.responder not in case.stood_down | case.left_out

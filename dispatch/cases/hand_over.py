@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispatch.cases.case import Case
+from dispatch.cases.case import Call, Case
 from dispatch.cases.commands import HandOver
 from dispatch.errors import Conflict
 from dispatch.events import Event, HandedOver, PlannedCall, RespondersCalled
@@ -32,7 +32,7 @@ def is_to_hand_over(case: Case) -> bool:
     return not any(call.may_ring() for call in case.calls.values() if call.responder in known.to)
 
 
-def goes_to_110(call: PlannedCall) -> bool:
+def goes_to_110(call: PlannedCall | Call) -> bool:
     """Whether somebody is called at the post of 110."""
     return any(reason.role == "emergency_centre" for reason in call.reasons)
 

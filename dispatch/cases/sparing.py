@@ -6,8 +6,15 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
+from dispatch.cases.case import Call, Case
 from dispatch.events import Event, ResidentsSpared, RespondersCalled
 from dispatch.identifiers import PersonId
+
+
+def is_spared(case: Case, call: Call) -> bool:
+    """Whether `call`, planned while it was loud, would be heard where nothing may be; but none made by name."""
+    by_name = any(reason.role == "asked" for reason in call.reasons)
+    return case.silent and call.responder in case.residents and not by_name
 
 
 def sparing(event: RespondersCalled, residents: Collection[PersonId], *, silent: bool) -> list[Event]:

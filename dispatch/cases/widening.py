@@ -35,8 +35,8 @@ def widen(case: Case, command: Widen) -> list[Event]:
 def take_step(case: Case, command: TakeStep) -> list[Event]:
     """The step, unless it was taken already or is not due (its timer came early, twice, or after the end).
 
-    Who has answered meanwhile is not called; under duress those who are going are, for they must know it. Nor is
-    whoever an operator stood down by name.
+    Who has answered meanwhile is not called; under duress those who are going are, for they must know it, and so is 110
+    where it has the case. Nor is whoever an operator stood down by name.
     """
     wait = waits_for(case)
     if wait is None or wait.until is None or command.at < wait.until or command.position != case.position + 1:
@@ -48,10 +48,11 @@ def take_step(case: Case, command: TakeStep) -> list[Event]:
     by = case.asked.by if case.asked is not None and wait.because == "operator" else TIMER
     events: list[Event] = [*stamps, Escalated(at=command.at, position=command.position, because=wait.because, by=by)]
     calls = tuple(call for call in command.plan.calls if _is_to_be_called(case, call.responder, wait.because))
-    if not is_to_hand_over(case):  # an operator did it while this was planned
+    if is_to_hand_over(case):
+        if "hand_over" in step_at(case, command.position).call or post_of_110(calls):
+            events.append(HandedOver(at=command.at, by=by, to=post_of_110(calls)))
+    elif wait.because != "duress":  # an operator did it while this was planned
         calls = tuple(call for call in calls if not goes_to_110(call))
-    elif "hand_over" in step_at(case, command.position).call or (stamps and post_of_110(calls)):
-        events.append(HandedOver(at=command.at, by=by, to=post_of_110(calls)))
     if calls or command.plan.gaps:
         step = case.last_step + 1
         called = RespondersCalled(at=command.at, step=step, calls=calls, gaps=command.plan.gaps)
@@ -102,9 +103,17 @@ def stand_down(case: Case, command: StandDown) -> list[Event]:
 
 
 def with_stand_down(case: Case, answered: Event) -> list[Event]:
-    """`answered`, and the stand-down of those not needed when that answer made it enough."""
+    """`answered`, and the stand-down of those not needed when that answer made it enough.
+
+    When it was enough before, the first arrival stands down those whom a step called as nobody had arrived, but for
+    those whom an operator called by name; under duress nobody.
+    """
     after = evolve(case, answered)
     left = unneeded(after)
-    if enough(case) or not enough(after) or not left:
+    if enough(case):
+        arrived = case.status != "on_scene" and after.status == "on_scene" and not case.is_under_duress
+        late = case.called_late - case.asked_by_name() if arrived else frozenset()
+        left = tuple(person for person in left if person in late)
+    if not enough(after) or not left:
         return [answered]
     return [answered, RespondersStoodDown(at=answered.at, responders=left, by=TIMER)]

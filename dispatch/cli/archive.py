@@ -21,6 +21,7 @@ from dispatch.cli.connected import connected
 from dispatch.cli.progress import Told, bars
 from dispatch.cli.rebuild import compare_read_models
 from dispatch.embedded import EmbeddedNats
+from dispatch.errors import Refused
 from dispatch.events import CASES, connect, ensure_streams
 from dispatch.fanout import place_behind
 from dispatch.settings import load_settings
@@ -52,14 +53,17 @@ def backup_command(
 
       dispatch backup /backups/today --json
     """
-    with bars(quiet=as_json) as told:
-        made = uvloop.run(_backup(folder.expanduser().absolute(), told))
+    try:
+        with bars(quiet=as_json) as told:
+            made = uvloop.run(_backup(folder.expanduser().absolute(), told))
+    except OSError as error:
+        raise Refused(f"{folder} cannot be written: {error.strerror or error}; name another folder") from error
     if as_json:
-        typer.echo(json.dumps(msgspec.to_builtins(made)))
+        typer.echo(json.dumps(msgspec.to_builtins(made) | {"seal": made.seal}))
         return
     for stream, head in made.streams.items():
         typer.echo(f"{stream:12} {head.records:>10,}")
-    typer.echo(f"写入 written to {folder}\n封印 seal {made.streams[CASES].seal}")
+    typer.echo(f"写入 written to {folder}\n封印 seal {made.seal}")
 
 
 def restore_command(
@@ -113,26 +117,28 @@ def verify_command(
     """
     with bars(quiet=as_json) as told:
         if folder is not None:
-            _, verified = verify_backup(folder, seal=seal, progress=told)
+            made, verified = verify_backup(folder, seal=seal, progress=told)
+            proof = made.seal
         else:
             verified = uvloop.run(_verify(told))
+            proof = verified.heads[CASES].seal
     compared = uvloop.run(compare_read_models(as_json=as_json)) if folder is None else []
     if as_json:
         found = {"read_models": {one.projection: one.rows for one in compared}}
         typer.echo(json.dumps(msgspec.to_builtins(verified) | found))
     else:
-        _tell_verified(verified)
+        _tell_verified(verified, proof)
     if wrong := [one.projection for one in compared if one.rows or one.because is not None]:
         Console(stderr=True).print(f"不一致 not as the log has it: {', '.join(wrong)}; `dispatch rebuild` mends it")
         raise typer.Exit(1)
 
 
-def _tell_verified(verified: Verified) -> None:
+def _tell_verified(verified: Verified, proof: str) -> None:
     for stream, head in verified.heads.items():
         typer.echo(f"{stream:12} {head.records:>10,} records, as they were written")
     if verified.behind:
         Console(stderr=True).print(f"the log has {verified.behind} more, which the archive does not hold yet")
-    typer.echo(f"封印 seal {verified.heads[CASES].seal}")
+    typer.echo(f"封印 seal {proof}")
 
 
 async def _backup(folder: Path, told: Told) -> BackedUp:

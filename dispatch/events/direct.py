@@ -21,7 +21,8 @@ END_OF_BATCH, NOT_FOUND = "204", "404"
 async def direct_get(nc: Client, stream: str, request: dict[str, object]) -> list[Msg]:
     """The messages that answer one batched request, oldest first.
 
-    Raises `Unavailable` when the answer does not end within two seconds.
+    Raises `Unavailable` when the answer does not end within two seconds, or a part of it was lost: each message
+    says which was sent before it (`Nats-Last-Sequence`), and so does the end.
     """
     return await _Answers(stream).to(nc, [(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode())])
 
@@ -61,6 +62,7 @@ class _Answers:
     def __init__(self, stream: str, expected: int | None = None) -> None:
         self._stream, self._left = stream, expected
         self._messages: list[Msg] = []
+        self._last_seq = "0"
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def to(self, nc: Client, requests: Sequence[tuple[str, bytes]]) -> list[Msg]:
@@ -76,7 +78,15 @@ class _Answers:
         return self._messages
 
     def _receive(self, message: Msg) -> None:
-        status = (message.headers or {}).get("Status")
+        headers = message.headers or {}
+        status = headers.get("Status")
+        if (
+            self._left is None
+            and status in {None, END_OF_BATCH}
+            and headers.get("Nats-Last-Sequence") != self._last_seq
+        ):
+            self._end(Unavailable(f"a part of the answer of stream {self._stream} was lost on the way"))
+        self._last_seq = headers.get("Nats-Sequence", self._last_seq)
         if status is None:
             self._messages.append(message)
         elif status not in {END_OF_BATCH, NOT_FOUND}:

@@ -18,7 +18,7 @@ class Inbox:
     """Where the answers to one connection's requests come in; get it from `inbox_of`."""
 
     def __init__(self, nc: Client) -> None:
-        self._nc, self._subject = nc, nc.new_inbox()
+        self._subject = nc.new_inbox()
         self._heard: dict[str, Heard] = {}
         self._numbers = count()
         self._opening: asyncio.Task[None] | None = None
@@ -33,15 +33,15 @@ class Inbox:
         finally:
             del self._heard[number]
 
-    async def open(self) -> None:
-        """Once is enough. Raises `nats.errors.Error`."""
+    async def open(self, nc: Client) -> None:
+        """Once is enough; `nc` is the connection that it was made for. Raises `nats.errors.Error`."""
         if self._opening is None or (self._opening.done() and self._opening.exception() is not None):
-            self._opening = asyncio.create_task(self._subscribe())
+            self._opening = asyncio.create_task(self._subscribe(nc))
         if not self._opening.done():
             await asyncio.shield(self._opening)
 
-    async def _subscribe(self) -> None:
-        await self._nc.subscribe(f"{self._subject}.*", cb=self._receive, pending_msgs_limit=-1, pending_bytes_limit=-1)
+    async def _subscribe(self, nc: Client) -> None:
+        await nc.subscribe(f"{self._subject}.*", cb=self._receive, pending_msgs_limit=-1, pending_bytes_limit=-1)
 
     async def _receive(self, message: Msg) -> None:
         heard = self._heard.get(message.subject.rpartition(".")[2])
@@ -50,6 +50,7 @@ class Inbox:
 
 
 _inboxes: WeakKeyDictionary[Client, Inbox] = WeakKeyDictionary()
+"""An inbox must not hold its connection, or neither would ever go."""
 
 
 async def inbox_of(nc: Client) -> Inbox:
@@ -57,5 +58,5 @@ async def inbox_of(nc: Client) -> Inbox:
     inbox = _inboxes.get(nc)
     if inbox is None:
         inbox = _inboxes[nc] = Inbox(nc)
-    await inbox.open()
+    await inbox.open(nc)
     return inbox

@@ -13,13 +13,13 @@ import msgspec
 import structlog
 from nats.aio.msg import Msg
 
-from dispatch.cases import Call, Case, CaseDesk, still_wanted
+from dispatch.cases import OUTCOME_RANK, Call, Case, CaseDesk, is_spared, still_wanted
 from dispatch.clock import Clock, now
 from dispatch.events import CallOutcome, Channel, Commit, FellBack, RespondersCalled, commit_of
 from dispatch.fanout.channels import Sent
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import ACCEPTED_TO_SENT, CALL_SECONDS, CALLS
-from dispatch.fanout.reasons import CLOSED, NOT_WANTED, why_not
+from dispatch.fanout.reasons import AT_HOME, CLOSED, MADE_ELSEWHERE, NOT_WANTED, why_not
 from dispatch.fanout.recorder import Recorder, insist
 from dispatch.fanout.ring import Ring, Scene, make_ring
 from dispatch.fanout.sending import Sending
@@ -142,9 +142,10 @@ class Calls:
         if not case.is_open:
             await recorder.record([one.came_to("failed", self._clock, CLOSED) for one in owed])
             return
-        if spared := [one for one in owed if _is_spared(case, one)]:
-            await recorder.record([one.came_to("failed", self._clock, NOT_WANTED) for one in spared])
-            owed = [one for one in owed if one not in spared]
+        spared = [(one, reason) for one in owed if (reason := _why_spared(case, one)) is not None]
+        if spared:
+            await recorder.record([one.came_to("failed", self._clock, reason) for one, reason in spared])
+            owed = [one for one in owed if _why_spared(case, one) is None]
             if not owed:
                 return
         wanted = {one.call.responder for one in owed}
@@ -167,25 +168,38 @@ class Calls:
                     person,
                     place_of(case, owed.call),
                     another=bool(owed.call.then),
-                    unless=partial(self._why_not, case.id, owed.call),
+                    unless=partial(self._why_not, case.id, owed),
                 )
         except Exception as error:  # one call that cannot be made stops none of the others
             log.exception("call.error", responder=owed.call.responder, channel=owed.channel)
             sent = Sent("failed", f"an error of ours: {type(error).__name__}")
+        if sent.reason == MADE_ELSEWHERE and (made := self._made(case.id, owed)) is not None:
+            return made
         outcome = owed.came_to(sent.outcome, self._clock, sent.reason)
         _count(case, outcome)
         return outcome
 
-    def _why_not(self, case_id: CaseId, call: Call) -> str | None:
-        """Why a call that has waited for its turn is not to be made any more, as far as this process knows."""
+    def _why_not(self, case_id: CaseId, owed: Owed) -> str | None:
+        """Why a ring that has waited for its turn is not to be made any more, as far as this process knows."""
         case = self._desk.remembered(case_id)
-        return why_not(case, call) if case is not None else None
+        if case is None:
+            return None
+        return why_not(case, owed.call) if self._made(case_id, owed) is None else MADE_ELSEWHERE
+
+    def _made(self, case_id: CaseId, owed: Owed) -> CallOutcome | None:
+        """What came of the ring where another process has made it; where that failed, it is still ours to make."""
+        case = self._desk.remembered(case_id)
+        call = case.calls.get((owed.call.step, owed.call.responder)) if case is not None else None
+        known = call.outcomes.get(owed.channel) if call is not None else None
+        return known if known is not None and OUTCOME_RANK[known.outcome] >= OUTCOME_RANK["sent"] else None
 
 
-def _is_spared(case: Case, owed: Owed) -> bool:
-    """Whether a ring is not to be made: a next channel that is not needed, or at home, where the case seems over."""
+def _why_spared(case: Case, owed: Owed) -> str | None:
+    """Why a ring is not to be made: at home, where nothing may be heard, or a next channel that is not needed."""
     person = owed.call.responder
-    return (owed.follows and not still_wanted(case, person)) or not case.as_known_by(person).is_open
+    if is_spared(case, owed.call) or not case.as_known_by(person).is_open:
+        return AT_HOME
+    return NOT_WANTED if owed.follows and not still_wanted(case, person) else None
 
 
 def rings_of(commit: Commit) -> set[RingKey]:

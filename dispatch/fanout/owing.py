@@ -13,8 +13,9 @@ from nats.js.errors import APIError, NotFoundError
 
 from dispatch.cases import Case, due_at, fold
 from dispatch.errors import Unavailable, Unreadable
-from dispatch.events import CASES, AlarmRaised, CaseLog, Commit, commit_of, direct_get
+from dispatch.events import CASES, AlarmRaised, CallsRecorded, CaseLog, Channel, Commit, commit_of, direct_get
 from dispatch.events.stopping import stopping
+from dispatch.fanout.rescue import has_waited, is_from_here
 from dispatch.identifiers import CaseId
 
 log = structlog.get_logger()
@@ -31,6 +32,8 @@ class Owing:
         """`also` is shown every commit."""
         self._nc, self._js, self._log, self._also = nc, nc.jetstream(), cases, also
         self._cases: dict[CaseId, Case] = {}
+        self._waited: dict[Channel, datetime] = {}
+        """When a ring that had waited for long was made over a channel last: there was a queue."""
         self.caught_up = asyncio.Event()
         """Set once the log was read to what was its end at the start; before that nothing is known."""
 
@@ -55,6 +58,10 @@ class Owing:
         """The cases with calls owed since before `before`, as the log has them now. Raises `Unavailable`."""
         return await self._confirmed(lambda case: _owed_since(case, before))
 
+    def queueing(self, since: datetime) -> frozenset[Channel]:
+        """The channels over which the fan-out has made, since `since`, rings that had waited for long."""
+        return frozenset(channel for channel, at in self._waited.items() if at > since)
+
     async def late(self, before: datetime) -> list[Case]:
         """The cases with a step or a next channel that has been due since before `before`, likewise."""
         return await self._confirmed(lambda case: _due_since(case, before))
@@ -71,11 +78,21 @@ class Owing:
     async def _see(self, commit: Commit) -> None:
         known = self._cases.get(commit.case)
         if known is not None:
-            self._keep(commit.case, fold([commit], known))
+            case = fold([commit], known)
         elif isinstance(commit.events[0], AlarmRaised):
-            self._keep(commit.case, fold([commit]))
+            case = fold([commit])
         else:
-            self._keep(commit.case, fold(await self._load(commit.case)))
+            case = fold(await self._load(commit.case))
+        self._keep(commit.case, case)
+        if not is_from_here(commit.id):
+            self._note_waits(commit, case)
+
+    def _note_waits(self, commit: Commit, case: Case) -> None:
+        for event in commit.events:
+            for outcome in event.outcomes if isinstance(event, CallsRecorded) else ():
+                call = case.calls.get((outcome.step, outcome.responder))
+                if call is not None and has_waited(call.asked_at(outcome.channel), outcome.at):
+                    self._waited[outcome.channel] = outcome.at
 
     def _keep(self, case_id: CaseId, case: Case) -> None:
         if case.is_open or case.owed():

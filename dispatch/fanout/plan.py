@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from dispatch.cases import FIRST_QUORUM, FIRST_STEPS, Case, Plan, Policy, at_110, is_to_hand_over, step_at
+from dispatch.cases import FIRST_QUORUM, FIRST_STEPS, Case, Plan, Policy, at_110, goes_to_110, is_to_hand_over, step_at
 from dispatch.events import Because, Gap, Kind, PlannedCall, Reason, Target
 from dispatch.identifiers import PersonId
 from dispatch.roster import (
@@ -96,11 +96,12 @@ def step_plan(
 
     Who is called again is called over every channel they have, and so is 110. Who was stood down is called again as
     well: that the call widens means that it is not enough any more; but for those whom an operator stood down by name
-    (`take_step` leaves them out). 110 is not called again: it knows.
+    (`take_step` leaves them out). 110 is not called again, for it knows; but of a duress it is told.
     """
     at_once = case.policy.at_once if case.policy is not None else STANDARD.at_once
     calls = {called.person.id: planned(called, at_once) for called in aid}
-    again = case.called() - at_110(case) if "again" in targets else case.stood_down
+    knows = frozenset() if case.owes_word_of_duress else at_110(case)
+    again = case.called() - knows if "again" in targets else case.stood_down
     for person in sorted(again - case.left_out):
         calls[person] = PlannedCall(
             responder=person, reasons=_reasons(case, person), channels=every_channel_of(people.get(person))
@@ -125,4 +126,5 @@ def _in_order(called: Called, at_once: int) -> PlannedCall:
 
 
 def _reasons(case: Case, person: PersonId) -> tuple[Reason, ...]:
-    return next(call.reasons for call in case.calls.values() if call.responder == person)
+    calls = [call for call in case.calls.values() if call.responder == person]
+    return next((call.reasons for call in calls if goes_to_110(call)), calls[0].reasons)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dispatch.cases import Call, Case, still_rings
+from dispatch.cases import Call, Case, is_spared, still_rings
 
 CLOSED = "case closed before the call"
 NOT_WANTED = "answered or stood down before this channel rang"
 LEFT_OUT = "left out before this channel rang"
-NOT_MADE = frozenset({CLOSED, NOT_WANTED, LEFT_OUT})
+AT_HOME = "lives there, where nothing may be heard any more"
+MADE_ELSEWHERE = "another process made this ring meanwhile"
+NOT_MADE = frozenset({CLOSED, NOT_WANTED, LEFT_OUT, AT_HOME, MADE_ELSEWHERE})
 
 
 def why_not(case: Case, call: Call) -> str | None:
@@ -16,4 +18,6 @@ def why_not(case: Case, call: Call) -> str | None:
         return CLOSED
     if call.responder in case.left_out:
         return LEFT_OUT
+    if is_spared(case, call):
+        return AT_HOME
     return None if still_rings(case, call) else NOT_WANTED

@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
+import msgspec
 import structlog
 
 from dispatch.cases import OUTCOME_RANK, Case, CaseDesk, RecordCalls
 from dispatch.clock import Clock, now
 from dispatch.errors import DispatchError, Unavailable
 from dispatch.events import CallOutcome, Channel
-from dispatch.fanout.calls import Links, Owed, RingKey, Rings
+from dispatch.fanout.calls import Links, Owed, RingKey, Rings, place_of, rings_of
 from dispatch.fanout.channels import HasProviders, Sender, Sent
 from dispatch.fanout.channels.sender import failed
 from dispatch.fanout.lanes import LATE, LIMITS, PAUSES_SECONDS, Limits
 from dispatch.fanout.metrics import RESCUED
-from dispatch.fanout.reasons import why_not
+from dispatch.fanout.reasons import MADE_ELSEWHERE, why_not
 from dispatch.fanout.ring import Ring, scene_of
+from dispatch.fanout.sending import retire
+from dispatch.fanout.shares import Shares
 from dispatch.identifiers import CaseId, CommitId
 from dispatch.roster import ContactPoint, Person, Roster, left_out_of, points_for
 
@@ -34,9 +37,51 @@ log = structlog.get_logger()
 
 AFTER = timedelta(seconds=15)
 """Longer than a call takes that a fan-out has in hand (`lanes.Limits.budget` and what the record of it needs)."""
+HANGS = timedelta(seconds=60)
+"""How long a ring may be owed, whatever the fan-out answers to pings, before it is made from here."""
 AT_ONCE = 256
-"""Over one channel; with one of its providers half as many, so that one that hangs leaves turns to the others."""
-MADE_ELSEWHERE = Sent("failed", "the fan-out made this ring meanwhile")
+"""Over one channel."""
+ELSEWHERE = failed(MADE_ELSEWHERE)
+FROM_HERE = "rescue-"
+
+
+def has_waited(asked: datetime, at: datetime) -> bool:
+    """Whether a ring that was asked for then would have been made by `at`, were it in hand and waited in no queue."""
+    return asked < at - AFTER
+
+
+def is_from_here(commit: CommitId) -> bool:
+    """Whether it is the record of rings that were made here."""
+    return commit.startswith(FROM_HERE)
+
+
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the calls that are owed the fan-out leaves to others.
+
+    What was asked for after `gone_since`, when it had gone, and all the rest when that would be done. Where it is
+    there, what commits behind the stream sequence `untaken` ask for; and whatever has been owed for very long, unless
+    it goes over a channel that is `queueing`.
+    """
+
+    gone_since: datetime | None = None
+    untaken: int | None = None
+    queueing: frozenset[Channel] = frozenset()
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether the fan-out is away, or takes nothing in hand."""
+        return self.gone_since is not None or self.untaken is not None
+
+    def before(self, at: datetime) -> datetime:
+        """When a ring must have been asked for to be left to others at `at`; a bound that costs nothing to try."""
+        return at if self.stands_in else at - HANGS
+
+    def has(self, one: Owed, at: datetime, *, taken: bool) -> bool:
+        """Whether the ring is to be made at `at`; `taken`: the fan-out has, or had, the commit that asks for it."""
+        asked = one.call.asked_at(one.channel)
+        if self.gone_since is not None:
+            return has_waited(asked, at) or asked > self.gone_since
+        return (not taken and has_waited(asked, at)) or (asked < at - HANGS and one.channel not in self.queueing)
 
 
 class Rescue:
@@ -55,67 +100,84 @@ class Rescue:
         self._desk, self._roster, self._links, self._senders = desk, roster, links, senders
         self._clock = clock
         self._limits = {channel: limits.get(channel, Limits()) for channel in senders}
-        self._turns = {channel: Turns(min(AT_ONCE, limit.at_once)) for channel, limit in self._limits.items()}
-        self._tasks: dict[CaseId, asyncio.Task[None]] = {}
-        self._made: defaultdict[CaseId, dict[RingKey, CallOutcome]] = defaultdict(dict)
-        """What was rung from here and is not on the log yet: it is recorded as soon as that can be, and not rung."""
+        self._shares = {channel: Shares(min(AT_ONCE, limit.at_once)) for channel, limit in self._limits.items()}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._looking: set[CaseId] = set()
+        self._ours: defaultdict[CaseId, dict[RingKey, CallOutcome | None]] = defaultdict(dict)
+        """The rings that are made here, until they are on the log: with what came of them, once that is known."""
+        self._recording: WeakValueDictionary[CaseId, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def is_busy(self) -> bool:
         """Whether rings are under way."""
         return bool(self._tasks)
 
-    def ring(self, cases: Collection[Case], gone_since: datetime | None = None) -> None:
-        """Ring what is owed on these since before `AFTER`, or was asked for when the fan-out had gone. Returns at once.
+    def ring(self, cases: Collection[Case], left: Left) -> None:
+        """Ring what these owe and is `left` to us. Returns at once.
 
         What cannot be looked up or recorded now stays owed, and is tried again when the case is given again.
         """
-        for case in sorted(cases, key=lambda case: case.alarm.drill):
-            if case.id not in self._tasks:
-                task = self._tasks[case.id] = asyncio.create_task(self._rescue(case.id, gone_since))
+        for case in cases:
+            if case.id not in self._looking and (self._made(case.id) or self._owed(case, left, untaken=None)):
+                self._looking.add(case.id)
+                task = asyncio.create_task(self._rescue(case.id, left))
+                self._tasks.add(task)
                 task.add_done_callback(partial(self._end, case.id))
 
     def _end(self, case: CaseId, task: asyncio.Task[None]) -> None:
-        del self._tasks[case]
+        self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("rescue.failed", case=case, exc_info=error)
 
     async def close(self) -> None:
-        for task in list(self._tasks.values()):
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _rescue(self, case_id: CaseId, gone_since: datetime | None) -> None:
+    async def _rescue(self, case_id: CaseId, left: Left) -> None:
         try:
             await self._record(case_id)
-            case = await self._desk.load(case_id)
-            owed = self._owed(case, gone_since)
-            if not owed:
-                return
-            household = await self._roster.household(case.alarm.household)
-            left_out = left_out_of(household) - case.asked_by_name()
-            owed = [one for one in owed if one.call.responder not in left_out]
-            people = await self._roster.people({one.call.responder for one in owed})
-            scene = scene_of(case, household, await self._roster.areas(case.alarm.areas))
+            pending = await self._begin(case_id, left)
         except DispatchError as error:  # the next look tries again
             log.error("rescue.failed", case=case_id, reason=error.detail)
             return
+        finally:
+            self._looking.discard(case_id)
+        await self._record_as_they_come(case_id, pending)
+
+    async def _begin(self, case_id: CaseId, left: Left) -> set[asyncio.Task[None]]:
+        """Begin the rings of the case that are left to us, but for those that are under way."""
+        case = await self._desk.load(case_id)
+        untaken = await self._asked_after(left.untaken, case_id) if left.untaken is not None else set[RingKey]()
+        owed = self._owed(case, left, untaken)
+        if not owed:
+            return set()
+        household = await self._roster.household(case.alarm.household)
+        left_out = left_out_of(household) - case.asked_by_name()
+        owed = [one for one in owed if one.call.responder not in left_out]
+        people = await self._roster.people({one.call.responder for one in owed})
+        scene = scene_of(case, household, await self._roster.areas(case.alarm.areas))
         log.error("rescue.rings", case=case_id, rings=len(owed))
         rings = Rings(case, scene, self._links)
-        await self._record_as_they_come(
-            case_id, {asyncio.create_task(self._ring(case, one, rings, people.get(one.call.responder))) for one in owed}
-        )
+        self._ours[case_id].update(dict.fromkeys(map(_key, owed)))
+        return {asyncio.create_task(self._ring(case, one, rings, people.get(one.call.responder))) for one in owed}
 
-    def _owed(self, case: Case, gone_since: datetime | None) -> list[Owed]:
-        before, made = self._clock() - AFTER, self._made.get(case.id, {})
+    async def _asked_after(self, seq: int, case: CaseId) -> set[RingKey]:
+        return {key for commit in await self._desk.log.load(case, after=seq) for key in rings_of(commit)}
+
+    def _owed(self, case: Case, left: Left, untaken: Collection[RingKey] | None) -> list[Owed]:
+        """What of it is left to us and not under way; `untaken` None: as far as can be said without asking the log."""
+        at, ours = self._clock(), self._ours.get(case.id, {})
+        owed = (Owed(call, channel) for call in case.owed() for channel in call.owed() if channel in self._senders)
         return [
-            Owed(call, channel)
-            for call in case.owed()
-            for channel in call.owed()
-            if channel in self._senders
-            and (call.asked_at(channel) < before or (gone_since is not None and call.asked_at(channel) > gone_since))
-            and (call.step, call.responder, channel) not in made
+            one
+            for one in owed
+            if _key(one) not in ours
+            and left.has(one, at, taken=left.untaken is None if untaken is None else _key(one) not in untaken)
         ]
+
+    def _made(self, case: CaseId) -> dict[RingKey, CallOutcome]:
+        return {key: outcome for key, outcome in self._ours.get(case, {}).items() if outcome is not None}
 
     async def _record_as_they_come(self, case: CaseId, pending: set[asyncio.Task[None]]) -> None:
         try:
@@ -128,47 +190,54 @@ class Rescue:
 
     async def _record(self, case: CaseId) -> None:
         """Put on the log what came of rings; what it does not take now is kept for the next time."""
-        made = dict(self._made.get(case, {}))
-        if not made:
-            return
-        id_ = CommitId(f"rescue-{uuid4().hex}")
-        try:
-            await self._desk.handle(case, RecordCalls(id=id_, at=self._clock(), outcomes=tuple(made.values())))
-        except DispatchError as error:
-            log.error("rescue.not_recorded", case=case, reason=error.detail)
-            return
-        for key in made:
-            del self._made[case][key]
-        if not self._made[case]:
-            del self._made[case]
+        async with self._recording.setdefault(case, asyncio.Lock()):
+            if not (made := self._made(case)):
+                return
+            id_ = CommitId(f"{FROM_HERE}{uuid4().hex}")
+            try:
+                await self._desk.handle(case, RecordCalls(id=id_, at=self._clock(), outcomes=tuple(made.values())))
+            except DispatchError as error:
+                log.error("rescue.not_recorded", case=case, reason=error.detail)
+                return
+            for key in made:
+                self._forget(case, key)
+
+    def _forget(self, case: CaseId, key: RingKey) -> None:
+        del self._ours[case][key]
+        if not self._ours[case]:
+            del self._ours[case]
 
     async def _ring(self, case: Case, one: Owed, rings: Rings, person: Person | None) -> None:
         try:
-            sent = await self._send(case.id, one, rings.of(one.call), person)
+            sent = await self._send(case, one, rings.of(one.call), person)
         except Exception as error:  # one ring that cannot be made stops none of the others
             log.exception("rescue.error", responder=one.call.responder, channel=one.channel)
             sent = failed(f"an error of ours: {type(error).__name__}")
-        if sent is not MADE_ELSEWHERE:
+        if sent is ELSEWHERE:
+            self._forget(case.id, _key(one))
+        else:
             RESCUED.labels(one.channel, sent.outcome).inc()
-            key = (one.call.step, one.call.responder, one.channel)
-            self._made[case.id][key] = one.came_to(sent.outcome, self._clock, sent.reason)
+            self._ours[case.id][_key(one)] = one.came_to(sent.outcome, self._clock, sent.reason)
 
-    async def _send(self, case: CaseId, one: Owed, ring: Ring, person: Person | None) -> Sent:
+    async def _send(self, case: Case, one: Owed, ring: Ring, person: Person | None) -> Sent:
         """The best over all of the person's contact points: the first that takes it may be an old machine's."""
         points = points_for(person, one.channel) if one.channel != "live" else (None,)
         if not points:
             return failed("no contact point for this channel any more")
         results = await asyncio.gather(*(self._to(case, one, ring, point) for point in points))
+        for point, sent in zip(points, results, strict=True):
+            if sent.gone and point is not None:
+                await retire(self._roster, one.call.responder, point, sent.reason or "gone", by="watch")
         return max(results, key=lambda sent: OUTCOME_RANK[sent.outcome])
 
-    async def _to(self, case: CaseId, one: Owed, ring: Ring, point: ContactPoint | None) -> Sent:
+    async def _to(self, case: Case, one: Owed, ring: Ring, point: ContactPoint | None) -> Sent:
         """What came of it, tried again as the fan-out does: until it is final, or the channel's time is used up."""
         sender, limits, loop = self._senders[one.channel], self._limits[one.channel], asyncio.get_running_loop()
         provider = sender.provider(point) if isinstance(sender, HasProviders) else one.channel
         end, sent = None, LATE
         for pause in (*PAUSES_SECONDS, PAUSES_SECONDS[-1]):
-            async with self._turns[one.channel].of(provider):
-                if (over := await self._why_not(case, one)) is not None:
+            async with self._shares[one.channel].of(provider, place_of(case, one.call)):
+                if (over := await self._why_not(case.id, one)) is not None:
                     return over
                 end = end or loop.time() + limits.budget
                 try:
@@ -190,21 +259,10 @@ class Rescue:
             return None
         call = case.calls[one.call.step, one.call.responder]
         if one.channel not in call.owed():
-            return MADE_ELSEWHERE
+            return ELSEWHERE
         reason = why_not(case, call)
         return failed(reason) if reason is not None else None
 
 
-class Turns:
-    """At most so many at once over one channel, and half as many with one provider."""
-
-    def __init__(self, at_once: int) -> None:
-        self._all = asyncio.Semaphore(at_once)
-        self._each: defaultdict[str, asyncio.Semaphore]
-        self._each = defaultdict(lambda: asyncio.Semaphore(max(1, at_once // 2)))
-
-    @asynccontextmanager
-    async def of(self, provider: str) -> AsyncIterator[None]:
-        """A turn with `provider`, waited for; who waits for one that hangs holds back nobody else's."""
-        async with self._each[provider], self._all:
-            yield
+def _key(one: Owed) -> RingKey:
+    return one.call.step, one.call.responder, one.channel

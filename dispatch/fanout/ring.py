@@ -148,7 +148,7 @@ def _body(case: Case, role: Role, scene: Scene, *, duress: bool) -> str:
     zh = f"{zh_kind}：{scene.place}，{scene.address}。您是{zh_role}，请回复能否前往。"
     en = f"{en_kind}: {scene.place}, {scene.address}. Called as {en_role}: please answer whether you can come."
     if role == "emergency_centre":
-        zh, en = _to_110(case, scene)
+        zh, en = _to_110(case, scene, may_ring_back=not (case.silent or duress))
     if duress and case.beside is not None:
         zh = f"同一户再次报警：此前一起受胁迫的警情仍在处置，地点相同。{zh}"
         en = f"The same household pressed again: its case under duress still goes on, at the same place. {en}"
@@ -166,13 +166,15 @@ def _body(case: Case, role: Role, scene: Scene, *, duress: bool) -> str:
     return f"{zh}{note}\n{en}"
 
 
-def _to_110(case: Case, scene: Scene) -> tuple[str, str]:
-    """What 110 needs to take a case over: who, where, since when, whom to ring back, and who is coming already."""
+def _to_110(case: Case, scene: Scene, *, may_ring_back: bool) -> tuple[str, str]:
+    """What 110 needs to take a case over: who, where, since when, who is coming, and whom it may ring back."""
     zh_kind, en_kind = KINDS[case.kind]
     since = f"{case.alarm.pressed_at.astimezone(CHINA):%H:%M:%S}"
     coming = sum(reply.answer == "going" for reply in case.replies.values())
     there = sum(reply.answer == "on_scene" for reply in case.replies.values())
-    zh_phone, en_phone = (f"户主电话{scene.phone}。", f" Household's phone {scene.phone}.") if scene.phone else ("", "")
+    zh_phone, en_phone = "", ""
+    if scene.phone and may_ring_back:
+        zh_phone, en_phone = f"户主电话{scene.phone}。", f" Household's phone {scene.phone}."
     zh = (
         f"移交110：{zh_kind}，{scene.place}，{scene.address}，{since}报警，{coming}人正前往，{there}人在场。"
         f"{zh_phone}请派警处置并回复。"

@@ -63,7 +63,7 @@ class Sending:
             )
         for point, sent in zip(points, results, strict=True):
             if sent.gone:
-                await self._retire(ring.responder, point, sent.reason or "gone")
+                await retire(self._roster, ring.responder, point, sent.reason or "gone", by="fanout")
         return max(results, key=lambda sent: OUTCOME_RANK[sent.outcome])
 
     async def _to(
@@ -85,15 +85,18 @@ class Sending:
 
         return await self._lanes[channel].send(provider, place, once, another=another)
 
-    async def _retire(self, person: PersonId, point: ContactPoint, reason: str) -> None:
-        def change(person: Person) -> Person:
-            points = (replace(p, retired=reason) if p == point else p for p in person.contact_points)
-            return replace(person, contact_points=tuple(points))
 
-        try:
-            await self._roster.update_person(person, change, by="fanout")
-        except DispatchError as error:  # it will be found gone again next time
-            log.warning("point.not_retired", responder=person, reason=error.detail)
+async def retire(roster: Roster, person: PersonId, point: ContactPoint, reason: str, *, by: str) -> None:
+    """Put in the roster that a contact point of the person is gone; only a warning where that cannot be done now."""
+
+    def change(person: Person) -> Person:
+        points = (replace(p, retired=reason) if p == point else p for p in person.contact_points)
+        return replace(person, contact_points=tuple(points))
+
+    try:
+        await roster.update_person(person, change, by=by)
+    except DispatchError as error:  # it will be found gone again next time
+        log.warning("point.not_retired", responder=person, reason=error.detail)
 
 
 def _provider_of(channel: Channel, sender: Sender) -> Callable[[ContactPoint], str]:

@@ -27,7 +27,7 @@ from dispatch.fanout.drills import Drills
 from dispatch.fanout.escalation import Escalation
 from dispatch.fanout.lanes import LIMITS
 from dispatch.fanout.presses import Presses
-from dispatch.fanout.rescue import Rescue
+from dispatch.fanout.rescue import Left, Rescue
 from dispatch.fanout.ring import Ring
 from dispatch.fanout.senders import Keys, open_senders
 from dispatch.fanout.sms.texting import account_of, limits_of, texting
@@ -68,6 +68,7 @@ class Texts:
     async def send(self, ring: Ring, point: SmsPoint) -> Sent:
         """As `SmsSender` does."""
         if self._sender is None:
+            self.open()
             return Sent("failed", "no connection to the SMSC", later=0.0)
         return await self._sender.send(ring, point)
 
@@ -83,8 +84,11 @@ class Texts:
 class StandIn:
     """Everything here begins and returns at once; what is being done is not begun twice."""
 
-    def __init__(self, untaken: Untaken, escalation: Escalation, rescue: Rescue, texts: Texts | None) -> None:
-        self._untaken, self._escalation, self._rescue, self._texts = untaken, escalation, rescue, texts
+    def __init__(
+        self, untaken: Untaken, escalation: Escalation, drills: Drills, rescue: Rescue, texts: Texts | None
+    ) -> None:
+        self._untaken, self._escalation, self._drills = untaken, escalation, drills
+        self._rescue, self._texts = rescue, texts
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def take_presses(self, after: int | None, before: datetime) -> None:
@@ -93,20 +97,23 @@ class StandIn:
             self._begin("presses", partial(self._untaken.take, after, before))
 
     def take_steps(self, cases: Collection[Case]) -> None:
-        """Take the steps and next channels of these cases that are due."""
+        """Take the steps and next channels of these cases that are due, and end drills until we step back."""
+        self._begin("drills", self._drills.run)
         for case in cases:
             self._begin(case.id, partial(self._escalation.look, case.id))
 
-    def ring(self, cases: Collection[Case], gone_since: datetime | None) -> None:
-        """Ring what these owe, as `Rescue.ring` says, and hear what the SMSC brings."""
-        if self._texts is not None:
+    def ring(self, cases: Collection[Case], left: Left) -> None:
+        """Ring what these owe and is `left` to us, and hear what the SMSC brings while the fan-out does not."""
+        if self._texts is not None and left.stands_in:
             self._texts.open()
-        self._rescue.ring(cases, gone_since)
+        self._rescue.ring(cases, left)
 
     def step_back(self) -> None:
         """The fan-out does its work again."""
         if "presses" not in self._tasks:
             self._untaken.forget()
+        if (drills := self._tasks.get("drills")) is not None:
+            drills.cancel()
         if self._texts is not None and not self._rescue.is_busy:
             self._begin("texts", self._texts.close)
 
@@ -145,8 +152,9 @@ async def standing_in(
             senders["sms"] = texts
         rescue = Rescue(desk, roster, links, senders, limits={**LIMITS, "sms": limits_of(settings)})
         turns = Turns(DECIDED_AT_ONCE)
-        presses = Presses(desk, Directory(roster), turns, Drills(nc, settings.site, desk))
+        drills = Drills(nc, settings.site, desk)
+        presses = Presses(desk, Directory(roster), turns, drills)
         escalation = Escalation(desk, roster=roster, timers=Timers(nc, settings.site), turns=turns)
-        stand_in = StandIn(Untaken(nc, settings.site, presses), escalation, rescue, texts)
+        stand_in = StandIn(Untaken(nc, settings.site, presses), escalation, drills, rescue, texts)
         stack.push_async_callback(stand_in.close)
         yield stand_in

@@ -24,6 +24,7 @@ from dispatch.fanout.alerts import Alerts
 from dispatch.fanout.channel_health import ChannelHealth
 from dispatch.fanout.incidents import Incidents
 from dispatch.fanout.owing import LOOK_BACK, Owing, owed_since
+from dispatch.fanout.rescue import Left
 from dispatch.fanout.stand_in import StandIn
 from dispatch.roles import ROLES, Role, looked_subject, ping_subject
 from dispatch.settings import Settings
@@ -40,6 +41,8 @@ UNTAKEN = timedelta(seconds=5)
 """How long a press may lie while the fan-out is away before it is taken from here: the log admits one of the two."""
 AWAY = timedelta(seconds=10)
 """How long the fan-out may be away before its calls are made from here: a restart takes a few seconds."""
+QUEUES = timedelta(seconds=10)
+"""So long after a ring that had to wait, others over its channel are taken to wait for their turn too."""
 OTHERS = tuple(role for role in ROLES if role != "watch")
 
 
@@ -59,10 +62,12 @@ class Watchdog:
         self._alerts = Alerts(settings.watch_urls.split(), self._site)
         self._stand_in = stand_in
         self._answered: dict[str, datetime] = {}
-        self._sees_since: datetime | None = None
-        """Since when no look has failed: who cannot hear says of nobody that they are silent."""
-        self._stuck_since: dict[str, datetime] = {}
-        """Since when it has been found, look for look, that a job leaves its work lying."""
+        self._watched = timedelta()
+        """The time of the looks that did not fail: who cannot hear says of nobody that they are silent."""
+        self._heard_at = timedelta()
+        """How much of it had passed when the fan-out answered last."""
+        self._stuck_since: dict[str, timedelta] = {}
+        """How much had passed when it was first found, look for look since, that a job leaves its work lying."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -77,10 +82,12 @@ class Watchdog:
 
     async def _look(self) -> None:
         seen, found = self._clock(), list[Incident]()
+        looked = seen
         while not stopping():
             try:
                 if self._owing.caught_up.is_set():
                     found = await self._found()
+                    self._watched += self._clock() - looked
                     self._alerts.are(found)
                     await self._do_it_ourselves(found)
                     await self._incidents.are(found)
@@ -88,8 +95,8 @@ class Watchdog:
                     seen = self._clock()
             except (NatsError, APIError, TimeoutError, DispatchError) as error:
                 log.error("watchdog.blind", error=repr(error))
-                self._sees_since = None
-            if seen < self._clock() - BLIND:
+            looked = self._clock()
+            if seen < looked - BLIND:
                 self._alerts.are([*found, _blind(seen)])
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -107,23 +114,26 @@ class Watchdog:
         """While the fan-out is away, or leaves its work lying, that is done from here."""
         if self._stand_in is None:
             return
-        at = self._clock()
-        self._sees_since = self._sees_since or at
-        gone_since = max(self._answered["fanout"], self._sees_since)
+        at, watched = self._clock(), self._watched
+        unanswered = watched - self._heard_at
         self._stuck_since = {
-            one.what: self._stuck_since.get(one.what, at)
+            one.what: self._stuck_since.get(one.what, watched)
             for one in found
             if one.kind == "waiting" and one.since < at - AWAY
         }
-        gone = gone_since < at - AWAY
-        stuck = {job for job, since in self._stuck_since.items() if since < at - AWAY}
-        if gone_since < at - UNTAKEN or "fanout" in stuck:
+        gone = unanswered > AWAY
+        stuck = {job for job, since in self._stuck_since.items() if watched - since > AWAY}
+        if unanswered > UNTAKEN or "fanout" in stuck:
             self._stand_in.take_presses(await self._done(INTAKE, "fanout"), at - UNTAKEN)
         if gone:
             self._stand_in.take_steps(await self._owing.late(at))
-        if gone or "calls" in stuck:
-            self._stand_in.ring(await self._owing.overdue(at), gone_since if gone else None)
-        elif gone_since >= at - UNTAKEN and not stuck:
+        left = Left(
+            gone_since=at - unanswered if gone else None,
+            untaken=await self._done(CASES, "calls") if "calls" in stuck and not gone else None,
+            queueing=self._owing.queueing(at - QUEUES),
+        )
+        self._stand_in.ring(await self._owing.overdue(left.before(at)), left)
+        if unanswered <= UNTAKEN and not stuck:
             self._stand_in.step_back()
 
     async def _late(self, case: Case) -> Incident:
@@ -179,6 +189,8 @@ class Watchdog:
             try:
                 await self._nc.request(ping_subject(self._site, role), timeout=LOOK_SECONDS)
                 self._answered[role] = self._clock()
+                if role == "fanout":
+                    self._heard_at = self._watched
             except (NatsError, TimeoutError) as error:
                 log.debug("watchdog.no_answer", asked=role, error=repr(error))
             await asyncio.sleep(LOOK_SECONDS)

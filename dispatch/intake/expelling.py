@@ -81,7 +81,10 @@ class Counts:
         self._before: dict[str, tuple[datetime, dict[int, int]]] = {}
 
     def mad(self, answer: bytes) -> Iterator[Mad]:
-        """Those that sent too much since the server's answer before. Raises `ValueError` for one that is none."""
+        """Those that sent too much since the server's answer before. Raises `ValueError` for one that is none.
+
+        What that answer did not list, for others had sent more, is measured from the start of its connection.
+        """
         look = msgspec.json.decode(answer, type=_Answer).data
         at = datetime.fromisoformat(look.now)
         since, before = self._before.get(look.server_id, (datetime.min.replace(tzinfo=UTC), {}))
@@ -92,7 +95,8 @@ class Counts:
                 buttons.setdefault(one.authorized_user, []).append(one)
         for user, of in buttons.items():
             sent = sum(one.in_msgs - before.get(one.cid, 0) for one in of)
-            seconds = (at - max(since, min(datetime.fromisoformat(one.start) for one in of))).total_seconds()
+            began = min(since if one.cid in before else datetime.fromisoformat(one.start) for one in of)
+            seconds = (at - began).total_seconds()
             if sent > MOST_AT_ONCE and sent > MOST_A_SECOND * seconds:
                 yield Mad(look.server_id, tuple(one.cid for one in of), user, sent)
 

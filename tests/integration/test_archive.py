@@ -8,20 +8,24 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
+import msgspec
 import pytest
 from nats.aio.client import Client
 
 from dispatch.access import load_keys
 from dispatch.archive import Archivist, BrokenArchive, Shelf, backup, restore, verify_backup, verify_chain
 from dispatch.archive.backup import STREAMS
+from dispatch.archive.records import Record
 from dispatch.cases import AddNote, Cancel, Case, CaseDesk
 from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
 from dispatch.errors import Conflict
-from dispatch.events import CASES, CaseLog, IncidentBook, connect, ensure_streams
+from dispatch.events import CASES, DLQ, TOKENS, CaseLog, IncidentBook, connect, ensure_streams
 from dispatch.fanout import place_behind
 from dispatch.identifiers import CaseId, CommitId
 from dispatch.roster import Roster
@@ -104,7 +108,7 @@ async def test_what_was_backed_up_comes_back_elsewhere_and_nobody_is_called(
     closed, still_open = await lived(village)
     made = await backup(village.nc, tmp_path / "copy")
     before = village.rings()
-    await restored(elsewhere, tmp_path / "copy", made.streams[CASES].seal)
+    await restored(elsewhere, tmp_path / "copy", made.seal)
     assert await of(elsewhere, closed.id) == closed
     assert await of(elsewhere, still_open.id) == still_open
     assert await Roster(elsewhere, SITE).household(closed.alarm.household) is not None
@@ -189,12 +193,27 @@ async def test_a_backup_that_was_changed_is_refused_before_anything_is_written(
     assert [info.state.messages for info in infos] == [0] * len(STREAMS)
 
 
-async def test_a_backup_made_anew_over_a_changed_past_shows_by_its_seal(village: Village, tmp_path: Path) -> None:
-    await lived(village)
+@pytest.mark.parametrize("stream", STREAMS)
+async def test_a_backup_made_anew_over_a_changed_past_shows_by_its_seal(
+    village: Village, tmp_path: Path, stream: str
+) -> None:
+    await village.press()
     made = await backup(village.nc, tmp_path / "copy")
-    assert verify_backup(tmp_path / "copy", seal=made.streams[CASES].seal)
-    with pytest.raises(BrokenArchive, match="the seal of CASES is"):
-        verify_backup(tmp_path / "copy", seal="0" * 64)
+    assert verify_backup(tmp_path / "copy", seal=made.seal)
+    made_anew(tmp_path / "copy", stream)
+    assert verify_backup(tmp_path / "copy"), "it is whole in itself"
+    with pytest.raises(BrokenArchive, match="the seal is"):
+        verify_backup(tmp_path / "copy", seal=made.seal)
+
+
+def made_anew(folder: Path, stream: str) -> None:
+    """The chain of `stream` with one record more, and everything that speaks of it as if it had been so."""
+    shelf = Shelf(folder / stream)
+    last = list(shelf.records())[-1] if shelf.head.records else Record(seq=0, subject="x", at=now())
+    shelf.append([msgspec.structs.replace(last, seq=last.seq + 1)])
+    contents = msgspec.json.decode((folder / "backup.json").read_bytes())
+    contents["streams"][stream] = msgspec.to_builtins(shelf.head)
+    (folder / "backup.json").write_bytes(msgspec.json.encode(contents))
 
 
 async def test_the_archive_follows_the_log_and_agrees_with_it(village: Village, tmp_path: Path) -> None:
@@ -242,7 +261,7 @@ async def test_an_archivist_that_was_killed_goes_on_where_the_archive_ends(
 
 
 async def agrees(nc: Client, folder: Path) -> bool:
-    return (await verify_chain(nc, folder)).behind == 0
+    return await caught_up(nc, folder) and (await verify_chain(nc, folder)).behind == 0
 
 
 async def noted_for_ever(village: Village, case: CaseId) -> None:
@@ -270,3 +289,69 @@ async def test_an_archive_of_another_log_is_an_incident_and_is_left_as_it_is(
         told = await until(lambda: book.told("archive.>"), "an incident")
     assert "but the log ends at 0" in told["archive.log"].detail
     assert Shelf(tmp_path / CASES).head == head
+
+
+async def test_a_key_that_is_written_anew_while_its_bucket_is_copied_is_in_the_backup(
+    nc: Client, tmp_path: Path
+) -> None:
+    bucket = await nc.jetstream().key_value(TOKENS)
+    for number in range(3000):
+        await nc.publish(f"$KV.{TOKENS}.{SITE}.k{number}", b"old")
+    await nc.flush()
+    await bucket.put(f"{SITE}.k2999", b"old")
+    changing: list[asyncio.Task[object]] = []
+
+    def told(stream: str, done: int, _total: int) -> None:
+        if stream == f"KV_{TOKENS}" and done and not changing:
+            changing.append(asyncio.ensure_future(bucket.put(f"{SITE}.k2500", b"new")))
+
+    await backup(nc, tmp_path / "copy", told)
+    await asyncio.gather(*changing)
+    values = {record.subject: record.data for record in Shelf(tmp_path / "copy" / f"KV_{TOKENS}").records()}
+    assert values[f"$KV.{TOKENS}.{SITE}.k2500"] == "new"
+
+
+async def test_dead_letters_keep_their_marks_and_none_is_lost(nc: Client, elsewhere: Client, tmp_path: Path) -> None:
+    js = nc.jetstream()
+    for name in ("a", "b", "c"):
+        await js.publish(f"dlq.{SITE}.calls", name.encode(), headers={"Nats-Msg-Id": name})
+    await js.delete_msg(DLQ, 1)
+    await js.publish(f"dlq.{SITE}.mark.3", b"retried")
+    await backup(nc, tmp_path / "copy")
+    await restored(elsewhere, tmp_path / "copy")
+    info = await elsewhere.jetstream().stream_info(DLQ)
+    there = [await elsewhere.jetstream().get_msg(DLQ, seq) for seq in range(1, info.state.last_seq + 1)]
+    assert [(one.subject, one.data) for one in there] == [
+        (f"dlq.{SITE}.calls", b"b"),
+        (f"dlq.{SITE}.calls", b"c"),
+        (f"dlq.{SITE}.mark.2", b"retried"),
+    ]
+
+
+async def test_an_archive_that_is_not_there_does_not_agree_with_the_log(village: Village, tmp_path: Path) -> None:
+    await lived(village)
+    verified = await verify_chain(village.nc, tmp_path)
+    assert verified.behind > 0, "what is seconds old may still be on its way"
+    none = mock.patch("dispatch.archive.verify.PATIENCE", timedelta())
+    with none, pytest.raises(BrokenArchive, match="stands still"):
+        await verify_chain(village.nc, tmp_path)
+
+
+async def test_two_archivists_on_one_folder_take_turns(village: Village, tmp_path: Path) -> None:
+    async with archiving(village.nc, tmp_path), archiving(village.nc, tmp_path):
+        await lived(village)
+        await until(partial(caught_up, village.nc, tmp_path), "the archive to have caught up")
+    assert (await verify_chain(village.nc, tmp_path)).behind == 0
+
+
+async def test_an_odd_file_stops_the_archive_with_an_incident_and_nothing_else(
+    village: Village, tmp_path: Path
+) -> None:
+    async with archiving(village.nc, tmp_path):
+        await lived(village)
+        await until(partial(caught_up, village.nc, tmp_path), "the archive to have caught up")
+    (segment,) = (tmp_path / CASES).glob("*/*.jsonl")
+    segment.with_name("000000000001 (copy).jsonl").write_bytes(segment.read_bytes())
+    async with archiving(village.nc, tmp_path):
+        told = await until(lambda: IncidentBook(village.nc, SITE).told("archive.>"), "an incident")
+    assert "is no file of the archive" in told["archive.log"].detail

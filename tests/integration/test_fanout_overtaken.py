@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
+from typing import Literal
 
 import pytest
 from nats.aio.client import Client
@@ -99,3 +100,32 @@ async def test_a_ring_that_waited_for_its_turn_is_not_made_to_who_need_not_hear_
         case = await village.case(case_id)
     assert [word for person, word in words(village, 0) if person == LAST and word == "called"] == []
     assert case.calls[0, LAST].outcomes["webhook"].reason == reason
+
+
+@pytest.mark.parametrize(("outcome", "rings"), [("sent", 1), ("failed", 4)])
+async def test_a_ring_that_waited_for_its_turn_is_not_made_where_another_process_has_made_it_and_is_where_that_failed(
+    village: Village,
+    nats_settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: Literal["sent", "failed"],
+    rings: int,
+) -> None:
+    monkeypatch.setattr(worker, "LIMITS", {"webhook": Limits(at_once=2, seconds=60, budget=60)})
+    busy = village.receivers[0]
+    busy.answer = busy.hang
+    await village.settle([(WebhookPoint(url=busy.url, secret=SECRET),)] * 4)
+    async with working(village, nats_settings):
+        case_id = await village.press()
+
+        async def held() -> bool:
+            return len(busy.requests) == 1
+
+        await until(held, "the first ring")
+        await village.case_where(case_id, lambda case: not case.owed() or len(outcomes(case)) >= 4, "the open pages")
+        await settle_up(village, case_id, outcome)
+        await until(lambda: handled(village, CASES, "escalation"), "the worker to have read of it")
+        busy.released.set()
+        await until(lambda: handled(village, CASES, "calls"), "every ring")
+    assert len(busy.requests) == rings
+    known = outcomes(await village.case(case_id))
+    assert {known[f"p-{n}", "webhook"][0] for n in range(4)} == {"sent"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -16,15 +16,29 @@ from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 
 from dispatch.access import Links, load_keys
-from dispatch.cases import CallOne, Case, CaseDesk, Command, GiveAnswer, Handled, RecordCalls, StandDown
+from dispatch.cases import (
+    CallOne,
+    Case,
+    CaseDesk,
+    Command,
+    GiveAnswer,
+    Handled,
+    RaiseAlarm,
+    RecordCalls,
+    StandDown,
+    follows,
+)
 from dispatch.clock import Clock, now
+from dispatch.drills import Drill, DrillBook, case_of
 from dispatch.errors import Unavailable
 from dispatch.events import (
     CASES,
     INTAKE,
     Answer,
+    CallOutcome,
     Incident,
     PlannedCall,
+    Press,
     Reason,
     decode_press,
     work_consumer,
@@ -34,10 +48,10 @@ from dispatch.fanout.directory import Directory
 from dispatch.fanout.drills import Drills
 from dispatch.fanout.lanes import Limits
 from dispatch.fanout.presses import Presses
-from dispatch.fanout.reasons import NOT_WANTED
+from dispatch.fanout.reasons import AT_HOME, NOT_WANTED
 from dispatch.fanout.turns import Turns
 from dispatch.fanout.untaken import Untaken
-from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId
+from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId
 from dispatch.roles import looked_subject, ping_subject
 from dispatch.roster import ApprisePoint, Household, LeftOut, Roster, WebhookPoint
 from dispatch.settings import Settings
@@ -45,6 +59,7 @@ from tests.fanout_streams import all_acknowledged
 from tests.integration.test_fanout_fallback import PATIENT, agree
 from tests.integration.test_fanout_watchdog import hurry, settle_up
 from tests.messengers import messenger
+from tests.phones import Phone
 from tests.receivers import status
 from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, until, village_of
 from tests.workers import on_watch, working
@@ -77,6 +92,17 @@ async def watching(village: Village, settings: Settings, clock: Clock = now) -> 
     own = standing_in(village.nc, desk=desk, roster=village.roster, links=links, keys=keys, settings=settings)
     async with own as stand_in, on_watch(village, settings, stand_in=stand_in, clock=clock):
         yield
+
+
+Hand = Callable[[Village, Settings], AbstractAsyncContextManager[object]]
+
+
+def silent_press() -> RaiseAlarm:
+    at = now()
+    pressed = Press(
+        press=PressId("silent"), household=HOUSEHOLD, device="key", source="http", pressed_at=at, silent=True
+    )
+    return RaiseAlarm(id=CommitId("press-silent"), at=at, accepted_at=at, press=pressed)
 
 
 async def handled(village: Village, stream: str, job: str) -> bool:
@@ -155,6 +181,151 @@ async def test_while_the_fan_out_is_there_its_calls_are_its_own(
         await looks.some_more(15)  # it is owed for three seconds
     assert village.rings() == [[], [], [], []]
     assert (await village.case(case_id)).owed()
+
+
+async def test_what_the_fan_out_says_nothing_of_for_very_long_is_rung_though_it_answers(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescue, "HANGS", timedelta(seconds=2))
+    await everybody_here(village)
+    case_id = await opened(village)
+    await in_hand(village)
+    async with watching(village, nats_settings):
+        await village.finished(case_id)
+    assert [len(rings) for rings in village.rings()] == [1, 1, 1, 1]
+
+
+async def test_where_a_channel_has_a_queue_a_ring_waits_in_it_however_long(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_away_for(timedelta(minutes=5), monkeypatch)
+    monkeypatch.setattr(rescue, "HANGS", timedelta(seconds=2))
+    monkeypatch.setattr(watchdog, "QUEUES", timedelta(minutes=5))
+    await everybody_here(village)
+    case_id, looks = await opened(village), await looks_at(village)
+    await in_hand(village)
+    await village.case_where(case_id, lambda case: case.alarm.at < now() - rescue.AFTER, "the first to have waited")
+    first = CallOutcome(step=0, responder=PersonId("p-0"), channel="webhook", outcome="sent", at=now())
+    await CaseDesk(village.log).handle(case_id, RecordCalls(id=CommitId("first"), at=now(), outcomes=(first,)))
+    async with watching(village, nats_settings):
+
+        def asked(case: Case) -> bool:
+            return all((f"p-{n}", "live") in outcomes(case) for n in range(4))
+
+        await village.case_where(case_id, asked, "the open pages, which no queue holds back, to be asked")
+        await looks.some_more()
+    assert village.rings() == [[], [], [], []]
+
+
+async def test_of_a_fan_out_that_takes_nothing_more_what_it_took_is_its_own(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_away_for(timedelta(seconds=2), monkeypatch)
+    await everybody_here(village)
+    home = await village.roster.household(HOUSEHOLD)
+    assert home is not None
+    await village.roster.put(replace(home, id=HouseholdId("h-2")), by="test")
+    taken = await opened(village)
+    await in_hand(village)
+    lies = await opened(village, HouseholdId("h-2"))
+    looks = await looks_at(village)
+    async with watching(village, nats_settings):
+        await village.finished(lies)
+        await looks.some_more()
+    assert [len(rings) for rings in village.rings()] == [1, 1, 1, 1]
+    assert not (await village.case(taken)).calls[0, PersonId("p-0")].outcomes
+
+
+async def test_looks_that_fail_now_and_then_do_not_put_it_off_for_ever(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_away_for(timedelta(seconds=1), monkeypatch)
+    seeing, looks = Watchdog._found, 0
+
+    async def found(self: Watchdog) -> list[Incident]:
+        nonlocal looks
+        looks += 1
+        if looks % 3 == 0:
+            raise Unavailable("slow for a moment")
+        return await seeing(self)
+
+    monkeypatch.setattr(Watchdog, "_found", found)
+    case_id = await opened(village)
+    await in_hand(village)
+    async with watching(village, nats_settings):
+        await village.finished(case_id)
+    assert [len(rings) for rings in village.rings()] == [1, 1, 1, 1]
+
+
+async def test_a_ring_that_hangs_holds_back_no_later_ring_of_its_case(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stand_in, "LIMITS", {"webhook": Limits(seconds=600, budget=600)})
+    hanging = village.receivers[0]
+    hanging.answer = hanging.hang
+    await hurry(village, 1)
+    async with watching(village, nats_settings):
+        case_id = await village.press()
+
+        def rung_again(case: Case) -> bool:
+            return all((1, f"p-{n}") in case.calls and not case.calls[1, PersonId(f"p-{n}")].owed() for n in (1, 2, 3))
+
+        case = await village.case_where(case_id, rung_again, "the second rings of the others")
+        assert "webhook" in case.calls[0, PersonId("p-0")].owed()
+
+
+async def test_a_drill_rings_after_what_is_in_earnest(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All are behind one provider with one turn, which a ring of the drill holds; three more wait before the alarm."""
+    monkeypatch.setattr(rescue, "AT_ONCE", 2)
+    busy = village.receivers[0]
+    busy.answer = busy.hang
+    await village.settle([(WebhookPoint(url=busy.url, secret=SECRET),)] * 4)
+    home = await village.roster.household(HOUSEHOLD)
+    assert home is not None
+    await village.roster.put(replace(home, id=HouseholdId("h-2")), by="test")
+
+    def waits(case: Case) -> bool:
+        return all((f"p-{n}", "live") in outcomes(case) for n in range(4))
+
+    async with watching(village, nats_settings):
+        drill = await village.press(drill=True)
+        await village.case_where(drill, waits, "the rings of the drill to wait")
+        alarm = await village.press(household=HouseholdId("h-2"))
+        await village.case_where(alarm, waits, "the rings of the alarm to wait")
+        busy.released.set()
+        await village.finished(drill)
+    assert [json.loads(r.body)["data"]["case"] for r in busy.requests] == [drill, *[alarm] * 4, *[drill] * 3]
+
+
+async def test_a_subscription_that_is_gone_is_retired(village: Village, nats_settings: Settings) -> None:
+    village.receivers[0].answer = status(410)
+    await village.settle([(Phone().subscription(village.receivers[0].url),)])
+    case_id = await opened(village)
+    async with watching(village, nats_settings):
+        await village.finished(case_id)
+    person = (await village.roster.people([PersonId("p-0")]))[PersonId("p-0")]
+    assert [point.retired for point in person.contact_points] == ["subscription gone (HTTP 410)"]
+
+
+async def test_a_drill_whose_time_is_over_is_ended(village: Village, nats_settings: Settings) -> None:
+    at = now()
+    drill = Drill(id="d-1", by="op", at=at, until=at + timedelta(seconds=2), kind="help", households=(HOUSEHOLD,))
+    await DrillBook(village.nc, village.site).begin(drill)
+    press = Press(
+        press=PressId(drill.id),
+        household=HOUSEHOLD,
+        device=f"drill:{drill.id}",
+        source="http",
+        pressed_at=at,
+        drill=True,
+    )
+    alarm = RaiseAlarm(id=CommitId("press"), at=at, accepted_at=at, press=press)
+    case_id = (await CaseDesk(village.log).press(alarm, village.plan)).case.id
+    assert case_id == case_of(drill.id, HOUSEHOLD)
+    async with watching(village, nats_settings):
+        await village.case_where(case_id, lambda case: not case.is_open, "the drill to be over")
 
 
 async def in_hand(village: Village) -> None:
@@ -519,3 +690,25 @@ async def test_what_the_fan_out_has_made_meanwhile_is_not_rung(
         busy.released.set()
         await looks.some_more()
     assert len(busy.requests) == 1
+
+
+@pytest.mark.parametrize("hand", [watching, working], ids=["rescue", "fan-out"])
+async def test_a_silent_press_before_the_calls_are_made_keeps_the_phones_at_home_silent(
+    village: Village, nats_settings: Settings, hand: Hand
+) -> None:
+    """The loud press's plan, with whoever lives there, is on the log already; an operator calls one of them by name."""
+    known = await village.roster.household(HOUSEHOLD)
+    assert known is not None
+    await village.roster.put(replace(known, residents=(PersonId("p-0"), PersonId("p-1"))), by="test")
+    case_id, desk = await opened(village), CaseDesk(village.log)
+    await desk.press(silent_press(), village.plan)
+    named = PlannedCall(responder=PersonId("p-1"), reasons=(Reason("asked", "operator:wang"),), channels=("webhook",))
+    await desk.handle(case_id, CallOne(id=CommitId("named"), at=now(), by="operator:wang", call=named))
+    async with hand(village, nats_settings):
+        case = await village.finished(case_id)
+    calls = {key: call for key, call in case.calls.items() if key[0] in {0, 2}}
+    assert {key: call.outcomes["webhook"].reason for key, call in calls.items()} == {
+        (0, "p-0"): AT_HOME, (0, "p-1"): AT_HOME, (0, "p-2"): None, (0, "p-3"): None, (2, "p-1"): None,
+    }  # fmt: skip
+    assert [len(rings) for rings in village.rings()][:2] == [0, 1]
+    assert not follows(case)

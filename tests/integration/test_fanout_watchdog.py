@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
+from typing import Literal
 from uuid import uuid4
 
 import msgspec
@@ -82,11 +83,11 @@ async def hurry(village: Village, seconds: int) -> None:
     await village.roster.put(replace(area, policies=(EscalationPolicy(name="soon", steps=steps),)), by="test")
 
 
-async def settle_up(village: Village, case_id: CaseId) -> None:
+async def settle_up(village: Village, case_id: CaseId, outcome: Literal["sent", "failed"] = "sent") -> None:
     """Record an outcome for everything that the case owes."""
     case = await village.case(case_id)
     done = tuple(
-        CallOutcome(step=call.step, responder=call.responder, channel=channel, outcome="sent", at=now())
+        CallOutcome(step=call.step, responder=call.responder, channel=channel, outcome=outcome, at=now())
         for call in case.owed()
         for channel in call.owed()
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -82,3 +84,17 @@ async def test_it_is_there_again_after_the_server_was_killed(nc: Client, fresh_n
 
     await until(connected, "the connection to be there again")
     assert (await ask(nc, "echo", b"after")).data == b"after"
+
+
+async def test_an_inbox_goes_with_its_connection(fresh_nats: EmbeddedNats) -> None:
+    client = await connect(fresh_nats.url, "test")
+    await inbox_of(client)
+    await client.close()
+    known = weakref.ref(client)
+    del client
+
+    async def gone() -> bool:
+        gc.collect()
+        return known() is None
+
+    await until(gone, "the connection to be forgotten")

@@ -13,6 +13,7 @@ from dispatch.cases import (
     Cancel,
     Case,
     Command,
+    FallBack,
     GiveAnswer,
     HandOver,
     LeaveOut,
@@ -33,6 +34,7 @@ from dispatch.cases import (
     follows,
     is_overtaken,
     steps_of,
+    still_rings,
     waits_for,
 )
 from dispatch.errors import Conflict, Refused
@@ -54,6 +56,7 @@ from dispatch.events import (
     RespondersStoodDown,
     Role,
 )
+from dispatch.fanout.reasons import AT_HOME, why_not
 from dispatch.identifiers import AreaId, CommitId, GroupId, HouseholdId, PersonId, PressId, case_id_for
 
 T0 = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
@@ -464,6 +467,18 @@ def test_a_silent_press_on_a_loud_case_rings_no_more_where_they_live() -> None:
     assert follows(case) == ()
 
 
+def test_a_next_channel_that_was_to_ring_before_a_silent_press_rings_no_more_where_they_live() -> None:
+    both = PlannedCall(responder=ANNA, reasons=(Reason("member", "x"),), channels=("live",), then=("sms",))
+    loud, _ = carry_out(press(plan=replace(LIVES_THERE, calls=(both,))), FallBack(id=CommitId("fb"), at=at(20)))
+    case, _ = carry_out(silent_press(21), case=loud)
+    owed = case.calls[0, ANNA]
+    assert "sms" in owed.owed()
+    assert [still_rings(loud, owed), still_rings(case, owed)] == [True, False]
+    assert why_not(case, owed) == AT_HOME
+    by_name = replace(owed, reasons=(Reason("asked", "operator:wang"),))
+    assert still_rings(case, by_name), "an operator who calls them all the same"
+
+
 def test_under_duress_the_steps_pass_over_who_lives_there_and_their_answer_counts_no_more() -> None:
     case, _ = carry_out(press(plan=LIVES_THERE), answer(ANNA, "on_scene", 5), duress(10))
     assert (case.status, case.replies) == ("raised", {})
@@ -570,3 +585,22 @@ def test_what_the_household_sees_after_its_own_cancel_is_frozen_with_and_without
     seen = [carry_out(press(), end, late)[0].as_pressed for end in (own, duress(3))]
     assert [(one.seq, one.status, one.firsts.delivered) for one in seen] == [(2, "cancelled", None)] * 2
     assert carry_out(press(), by_desk, late)[0].as_pressed.firsts.delivered is not None
+
+
+def test_under_duress_who_lives_there_is_not_waited_for() -> None:
+    """They may not answer: that the officers cannot come leaves nobody, though two who live there were called."""
+    anyone = replace(FIRST, policy=replace(POLICY, quorum=Quorum(anyone=2)), residents=(ANNA, BO))
+    two = Plan(group=None, areas=(), calls=(call(LI, "auxiliary_officer"), call(WANG, "auxiliary_officer")))
+    case, _ = carry_out(press(plan=anyone), duress(10), step(1, 10, plan=two), answer(LI, "cannot", 12))
+    wait = waits_for(case)
+    assert wait is not None
+    assert (wait.because, until(case)) == ("pointless", 10)
+
+
+def test_who_was_told_by_name_not_to_come_is_not_waited_for() -> None:
+    word = StandDown(id=CommitId("sd"), at=at(9), by="operator:wang", responders=(LI,))
+    case, _ = carry_out(press(), word)
+    wait = waits_for(case)
+    assert wait is not None
+    assert wait.because == "pointless", "no other officer was called"
+    assert until(carry_out(answer(LI, "going", 20), case=case)[0]) == 45, "who answers all the same counts"

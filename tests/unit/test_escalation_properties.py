@@ -42,6 +42,7 @@ from dispatch.events import (
     CallsRecorded,
     Channel,
     Commit,
+    Escalated,
     FellBack,
     PlannedCall,
     Press,
@@ -281,7 +282,7 @@ def test_nobody_who_is_to_be_rung_is_dropped(history: list[Asked]) -> None:
 @settings(max_examples=400, deadline=None)
 @given(histories, plans)
 def test_a_step_calls_everybody_it_is_to_call(history: list[Asked], plan: Plan) -> None:
-    """But for those who answered, were let go by name, or are left out; and 110 where it has the case."""
+    """But for those who answered, were let go by name, are left out; and 110 where it has the case but for duress."""
     case, log = log_of(history)
     wait = waits_for(case)
     command = command_of(case, Due(CommitId("due"), plan))
@@ -293,7 +294,7 @@ def test_a_step_calls_everybody_it_is_to_call(history: list[Asked], plan: Plan) 
         known = told(log).get(planned.responder, Told())
         let_go = known.silent_because in {"by name", "left out"}
         answered = known.answered and not (wait.because == "duress" and known.answered == "going")
-        has_it = planned == TO_110 and not is_to_hand_over(case)
+        has_it = planned == TO_110 and not is_to_hand_over(case) and wait.because != "duress"
         assert (planned.responder in called) == (not let_go and not answered and not has_it), planned.responder
 
 
@@ -345,6 +346,29 @@ def test_under_duress_those_who_pressed_see_a_cancelled_case_for_good(before: li
         later = after([press(), *before, duress(1000), *then])
         assert later.as_pressed == case.as_pressed
         assert later.silent
+
+
+@settings(max_examples=400, deadline=None)
+@given(histories, people, st.sampled_from(["going", "on_scene"]))
+def test_an_answer_stands_down_nobody_unless_it_makes_it_enough_or_is_the_first_arrival(
+    history: list[Asked], who: PersonId, what: str
+) -> None:
+    case, log = log_of(history)
+    if not case.is_open or who not in case.called():
+        return
+    later, events = carry_out(answer(who, what, 3000), case=case)
+    told_off = {person for event in events if isinstance(event, RespondersStoodDown) for person in event.responders}
+    if not told_off:
+        return
+    assert enough(later)
+    if enough(case):
+        before = [event for commit in log for event in commit.events]
+        late = {event.at for event in before if isinstance(event, Escalated) and event.because == "late"}
+        assert (case.status == "on_scene", later.status == "on_scene", case.is_under_duress) == (False, True, False)
+        newest = {
+            one.responder: event.at for event in before if isinstance(event, RespondersCalled) for one in event.calls
+        }
+        assert all(newest[person] in late for person in told_off)
 
 
 @settings(max_examples=300, deadline=None)

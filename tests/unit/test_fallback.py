@@ -181,8 +181,9 @@ def test_who_is_called_because_helpers_are_late_is_rung_over_the_next_channel_to
     assert enough(case)
     assert next_of(case) == {WANG: ("sms", 783 + PATIENCE, "not_delivered")}
     assert due_at(case) == at(783 + PATIENCE)
-    case, _ = carry_out(answer(ANNA, "on_scene", 790), case=case)
     assert rung(case, fall_back(783 + PATIENCE)) == [(WANG, "sms", "not_delivered")], "nobody has told them not to come"
+    case, _ = carry_out(answer(ANNA, "on_scene", 790), case=case)
+    assert rung(case, fall_back(783 + PATIENCE)) == [], "the first arrival has"
     assert rung(case, answer(WANG, "cannot", 791), fall_back(783 + PATIENCE)) == []
 
 

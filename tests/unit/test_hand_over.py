@@ -31,10 +31,11 @@ from dispatch.events import (
     RespondersCalled,
     RespondersStoodDown,
 )
-from dispatch.fanout.plan import step_plan
+from dispatch.fanout.plan import step_plan, targets_of
+from dispatch.fanout.ring import Scene, make_ring
 from dispatch.identifiers import CommitId, PersonId
 from dispatch.roster import ApprisePoint, Called, Person, SmsPoint
-from tests.unit.test_escalation import ANNA, BO, FIRST, LI, POLICY, answer, at, carry_out, press
+from tests.unit.test_escalation import ANNA, BO, FIRST, LI, POLICY, answer, at, carry_out, duress, press, silent_press
 
 CENTRE = PersonId("c-110")
 CALL = PlannedCall(responder=CENTRE, reasons=(Reason("emergency_centre", "c"),), channels=("live", "sms"))
@@ -128,3 +129,58 @@ def test_who_is_left_out_is_not_let_in_by_a_hand_over() -> None:
     assert hand_overs(events) == [("operator:wang", (CENTRE,))]
     assert ANNA in case.left_out
     assert ANNA not in case.called()
+
+
+def duress_heeded(case: Case, seconds: float) -> tuple[Case, list[Event]]:
+    """The case after the step that a duress makes due, as it is planned: 110 is found in the roster, and a policy."""
+    policy = PLAN.policy if case.alarm.drill else None
+    targets = targets_of(case, 1, "duress", instead_of_drill=policy)
+    aid = [Called(Person(id=CENTRE, name="110"), CALL.reasons)] if "hand_over" in targets else []
+    plan = replace(step_plan(case, targets, aid, (), {}), policy=policy)
+    return carry_out(replace(due(1, seconds), plan=plan, because="duress"), case=case)
+
+
+def called_at(case: Case, step: int) -> set[PersonId]:
+    return {person for number, person in case.calls if number == step}
+
+
+def test_110_is_told_that_a_case_that_it_has_is_under_duress_and_once() -> None:
+    case, _ = carry_out(press(plan=PLAN), ASKED)
+    case, events = duress_heeded(carry_out(duress(10), case=came_of(case, "sent"))[0], 10)
+    assert called_at(case, 2) == {ANNA, BO, LI, CENTRE}
+    assert hand_overs(events) == [], "it has the case"
+    assert step_plan(case, targets_of(case, 2, "no_answer"), (), (), {}).calls, "the others are called again"
+    assert CENTRE not in {call.responder for call in step_plan(case, ["again"], (), (), {}).calls}
+
+
+@pytest.mark.parametrize("steps", [STEPS, STEPS[:1]], ids=["by the policy", "by an operator alone"])
+def test_110_is_told_that_a_drill_has_become_real(steps: tuple[PolicyStep, ...]) -> None:
+    drill = replace(press().press, drill=True)
+    opened = replace(press(plan=replace(PLAN, policy=replace(POLICY, steps=steps))), press=drill)
+    case, _ = carry_out(opened, ASKED)
+    case, _ = carry_out(duress(10), case=came_of(case, "sent"))
+    assert is_to_hand_over(case), "a drill was handed over, and no emergency"
+    case, events = duress_heeded(case, 10)
+    assert CENTRE in called_at(case, 2)
+    assert hand_overs(events) == [("system", (CENTRE,))]
+    ring = make_ring(case, case.calls[2, CENTRE], SCENE, "link")
+    assert "这不是演练" in ring.body
+
+
+def test_who_has_another_post_too_is_told_as_110() -> None:
+    """The newest hand-over says what they stand for; they were called as an officer before."""
+    as_officer = replace(CALL, reasons=(Reason("command_centre", "c"),))
+    case, _ = carry_out(press(plan=replace(PLAN, calls=(*PLAN.calls, as_officer))), ASKED)
+    case, _ = duress_heeded(carry_out(duress(10), case=came_of(case, "sent"))[0], 10)
+    assert case.calls[2, CENTRE].reasons == CALL.reasons
+
+
+SCENE = Scene(area="village", name="Wang", address="1 Street", phone="13800138000")
+
+
+def test_110_is_given_no_telephone_number_where_nobody_may_ring_back() -> None:
+    loud, _ = carry_out(press(plan=PLAN), ASKED)
+    silent, _ = carry_out(silent_press(0, plan=PLAN), ASKED)
+    forced, _ = carry_out(duress(10), case=loud)
+    told = [make_ring(case, case.calls[1, CENTRE], SCENE, "link").body for case in (loud, silent, forced)]
+    assert [SCENE.phone in body for body in told] == [True, False, False]

@@ -94,6 +94,14 @@ def test_a_new_connection_is_measured_from_its_start() -> None:
     assert [one.sent for one in Counts().mad(look(connection(7, 150, age=0.5)))] == [150]
 
 
+def test_a_button_that_is_listed_late_is_measured_from_its_start() -> None:
+    """Others had sent more, until one of them left."""
+    counts, others = Counts(), [connection(100 + n, 121, user=f"s/h-1{n}/t-1{n}") for n in range(3)]
+    assert list(counts.mad(look(*others))) == []
+    assert list(counts.mad(look(*others[:-1], connection(7, 120), after=0.5))) == []
+    assert [one.sent for one in counts.mad(look(connection(7, 221), after=1))] == [101]
+
+
 def test_a_flood_over_many_connections_is_that_of_its_token() -> None:
     counts = Counts()
     many = [connection(cid, 0) for cid in range(4)]

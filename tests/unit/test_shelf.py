@@ -146,3 +146,31 @@ def test_a_chain_that_was_cut_is_not_gone_on_with(shelf: Shelf) -> None:
     cut_at_the_end(shelf.segments()[-1])
     with pytest.raises(BrokenArchive, match="was cut off"):
         Shelf(shelf.folder).mend()
+
+
+def test_what_was_killed_before_its_first_head_begins_anew(tmp_path: Path) -> None:
+    Shelf.begin(tmp_path)
+    (tmp_path / "2026-11").mkdir()
+    (tmp_path / "2026-11" / "000000000001.jsonl").write_bytes(b'{"record"')
+    shelf = Shelf.begin(tmp_path)
+    shelf.append([record(1)])
+    assert list(Shelf(tmp_path).records()) == [record(1)]
+
+
+def test_a_line_with_more_in_it_than_was_written_is_found(shelf: Shelf) -> None:
+    last = shelf.segments()[-1]
+    whole = last.read_bytes()
+    last.write_bytes(whole.replace(b'{"record":{', b'{"by":"me","record":{', 1))
+    with pytest.raises(BrokenArchive, match="cannot be read"):
+        list(Shelf(shelf.folder).records())
+    last.write_bytes(whole.replace(b'{"record":{', b'{ "record":{', 1))
+    with pytest.raises(BrokenArchive, match="was edited"):
+        list(Shelf(shelf.folder).records())
+
+
+def test_behind_the_end_of_what_is_to_be_whole_there_is_nothing(shelf: Shelf) -> None:
+    last = shelf.segments()[-1]
+    last.write_bytes(last.read_bytes() + b"{}")
+    assert len(list(Shelf(shelf.folder).records())) == 5
+    with pytest.raises(BrokenArchive, match="behind the end"):
+        list(Shelf(shelf.folder).records(whole=True))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from dispatch.cases import CallOne, Case, Command, RaiseAlarm, StandDown, still_wanted
-from dispatch.events import PlannedCall, Press
+from dispatch.cases import CallOne, Case, Command, RaiseAlarm, StandDown, follows, still_wanted
+from dispatch.events import PlannedCall, Press, Reason, RespondersStoodDown
 from dispatch.fanout.plan import step_plan
 from dispatch.identifiers import CommitId, PersonId, PressId
 from tests.unit.test_escalation import (
@@ -14,6 +15,8 @@ from tests.unit.test_escalation import (
     FIRST,
     HOUSEHOLD,
     LI,
+    NEXT,
+    WANG,
     answer,
     at,
     call,
@@ -96,3 +99,56 @@ def test_the_rest_are_those_whom_the_operator_saw() -> None:
     one = CallOne(id=CommitId("one"), at=at(8), by="operator:li", call=later)
     case, _ = carry_out(press(), one, stood_down(ANNA, BO, LI, rest=True))
     assert still_wanted(case, PersonId("wu"))
+
+
+ALSO = replace(NEXT, calls=(replace(call(BO), channels=("live",), then=("sms",)), call(WANG, "auxiliary_officer")))
+"""Whom the step calls when those who are coming are late."""
+
+
+def late(*asked: Command) -> Case:
+    """It was enough, nobody arrived, and others were called; then `asked`."""
+    coming = (answer(ANNA, "going", 5, eta=1), answer(LI, "going", 6, eta=1))
+    return carry_out(press(), *coming, step(1, 400, ALSO), *asked)[0]
+
+
+def by_name(who: PersonId, seconds: float) -> CallOne:
+    asked = replace(call(who), reasons=(Reason("asked", "operator:wang"),))
+    return CallOne(id=CommitId(f"one-{seconds}"), at=at(seconds), by="operator:wang", call=asked)
+
+
+def test_those_called_because_the_others_were_late_are_stood_down_by_the_first_arrival() -> None:
+    before = late()
+    assert [one.responder for one in follows(before)] == [BO]
+    case, events = carry_out(answer(ANNA, "on_scene", 410), case=before)
+    assert [(e.responders, e.by_name) for e in events if isinstance(e, RespondersStoodDown)] == [((BO, WANG), False)]
+    assert (case.awaited, follows(case)) == (frozenset(), ())
+    assert len(carry_out(answer(LI, "on_scene", 420), case=case)[1]) == 1, "once"
+
+
+def test_one_who_is_only_going_stands_none_of_them_down_nor_does_an_arrival_that_is_not_enough() -> None:
+    assert len(carry_out(answer(WANG, "going", 410), case=late())[1]) == 1
+    assert len(carry_out(answer(ANNA, "on_scene", 410), case=late(answer(LI, "cannot", 405)))[1]) == 1
+
+
+@pytest.mark.parametrize("named", [[by_name(BO, 300)], [by_name(BO, 405)]], ids=["before", "after"])
+def test_whom_an_operator_called_by_name_no_arrival_stands_down(named: list[Command]) -> None:
+    coming = (answer(ANNA, "going", 5, eta=1), answer(LI, "going", 6, eta=1))
+    asked = sorted([*named, step(1, 400, ALSO), answer(ANNA, "on_scene", 410)], key=lambda command: command.at)
+    case, _ = carry_out(press(), *coming, *asked)
+    assert still_wanted(case, BO)
+    assert not still_wanted(case, WANG)
+
+
+def test_whom_an_operator_who_widens_or_another_press_has_called_since_no_arrival_stands_down() -> None:
+    fire = Press(press=PressId("p2"), household=HOUSEHOLD, device="key", source="http", pressed_at=at(405), kind="fire")
+    news = RaiseAlarm(id=CommitId("p2"), at=at(405), accepted_at=at(405), press=fire, plan=FIRST)
+    case, _ = carry_out(answer(ANNA, "on_scene", 410), case=late(news))
+    assert still_wanted(case, BO)
+    assert not still_wanted(case, WANG), "the press called nobody but the first"
+    case, _ = carry_out(answer(ANNA, "on_scene", 410), case=late(widen(405), step(2, 405, ALSO)))
+    assert still_wanted(case, WANG)
+
+
+def test_under_duress_no_arrival_stands_anybody_down() -> None:
+    for case in (late(duress(405)), carry_out(step(2, 405, ALSO), case=late(duress(405)))[0]):
+        assert still_wanted(carry_out(answer(ANNA, "on_scene", 410), case=case)[0], BO)
