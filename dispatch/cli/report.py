@@ -20,7 +20,7 @@ from dispatch.identifiers import AreaId
 from dispatch.projections import ReadModels
 from dispatch.roster import Roster
 from dispatch.settings import load_settings
-from dispatch.web.reports.month import MonthDesk
+from dispatch.web.reports.month import ALL, MonthDesk
 from dispatch.web.reports.period import month_at, month_of
 from dispatch.web.reports.rows import STEPS
 from dispatch.web.reports.sheets import as_csv, as_xlsx
@@ -71,7 +71,7 @@ async def _read(month: str | None, area: AreaId | None) -> MonthReport:
         if area is not None and not await roster.areas([area]):
             raise NotFound(f"there is no area {area[:80]!r}; `dispatch roster list area` shows those there are")
         try:
-            return await MonthDesk(models.reports, roster, period, area, now()).report(within=None)
+            return await MonthDesk(models.reports, roster, period, area, now()).report(within=None, most=ALL)
         finally:
             await models.close()
 

@@ -11,7 +11,7 @@ import csv
 import os
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ CITY = Path(__file__).parents[2].parent / "shared" / "data" / "sffd_calls_2017.c
 ZONE = "America/Los_Angeles"
 HEADERS = ("Call Number", "Unit ID", "Call Type", "Battalion", "Station Area", *MOMENTS.values())
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SINCE, UNTIL = datetime(2016, 12, 1, tzinfo=UTC), datetime(2018, 2, 1, tzinfo=UTC)
 PERCENTILES = (0.5, 0.9, 0.95, 0.99)
 
 CASE_INTERVALS = {
@@ -163,7 +164,7 @@ Figures = dict[str, tuple[float | None, ...]]
 
 
 async def figures(desk: Desk) -> tuple[list[Any], list[Any], Figures, Figures]:
-    """Rows of cases and of units as the read models have them, and the percentiles of their intervals."""
+    """Rows of cases and of units as the read models have them, and what users get of their intervals."""
     connection = await asyncpg.connect(desk.dsn)
     try:
         cases = await connection.fetch(
@@ -176,18 +177,22 @@ async def figures(desk: Desk) -> tuple[list[Any], list[Any], Figures, Figures]:
             " cleared_at from responses where site = $1 order by 1, 2",
             desk.log.site,
         )
-        of_cases = {name: await summed(connection, desk, "latency", name) for name in CASE_INTERVALS}
-        of_units = {name: await summed(connection, desk, "responses", name) for name in UNIT_INTERVALS}
+        cleared = await summed(connection, desk, "responses", "on_scene_to_cleared")
     finally:
         await connection.close()
+    summary = (await desk.models.latency(limit=1))["summary"]
+    of_cases = {name: as_told(summary["case"][name]) for name in CASE_INTERVALS}
+    of_units = {name: as_told(found) for name, found in summary["responder"].items() if name in UNIT_INTERVALS}
+    [everybody] = await desk.models.reports.workload(by="group", since=SINCE, until=UNTIL, limit=2)
+    of_units |= {"called_to_answered": as_told(everybody["to_answered"]), "on_scene_to_cleared": cleared}
     ours = [[tuple(_microseconds(cell) for cell in row) for row in rows] for rows in (cases, units)]
     return ours[0], ours[1], of_cases, of_units
 
 
 async def summed(connection: asyncpg.Connection, desk: Desk, table: str, name: str) -> tuple[float | None, ...]:
-    """Count, how many ran backwards, and the percentiles of the others: as the summary has it."""
+    """How many ran forward and how many backwards, and the percentiles of the first; of what no summary has."""
     row = await connection.fetchrow(
-        f"select count({name}), count(*) filter (where {name} < 0), "  # noqa: S608 (names are ours)
+        f"select count(*) filter (where {name} >= 0), count(*) filter (where {name} < 0), "  # noqa: S608 (names are ours)
         f"percentile_cont($2::float8[]) within group (order by {name}) filter (where {name} >= 0) from {table} "
         "where site = $1",
         desk.log.site,
@@ -195,6 +200,11 @@ async def summed(connection: asyncpg.Connection, desk: Desk, table: str, name: s
     )
     assert row is not None
     return (row[0], row[1], *(row[2] or ()))
+
+
+def as_told(found: Mapping[str, Any]) -> tuple[float | None, ...]:
+    """An interval of a summary: how many ran forward and how many backwards, and the percentiles of the first."""
+    return (found["count"], found["backwards"], *(found[name] for name in ("p50", "p90", "p95", "p99")))
 
 
 def asked(query: str, city: Path) -> list[tuple[Any, ...]]:
@@ -208,7 +218,7 @@ def percentiles(query: str, city: Path, intervals: dict[str, tuple[str, str]]) -
     with duckdb.connect() as duck:
         for name, (begin, end) in intervals.items():
             row = duck.execute(
-                f"select count(s), count(*) filter (where s < 0), "  # noqa: S608 (names are ours)
+                f"select count(*) filter (where s >= 0), count(*) filter (where s < 0), "  # noqa: S608 (names are ours)
                 f"quantile_cont(s, {list(PERCENTILES)}) filter (where s >= 0) from "
                 f"(select ({end} - {begin}) / 1e6 as s from ({query}))",
                 [str(city)],

@@ -100,12 +100,16 @@ async def hot_spots(request: Request[None, HotSpotsAsked]) -> HotSpotsReport:
 
 async def month(request: Request[None, MonthAsked]) -> MonthReport:
     """The month of an area in the buckets of 110; the running one when none is named."""
+    return await _month(request, None)
+
+
+async def _month(request: Request[None, Any], most: int | None) -> MonthReport:
     asked, parts, at = request.query, request.parts, now()
     zone = parts.deps.settings.timezone
     period = month_of(asked.month, zone) if asked.month else month_at(at, zone)
     area, reports = await _area(request), parts.deps.read_models.reports
     desk = MonthDesk(reports, parts.deps.roster, period, area, at)
-    return await from_postgres(desk.report(within=request.principal.area), seconds=REPORT_SECONDS)
+    return await from_postgres(desk.report(within=request.principal.area, most=most), seconds=REPORT_SECONDS)
 
 
 def as_file(
@@ -211,8 +215,8 @@ async def hot_spots_up_to(request: Request[None, Any], limit: int) -> HotSpotsRe
     }
 
 
-async def month_up_to(request: Request[None, Any], _limit: int) -> MonthReport:
-    return await month(request)
+async def month_up_to(request: Request[None, Any], limit: int) -> MonthReport:
+    return await _month(request, limit)
 
 
 def _period(request: Request[None, Any]) -> Period:

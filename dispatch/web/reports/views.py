@@ -120,9 +120,21 @@ class PathView(TypedDict):
     name: str
 
 
+class LeftOutView(TypedDict):
+    """How many areas, groups and officers of the month are not listed; groups and officers are counted up to 5,000."""
+
+    areas: int
+    groups: int
+    officers: int
+
+
 class MonthReport(PeriodView):
+    """A file lists every area, group and officer; else these are the largest. Of `hot_areas` there are at most 30."""
+
     month: str
     as_of: datetime
+    complete: bool
+    left_out: LeftOutView
     path: list[PathView]
     """The area and those above it which the operator may see, smallest first."""
     drills: int

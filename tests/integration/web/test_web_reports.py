@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import random
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,9 @@ from dispatch.identifiers import AreaId, PersonId, case_id_for
 from dispatch.projections import Projector
 from dispatch.roster import Area, Person
 from dispatch.web.api import reports
+from dispatch.web.reports import month as month_desk
 from tests.integration.web_world import World
+from tests.past_cases import Called, tell_past
 from tests.projection_stories import NOON, answered, press_on, projecting, recorded, resolved
 
 Client = TestClient[Any, Any]
@@ -127,6 +130,65 @@ async def test_the_whole_site_is_the_area_that_holds_all_of_it(client: Client, v
     chief = await village.bearer("operator", "chief")
     _, report = await ask(client, chief, f"/v1/reports/month?month={month}")
     assert (report["area"], [row["key"] for row in report["areas"]]) == ("t-1", ["v-1", "v-2"])
+
+
+async def told(village: World, dsn: str, household: str, *areas: str) -> None:
+    opening = press_on(household, at=120.0, areas=areas, target=180)
+    await CaseDesk(village.log).handle(case_id_for(opening.press.household, opening.press.press), opening)
+    async with projecting(Projector(village.nc, village.log, dsn)):
+        assert await village.read_models.wait_for(await village.log.last_sequence(), 20)
+
+
+async def test_a_site_of_two_counties_is_whole_also_in_a_month_in_which_one_has_no_case(
+    client: Client, village: World, month: str
+) -> None:
+    await village.roster.put(Area(id=AreaId("x-1"), name="邻县", kind="county"), by="test")
+    _, report = await ask(client, await village.bearer("operator", "chief"), f"/v1/reports/month?month={month}")
+    assert (report["area"], report["total"]["cases"], report["path"]) == (None, 3, [])
+    assert [(row["key"], row["cases"]) for row in report["areas"]] == [("t-1", 3)]
+
+
+async def test_the_month_of_a_single_county_holds_also_the_cases_that_lie_nowhere_in_it(
+    client: Client, village: World, month: str, dsn: str
+) -> None:
+    await told(village, dsn, "h-8", "gone")
+    await told(village, dsn, "h-9")
+    _, report = await ask(client, await village.bearer("operator", "chief"), f"/v1/reports/month?month={month}")
+    assert (report["area"], report["total"]["cases"]) == ("t-1", 5)
+    areas = {row["key"]: row["cases"] for row in report["areas"]}
+    assert areas == {"v-1": 2, "v-2": 1, "gone": 1, "": 1}
+
+
+async def test_what_the_month_does_not_list_is_said_and_its_files_list_it(
+    client: Client, here: Headers, month: str, village: World, dsn: str, *, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = NOON + timedelta(minutes=5)
+    ways: tuple[tuple[Called, ...], ...] = (
+        (("p-1", "member", "g-1"), ("o-1", "auxiliary_officer", "t-1"), ("o-2", "community_police_officer", "t-1")),
+        (("o-1", "auxiliary_officer", "t-1"), ("p-3", "member", "g-2"), ("p-4", "member", "g-3")),
+    )
+    for number, called in enumerate(ways):
+        await tell_past(village.log, number, at=at, areas=("v-1", "t-1"), called=called, chance=random.Random(number))
+    await told(village, dsn, "h-9", "v-1", "t-1")
+    _, whole = await ask(client, here, f"/v1/reports/month?month={month}")
+    assert whole["left_out"] == {"areas": 0, "groups": 0, "officers": 0}
+    assert [row["key"] for row in whole["groups"]] == ["g-1", "g-2", "g-3"]
+    monkeypatch.setattr(month_desk, "MOST_LISTED", 1)
+    monkeypatch.setattr(month_desk, "MOST_AREAS", 1)
+    _, report = await ask(client, here, f"/v1/reports/month?month={month}")
+    assert report["left_out"] == {"areas": 1, "groups": 2, "officers": 1}
+    assert report["groups"] == whole["groups"][:1], "the row of those without a group takes nobody's place"
+    assert (report["officers"], report["areas"]) == (whole["officers"][:1], whole["areas"][:1])
+    assert (report["days"], report["kinds"]) == (whole["days"], whole["kinds"])
+    async with client.get(f"/v1/reports/month.xlsx?month={month}", headers=here) as answer:
+        sheets = load_workbook(io.BytesIO(await answer.read())).worksheets
+    keys = {sheet.title: [cell.value for cell in sheet["A"]][1:] for sheet in sheets}
+    assert keys["联防组 groups"] == ["g-1", "g-2", "g-3"]
+    assert sorted(keys["警务人员 officers"]) == ["o-1", "o-2"]
+    assert keys[month][-2:] == ["v-1", "v-2"]
+    monkeypatch.setattr(reports, "MOST_ROWS", 2)
+    status, problem = await ask(client, here, f"/v1/reports/month.xlsx?month={month}")
+    assert (status, problem["field"], "name a smaller area" in problem["detail"]) == (400, "area", True)
 
 
 async def test_nobody_reads_the_figures_of_another_area(client: Client, village: World, month: str) -> None:

@@ -104,7 +104,8 @@ function Sheet({ report }) {
 
       ${report.areas.length > 0 && html`
         <h2><${T} of=${r.byArea} /></h2>
-        <${Responses} rows=${report.areas} first=${r.area} link=${report.areas.length > 1 || report.areas[0].key !== report.area ? area : null} />`}
+        <${Responses} rows=${report.areas} first=${r.area} link=${report.areas.length > 1 || report.areas[0].key !== report.area ? area : null} />
+        <${NotListed} number=${report.left_out.areas} />`}
 
       <h2><${T} of=${r.byTarget} /></h2>
       <${Responses} rows=${report.targets} first=${r.target} />
@@ -120,13 +121,18 @@ function Sheet({ report }) {
 
       <h2><${T} of=${r.officers} /></h2>
       <${Work} rows=${report.officers} first=${r.name} />
+      <${NotListed} number=${report.left_out.officers} />
 
       <h2><${T} of=${r.groups} /></h2>
       <${Work} rows=${report.groups} first=${r.name} />
+      <${NotListed} number=${report.left_out.groups} />
 
       <footer class="notes">${r.notes.map((words) => html`<p key=${words[0]}><${T} of=${words} /></p>`)}</footer>
     </article>`;
 }
+
+const NotListed = ({ number }) => number > 0 && html`
+  <p class="facts" data-not-listed><b>${number}</b> <${T} of=${r.notListed} /></p>`;
 
 function Trends({ report }) {
   const most = ceiling(Math.max(1, ...report.days.map((day) => day.cases)));

@@ -29,7 +29,7 @@ export const Responses = ({ rows, first, link, name = (row) => row.name }) => ht
       ${STEPS.map((step) => html`<${Head} key=${step} of=${r.steps[step]} />`)}
       <${Head} of=${r.sceneMedian} /><${Head} of=${r.scene90} /></tr></thead>
     <tbody>${rows.map((row) => html`
-      <tr key=${row.key} data-row=${row.key}><td>${link ? html`<a href=${link(row.key)}>${name(row)}</a>` : name(row)}</td><td>${row.cases}</td>
+      <tr key=${row.key} data-row=${row.key}><td>${link && row.key ? html`<a href=${link(row.key)}>${name(row)}</a>` : name(row)}</td><td>${row.cases}</td>
         ${STEPS.map((step) => html`<td key=${step}>${percent(row.steps[step].share)} <small>${row.steps[step].within}/${judged(row.steps[step])}</small></td>`)}
         <td>${took(row.steps.on_scene.p50)}</td><td>${took(row.steps.on_scene.p90)}</td></tr>`)}</tbody>
   </table></div>`;
