@@ -4,12 +4,13 @@ A folder of the archive is a chain for each stream; a backup is such a folder wi
 """
 
 from dispatch.archive.backup import BackedUp, backup
+from dispatch.archive.holding import hold_open_cases
 from dispatch.archive.keeping import Archivist
 from dispatch.archive.restore import Restored, restore
 from dispatch.archive.shelf import BrokenArchive, Shelf
 from dispatch.archive.verify import Verified, verify_backup, verify_chain
 
 __all__ = [
-    "Archivist", "BackedUp", "BrokenArchive", "Restored", "Shelf", "Verified", "backup", "restore", "verify_backup",
-    "verify_chain",
+    "Archivist", "BackedUp", "BrokenArchive", "Restored", "Shelf", "Verified", "backup", "hold_open_cases", "restore",
+    "verify_backup", "verify_chain",
 ]  # fmt: skip

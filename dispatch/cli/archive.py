@@ -16,14 +16,25 @@ import uvloop
 from nats.aio.client import Client
 from rich.console import Console
 
-from dispatch.archive import BackedUp, Restored, Verified, backup, restore, verify_backup, verify_chain
+from dispatch.archive import (
+    BackedUp,
+    Restored,
+    Verified,
+    backup,
+    hold_open_cases,
+    restore,
+    verify_backup,
+    verify_chain,
+)
 from dispatch.cli.connected import connected
 from dispatch.cli.progress import Told, bars
 from dispatch.cli.rebuild import compare_read_models
+from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
 from dispatch.errors import Refused
 from dispatch.events import CASES, connect, ensure_streams
 from dispatch.fanout import place_behind
+from dispatch.identifiers import CaseId
 from dispatch.settings import load_settings
 
 _JSON = Annotated[bool, typer.Option("--json", help="Print for a machine.")]
@@ -77,8 +88,8 @@ def restore_command(
     """Bring a backup back into an empty NATS. All of it is checked first; nobody is called for what is restored.
 
     Without --data into the NATS of DISPATCH_NATS_URL, before any part of dispatch runs on it. Presses that were under
-    way are not in a backup. Open cases are open again, and go on being escalated: close what is over. The read models
-    are made again by `dispatch project`.
+    way are not in a backup. Open cases are open again; their escalation is held for 30 minutes, to close what is over
+    since. The read models are made again by `dispatch project`.
 
     Examples:
 
@@ -89,13 +100,18 @@ def restore_command(
     if data is not None:
         os.environ["DISPATCH_DATA"] = str(data.expanduser().absolute())
     with bars(quiet=as_json) as told:
-        restored = uvloop.run(_restore(folder, seal, told, embedded=data is not None))
+        restored, held = uvloop.run(_restore(folder, seal, told, embedded=data is not None))
     if as_json:
-        typer.echo(json.dumps(msgspec.to_builtins(restored)))
+        typer.echo(json.dumps(msgspec.to_builtins(restored) | {"held": held}))
         return
     for stream, messages in restored.messages.items():
         typer.echo(f"{stream:12} {messages:>10,}")
     typer.echo(f"已恢复 restored, as it was at {restored.made.at:%Y-%m-%d %H:%M:%S} UTC")
+    if held:
+        typer.echo(
+            f"{len(held)} 起未结，升级已暂停30分钟 cases were open; their escalation is held for 30 minutes, "
+            f"close what is over: {' '.join(held[:20])}{' …' if len(held) > 20 else ''}"
+        )
 
 
 def verify_command(
@@ -151,9 +167,10 @@ async def _verify(told: Told) -> Verified:
         return await verify_chain(nc, load_settings().archive_folder, told)
 
 
-async def _restore(folder: Path, seal: str | None, told: Told, *, embedded: bool) -> Restored:
+async def _restore(folder: Path, seal: str | None, told: Told, *, embedded: bool) -> tuple[Restored, list[CaseId]]:
     async with _target(embedded=embedded) as nc:
-        return await restore(nc, folder, seal=seal, place=partial(place_behind, nc), progress=told)
+        restored = await restore(nc, folder, seal=seal, place=partial(place_behind, nc), progress=told)
+        return restored, await hold_open_cases(nc, folder, now())
 
 
 @asynccontextmanager

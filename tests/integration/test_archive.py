@@ -18,10 +18,19 @@ import pytest
 from nats.aio.client import Client
 
 from dispatch.access import load_keys
-from dispatch.archive import Archivist, BrokenArchive, Shelf, backup, restore, verify_backup, verify_chain
+from dispatch.archive import (
+    Archivist,
+    BrokenArchive,
+    Shelf,
+    backup,
+    hold_open_cases,
+    restore,
+    verify_backup,
+    verify_chain,
+)
 from dispatch.archive.backup import STREAMS
 from dispatch.archive.records import Record
-from dispatch.cases import AddNote, Cancel, Case, CaseDesk
+from dispatch.cases import AddNote, Cancel, Case, CaseDesk, waits_for
 from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
 from dispatch.errors import Conflict
@@ -357,3 +366,17 @@ async def test_an_odd_file_stops_the_archive_with_an_incident_and_nothing_else(
     async with archiving(village.nc, tmp_path):
         told = await until(lambda: IncidentBook(village.nc, SITE).told("archive.>"), "an incident")
     assert "is no file of the archive" in told["archive.log"].detail
+
+
+async def test_what_comes_back_open_is_held_so_that_it_can_be_closed_first(
+    village: Village, elsewhere: Client, tmp_path: Path
+) -> None:
+    closed, still_open = await lived(village)
+    await backup(village.nc, tmp_path / "copy")
+    await restored(elsewhere, tmp_path / "copy")
+    at = now()
+    assert await hold_open_cases(elsewhere, tmp_path / "copy", at) == [still_open.id]
+    wait = waits_for(await of(elsewhere, still_open.id))
+    assert wait is not None
+    assert (wait.what, wait.until) == ("operator", at + timedelta(minutes=30))
+    assert await of(elsewhere, closed.id) == closed
