@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page
 
 from dispatch.identifiers import CaseId
-from tests.browser.people import SIDEWAYS, SMALL_PHONE, People, sees
+from tests.browser.people import SIDEWAYS, SMALL_PHONE, People, hold, sees
 from tests.live import LiveSystem
 
 pytestmark = pytest.mark.browser
@@ -150,3 +150,15 @@ async def test_the_desk_fits_a_desk(people: People, case: CaseId) -> None:
     assert not await page.evaluate(SIDEWAYS)
     assert await page.evaluate(CUT) == []
     assert await page.evaluate(PALE) == []
+
+
+async def test_110_is_on_the_screen_of_the_smallest_phone_while_help_is_waited_for(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    resident = await people.open("resident", {"width": 375, "height": 553})
+    await hold(resident, ".key")
+    await sees(resident, f"[data-case='{await quiet_village.open_case()}']")
+    await sees(resident, ".line:has-text('请同时拨打110 Nobody could be reached yet: call 110 as well')")
+    box = await resident.locator(".police").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 553

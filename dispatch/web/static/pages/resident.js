@@ -67,6 +67,8 @@ function Page() {
       ${!open && !press.state && html`<${SilentChip} />`}
       <div class="rows">
         ${open && html`<${CancelKey} view=${view} quiet=${quiet} />`}
+      </div>
+      <div class="police-place">
         <a class="button police ${open || press.pending || live.state === "signed-out" || me?.in_roster === false ? "danger" : ""}" href="tel:110"><${T} of=${w.callPolice} /></a>
       </div>
     </main>
@@ -153,6 +155,9 @@ function Next({ view }) {
   return html`<p class="line next" data-waits=${wait.what}><${TickingT} of=${(time) => nextWords(view.escalation, time)} /></p>`;
 }
 
+// Everything that was tried has failed: nobody's phone can have rung.
+const unheard = (responders) => responders.length > 0 && responders.every((one) => one.state === "failed");
+
 function Coming({ view, quiet }) {
   const helpers = view.responders.filter((one) => one.answer === "going" || one.answer === "on_scene")
     .sort((a, b) => (nearness(a) < nearness(b) ? -1 : 1));
@@ -167,7 +172,7 @@ function Coming({ view, quiet }) {
         <p class="big"><${Eta} at=${view.nearest_eta_at} /></p>`}
       ${!helpers.length && html`
         ${reached > 0 && html`<p class="line"><${T} of=${w.reachedCount(reached)} /></p>`}
-        <p class="line"><${T} of=${w.waitingAnswer} /></p>`}
+        <p class="line"><${T} of=${unheard(view.responders) ? w.nobodyReached : w.waitingAnswer} /></p>`}
       ${helpers.length > 0 && html`<ul class="people">${helpers.map((one) => html`<${Helper} key=${one.id} one=${one} />`)}</ul>`}
       ${!quiet && html`<${Next} view=${view} />`}
       <p class="dim"><${T} of=${w.sinceAlarm} /> <${Elapsed} since=${view.pressed_at} />
