@@ -83,6 +83,7 @@ async def test_what_cannot_be_rings_nobody(
 async def test_reachability_names_whom_a_group_cannot_count_on(terminal: Terminal) -> None:
     found = await terminal.json("roster", "reachability", "--area", "v-1")
     assert (found["group"], found["score"], found["people"][0]["standing"]) == ("g-1", 0, "none")
-    screen = (await terminal.run("roster", "reachability"))[1]
+    code, screen, err = await terminal.run("roster", "reachability")
+    assert code == 0, err
     assert all(word in screen for word in ("一组", "0/1 0%", "没有联系方式"))
     assert (await terminal.run("roster", "reachability", "--area", "v-9"))[0] == 1
