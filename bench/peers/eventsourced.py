@@ -120,7 +120,7 @@ def _carry_out(case: PeerCase | None, command: Command) -> PeerCase:
         case Resolve():
             case.resolve(command.by, command.resolution)
         case _:
-            raise NotImplementedError(type(command).__name__)
+            raise TypeError(f"no benchmark plays {type(command).__name__}")
     return case
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dispatch.cli.connected import connected
+from dispatch.cli.problems import show_problems
 from dispatch.cli.progress import bars
 from dispatch.events import CaseLog
 from dispatch.history import Report, import_history
@@ -29,7 +30,6 @@ Examples:
 
   dispatch history import calls.csv --timezone Asia/Shanghai             the same, written
 """
-_SHOWN_PROBLEMS = 50
 
 
 def register(app: typer.Typer) -> None:
@@ -92,10 +92,7 @@ async def _import(file: Path, zone: tzinfo | None, *, dry_run: bool, partial: bo
 
 def _tell(report: Report, *, dry_run: bool) -> None:
     console = Console(stderr=True)
-    for problem in report.problems[:_SHOWN_PROBLEMS]:
-        console.print(Text(str(problem)), soft_wrap=True)
-    if len(report.problems) > _SHOWN_PROBLEMS:
-        console.print(f"… and {len(report.problems) - _SHOWN_PROBLEMS} more; --json gives all")
+    show_problems(console, report.problems)
     if report.unused:
         console.print(Text(f"columns passed over: {', '.join(report.unused)}"), soft_wrap=True)
     if report.written is None:

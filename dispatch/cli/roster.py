@@ -18,6 +18,7 @@ from rich.text import Text
 
 from dispatch.cli import confidence
 from dispatch.cli.connected import connected
+from dispatch.cli.problems import show_problems
 from dispatch.cli.progress import bars
 from dispatch.cli.reachability import reachability
 from dispatch.cli.tables import folded_columns, whole_column
@@ -49,7 +50,6 @@ Examples:
 
   dispatch roster leave-out h-0002 p-0003 --reason …   somebody who is never to be called for it
 """
-_SHOWN_PROBLEMS = 50
 _JSON = Annotated[bool, typer.Option("--json", help="Print for a machine.")]
 _KIND = Annotated[DocumentKind, typer.Argument(help="What it is.")]
 
@@ -229,10 +229,7 @@ def _shown(document: Document) -> dict[str, object]:
 
 def _tell(report: Report, *, dry_run: bool) -> None:
     console = Console(stderr=True)
-    for problem in report.problems[:_SHOWN_PROBLEMS]:
-        console.print(Text(str(problem)), soft_wrap=True)
-    if len(report.problems) > _SHOWN_PROBLEMS:
-        console.print(f"… and {len(report.problems) - _SHOWN_PROBLEMS} more; --json gives all")
+    show_problems(console, report.problems)
     if report.held_back:
         console.print(f"{_counted(len(report.held_back), 'reference')} to rows that are wrong: the rows wait for them")
     written = report.written

@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -18,14 +19,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dispatch.cases import Policy
 from dispatch.cli.connected import connected
 from dispatch.cli.progress import Told, bars
 from dispatch.cli.tables import folded_columns, whole_column
 from dispatch.clock import now
 from dispatch.errors import Malformed, NotFound, Unreadable
-from dispatch.events import CASES, Commit, Kind, commit_of, follow
-from dispatch.identifiers import CaseId, Site
+from dispatch.events import CASES, AlarmRaised, Commit, commit_of, follow
+from dispatch.fanout import policy_among
+from dispatch.identifiers import AreaId, CaseId, Site
 from dispatch.roster import EscalationPolicy, Roster, read_policies
 from dispatch.what_if import Compared, Replay, Summary, compare, recorded_of, replay, steps_from, summary
 
@@ -76,9 +77,7 @@ def what_if(  # noqa: PLR0917 - Typer calls it by name
         _print_csv(compared)
     elif case is not None:
         if not compared:
-            raise NotFound(
-                f"the log has no case {case[:80]!r} that can be tried: no drill, no imported one", field="case"
-            )
+            raise NotFound(f"there is no case {case[:80]!r} that can be tried: no drill, no imported one", field="case")
         _print_one(compared[0])
     else:
         _print(compared, summary(compared))
@@ -90,11 +89,7 @@ class _Chosen(msgspec.Struct, frozen=True, kw_only=True):
     area: str | None
     case: str | None
 
-    def takes(self, commits: Sequence[Commit]) -> bool:
-        recorded = recorded_of(commits, now())
-        if recorded is None:
-            return False
-        alarm = recorded.case.alarm
+    def takes(self, alarm: AlarmRaised) -> bool:
         return (
             not alarm.drill
             and (self.case is None or alarm.case == self.case)
@@ -130,54 +125,51 @@ def _moment(value: str | None, field: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _policy_for(kind: Kind, policies: Sequence[EscalationPolicy]) -> Policy | None:
-    for policy in policies:
-        if not policy.kinds or kind in policy.kinds:
-            return Policy(
-                id=f"what-if/{policy.name}",
-                quorum=policy.quorum,
-                steps=policy.steps,
-                at_once=policy.at_once,
-                fallback_seconds=policy.fallback_seconds,
-            )
-    return None
-
-
 async def _compare(policies: Sequence[EscalationPolicy], chosen: _Chosen, told: Told) -> list[Compared]:
     found: list[Compared] = []
     async with connected() as (nc, site):
-        plan_step = steps_from(Roster(nc, site))
-        cases = [commits async for commits in _cases(nc, site, told) if chosen.takes(commits)]
+        roster = Roster(nc, site)
+        if chosen.area is not None and not await roster.areas([AreaId(chosen.area)]):
+            raise NotFound(f"there is no area {chosen.area[:80]!r}; `dispatch roster list area` shows those there are")
+        plan_step = steps_from(roster)
+        cases = [commits async for commits in _cases(nc, site, chosen, told)]
         for done, commits in enumerate(cases, start=1):
+            told("replaying", done, len(cases))
             recorded = recorded_of(commits, now())
-            if recorded is not None and (policy := _policy_for(recorded.case.kind, policies)) is not None:
+            policy = policy_among(policies, recorded.case.kind, of="what-if") if recorded is not None else None
+            if recorded is not None and policy is not None:
                 was = Replay.of(event for commit in commits for event in commit.events)
                 found.append(compare(recorded, was, await replay(recorded, policy, plan_step)))
-            told("replaying", done, len(cases))
     return found
 
 
-async def _cases(nc: Client, site: Site, told: Told) -> AsyncIterator[list[Commit]]:
-    """Every case of the log, whole."""
+async def _cases(nc: Client, site: Site, chosen: _Chosen, told: Told) -> AsyncIterator[list[Commit]]:
+    """The cases of the log that are `chosen`, each whole."""
     commits: dict[CaseId, list[Commit]] = {}
-    info = await nc.jetstream().stream_info(CASES, subjects_filter=f"cases.{site}.*.*")
+    subject, done = f"cases.{site}.*.*", 0
+    info = await nc.jetstream().stream_info(CASES, subjects_filter=subject)
     total = sum((info.state.subjects or {}).values())
-    done = 0
     if total:
-        async for message in follow(nc, CASES, f"cases.{site}.*.*"):
-            try:
-                commit = commit_of(message)
-            except Unreadable:
-                pass
-            else:
-                commits.setdefault(commit.case, []).append(commit)
+        async for message in follow(nc, CASES, subject):
+            with suppress(Unreadable):
+                _take(commit_of(message), commits, chosen)
             done += 1
-            if done % 1000 == 0 or message.metadata.num_pending == 0:
+            pending = message.metadata.num_pending
+            if done % 1000 == 0 or pending == 0:
                 told("reading", done, max(total, done))
-            if message.metadata.num_pending == 0:
+            if pending == 0:
                 break
     for case in list(commits):
         yield commits.pop(case)
+
+
+def _take(commit: Commit, commits: dict[CaseId, list[Commit]], chosen: _Chosen) -> None:
+    """Keep `commit` when it begins a case that is chosen, or goes on with one."""
+    first = commit.events[0]
+    if isinstance(first, AlarmRaised) and chosen.takes(first):
+        commits[commit.case] = [commit]
+    elif commit.case in commits:
+        commits[commit.case].append(commit)
 
 
 def _seconds(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from dispatch.cases import FIRST_QUORUM, FIRST_STEPS, Case, Plan, Policy, at_110, goes_to_110, is_to_hand_over, step_at
@@ -12,6 +12,7 @@ from dispatch.roster import (
     Area,
     Called,
     CallList,
+    EscalationPolicy,
     Person,
     Roster,
     aid_list,
@@ -46,17 +47,22 @@ def target_of(areas: Sequence[Area]) -> int | None:
 
 def policy_of(areas: Sequence[Area], kind: Kind) -> Policy:
     """The policy for `kind` of the nearest of `areas` (smallest first) that has one."""
-    for area in areas:
-        for policy in area.policies:
-            if not policy.kinds or kind in policy.kinds:
-                return Policy(
-                    id=f"{area.id}/{policy.name}",
-                    quorum=policy.quorum,
-                    steps=policy.steps,
-                    at_once=policy.at_once,
-                    fallback_seconds=policy.fallback_seconds,
-                )
-    return STANDARD
+    found = (policy_among(area.policies, kind, of=area.id) for area in areas)
+    return next((policy for policy in found if policy is not None), STANDARD)
+
+
+def policy_among(policies: Iterable[EscalationPolicy], kind: Kind, *, of: str) -> Policy | None:
+    """The first of `policies` that is for `kind`, named as one `of` an area; None where none is."""
+    for policy in policies:
+        if not policy.kinds or kind in policy.kinds:
+            return Policy(
+                id=f"{of}/{policy.name}",
+                quorum=policy.quorum,
+                steps=policy.steps,
+                at_once=policy.at_once,
+                fallback_seconds=policy.fallback_seconds,
+            )
+    return None
 
 
 def targets_of(

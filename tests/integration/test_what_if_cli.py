@@ -121,3 +121,20 @@ async def test_a_time_that_is_none_is_said(run: Run, tmp_path: Path) -> None:
     code, _, errors = await run("what-if", "--policy", policies(tmp_path, 20), "--since", "soon")
     assert code == 2
     assert "--since 'soon' is not a time" in errors
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (("--area", "nowhere"), "there is no area 'nowhere'"),
+        (("--case", "h-1-AAAAAAAA"), "there is no case"),
+        (("--since", "2026-11-02", "--until", "2026-11-01"), "is not before"),
+    ],
+)
+async def test_what_is_not_there_is_said_instead_of_nothing(
+    run: Run, village: Village, tmp_path: Path, chosen: tuple[str, ...], said: str
+) -> None:
+    await recorded_case(village)
+    code, output, errors = await run("what-if", "--policy", policies(tmp_path, 20), *chosen)
+    assert (code != 0, output) == (True, "")
+    assert said in errors

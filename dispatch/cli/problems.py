@@ -1,0 +1,18 @@
+"""What is wrong with a file, on the terminal: the first rows in full, and how many more there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+SHOWN = 50
+
+
+def show_problems(console: Console, problems: Sequence[object]) -> None:
+    """Print `problems`, each on a line that a program can read, up to `SHOWN` of them."""
+    for problem in problems[:SHOWN]:
+        console.print(Text(str(problem)), soft_wrap=True)
+    if len(problems) > SHOWN:
+        console.print(f"… and {len(problems) - SHOWN} more; --json gives all")
