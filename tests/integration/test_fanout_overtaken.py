@@ -18,8 +18,8 @@ from dispatch.fanout.reasons import CLOSED, LEFT_OUT, NOT_WANTED
 from dispatch.identifiers import CommitId, PersonId
 from dispatch.roster import WebhookPoint
 from dispatch.settings import Settings
-from tests.integration.test_fanout_rescue import handled
 from tests.integration.test_fanout_watchdog import settle_up
+from tests.standing_in import handled
 from tests.village import SECRET, Village, opened, outcomes, until, village_of
 from tests.workers import working
 

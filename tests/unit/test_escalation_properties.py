@@ -52,7 +52,7 @@ from dispatch.events import (
     RespondersStoodDown,
 )
 from dispatch.identifiers import CommitId, PersonId, PressId
-from tests.unit.test_escalation import (
+from tests.unit.escalation_story import (
     ANNA,
     BO,
     CASE,

@@ -46,7 +46,7 @@ from dispatch.events import (
     ResponderReplied,
 )
 from dispatch.identifiers import AreaId, CommitId, GroupId, PersonId, PressId
-from tests.unit.test_escalation import (
+from tests.unit.escalation_story import (
     ANNA,
     BO,
     HOUSEHOLD,

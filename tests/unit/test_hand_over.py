@@ -35,7 +35,7 @@ from dispatch.fanout.plan import step_plan, targets_of
 from dispatch.fanout.ring import Scene, make_ring
 from dispatch.identifiers import CommitId, PersonId
 from dispatch.roster import ApprisePoint, Called, Person, SmsPoint
-from tests.unit.test_escalation import ANNA, BO, FIRST, LI, POLICY, answer, at, carry_out, duress, press, silent_press
+from tests.unit.escalation_story import ANNA, BO, FIRST, LI, POLICY, answer, at, carry_out, duress, press, silent_press
 
 CENTRE = PersonId("c-110")
 CALL = PlannedCall(responder=CENTRE, reasons=(Reason("emergency_centre", "c"),), channels=("live", "sms"))

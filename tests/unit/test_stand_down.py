@@ -9,7 +9,7 @@ from dispatch.cases import CallOne, Case, Command, RaiseAlarm, StandDown, follow
 from dispatch.events import PlannedCall, Press, Reason, RespondersStoodDown
 from dispatch.fanout.plan import step_plan
 from dispatch.identifiers import CommitId, PersonId, PressId
-from tests.unit.test_escalation import (
+from tests.unit.escalation_story import (
     ANNA,
     BO,
     FIRST,

@@ -7,8 +7,8 @@ import pytest
 from dispatch.fanout.sms import pdu
 from dispatch.process import alive
 from dispatch.settings import Settings
-from tests.integration.test_fanout_rescue import hasten, watching
 from tests.smsc.fake import FakeSmsc
+from tests.standing_in import hasten, watching
 from tests.texting import ANNA, BO, happens, of, where_it_is
 from tests.village import Village
 from tests.workers import working
