@@ -70,6 +70,18 @@ def configure(role: str, settings: Settings) -> None:
         logging.getLogger(name).setLevel(max(level, root.level))
 
 
+def configure_command(settings: Settings) -> None:
+    """Logs of a command that tells people itself what it does: warnings alone, and on a terminal in lines for people.
+
+    What the environment names (DISPATCH_LOG_LEVEL, DISPATCH_LOG_FORMAT) is as it says. Call it as `configure`.
+    """
+    quieter: dict[str, str] = {"log_level": "warning"}
+    if sys.stderr.isatty():
+        quieter["log_format"] = "console"
+    unsaid = {name: value for name, value in quieter.items() if name not in settings.model_fields_set}
+    configure("cli", settings.model_copy(update=unsaid))
+
+
 def hide_secrets(_logger: object, _method: str, event: Event) -> Event:
     """Replace values under names that tell secrets, and passwords inside URLs."""
     for name, value in event.items():

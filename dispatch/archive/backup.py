@@ -45,8 +45,8 @@ async def backup(nc: Client, folder: Path, progress: Progress = lambda _stream, 
 
     Each stream is written up to where it ended when its turn came; a bucket until nothing changed any more, for where
     a key is written anew its old value goes. `progress` is told the stream, how many of its
-    messages are written, and of how many. Raises `Conflict` when there is something in `folder`, `OSError` when it
-    cannot be written, `Unavailable` when NATS does not answer.
+    messages are written, and of how many. Raises `Conflict` when `folder` is a file or there is something in it,
+    `OSError` when it cannot be written, `Unavailable` when NATS does not answer.
     """
     shelves = await asyncio.to_thread(_shelves, folder)
     heads = {}
@@ -58,6 +58,8 @@ async def backup(nc: Client, folder: Path, progress: Progress = lambda _stream, 
 
 
 def _shelves(folder: Path) -> dict[str, Shelf]:
+    if folder.is_file():
+        raise Conflict(f"{folder} is a file: name a new folder")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise Conflict(f"there is something in {folder} already: name a new folder")

@@ -25,7 +25,7 @@ from dispatch.identifiers import CaseId, HouseholdId, PersonId, PressId
 from dispatch.intake import Accepted, IntakeDesk
 from dispatch.roster import Household, Roster
 from dispatch.settings import Settings, load_settings
-from dispatch.telemetry import configure
+from dispatch.telemetry import configure_command
 
 NOBODY_CAME = 3
 CASE_SECONDS = 5.0
@@ -84,7 +84,7 @@ def alarm(
         drill=drill,
     )
     settings = load_settings()
-    configure("cli", settings if "log_level" in settings.model_fields_set else _quiet(settings))
+    configure_command(settings)
     raise typer.Exit(asyncio.run(_Alarm(settings, press, as_json=as_json).send(wait=wait)))
 
 
@@ -217,11 +217,6 @@ async def _near(roster: Roster, wanted: str) -> list[str]:
     called = [id_ for id_, name in names.items() if wanted and wanted in name]
     close = dict.fromkeys([*called[:3], *get_close_matches(wanted, names, n=3)])
     return [f"{id_} ({names[id_]})" for id_ in list(close)[:5]]
-
-
-def _quiet(settings: Settings) -> Settings:
-    """What this command says itself needs no log line beside it."""
-    return settings.model_copy(update={"log_level": "warning"})
 
 
 def _user() -> str:

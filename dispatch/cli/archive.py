@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -107,6 +108,8 @@ def restore_command(
     for stream, messages in restored.messages.items():
         typer.echo(f"{stream:12} {messages:>10,}")
     typer.echo(f"已恢复 restored, as it was at {restored.made.at:%Y-%m-%d %H:%M:%S} UTC")
+    if data is not None:
+        typer.echo(f"接着 next: dispatch up --data {shlex.quote(str(data))}")
     if held:
         typer.echo(
             f"{len(held)} 起未结，升级已暂停30分钟 cases were open; their escalation is held for 30 minutes, "

@@ -18,7 +18,7 @@ from dispatch.cases import CaseDesk, LeaveOut
 from dispatch.cli.connected import connected
 from dispatch.cli.tables import folded_columns, whole_column
 from dispatch.clock import now
-from dispatch.errors import Malformed
+from dispatch.errors import Malformed, NotFound
 from dispatch.events import CaseLog
 from dispatch.identifiers import CommitId, HouseholdId, PersonId
 from dispatch.roster import Audit, Audited, Roster, leave_out, let_in
@@ -50,8 +50,10 @@ def pin(
 
       dispatch roster pin h-0002 --clear
     """
+    id_ = HouseholdId(household)
+    asyncio.run(_require(id_))
     chosen = (None, None) if clear else (_asked("PIN"), _asked("duress PIN (Enter for none)", default="") or None)
-    asyncio.run(_set_pins(HouseholdId(household), *chosen, by=by or getpass.getuser()))
+    asyncio.run(_set_pins(id_, *chosen, by=by or getpass.getuser()))
     typer.echo(f"{household}: " + ("no PIN" if clear else "PIN set" + (", duress PIN set" if chosen[1] else "")))
 
 
@@ -98,6 +100,9 @@ def left_out(
         for entry in entries:
             typer.echo(json.dumps(msgspec.to_builtins(entry), ensure_ascii=False))
         return
+    if not entries:
+        typer.echo("没有 nobody was ever left out" + (f" for {household}" if household else ""))
+        return
     table = Table(
         whole_column("household", [entry.household for entry in entries]),
         whole_column("person", [entry.person for entry in entries]),
@@ -137,5 +142,24 @@ async def _leave_out(household: HouseholdId, person: PersonId, reason: str, by: 
 
 
 async def _trail(household: HouseholdId | None) -> list[Audited]:
+    """Raises `NotFound` for a household that is not in the roster and of which nothing is written either."""
     async with connected() as (nc, site):
-        return [entry async for entry in Audit(nc, site).read(household)]
+        entries = [entry async for entry in Audit(nc, site).read(household)]
+        if household is not None and not entries:
+            await _known(Roster(nc, site), household)
+        return entries
+
+
+async def _require(household: HouseholdId) -> None:
+    """Raises `NotFound` for a household that is not in the roster."""
+    async with connected() as (nc, site):
+        await _known(Roster(nc, site), household)
+
+
+async def _known(roster: Roster, household: HouseholdId) -> None:
+    if await roster.household(household) is None:
+        raise NotFound(
+            f"there is no household {household[:80]!r} in the roster; "
+            "`dispatch roster list household` shows those there are",
+            field="household",
+        )

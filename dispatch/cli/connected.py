@@ -10,14 +10,14 @@ from nats.aio.client import Client
 from dispatch.events import connect, ensure_streams
 from dispatch.identifiers import Site
 from dispatch.settings import load_settings
-from dispatch.telemetry import configure
+from dispatch.telemetry import configure_command
 
 
 @asynccontextmanager
 async def connected() -> AsyncIterator[tuple[Client, Site]]:
     """NATS with our streams and buckets, and the site, as the settings say. Raises `SetupError` without a server."""
     settings = load_settings()
-    configure("cli", settings)
+    configure_command(settings)
     nc = await connect(settings.require_nats(), "dispatch-cli")
     try:
         await ensure_streams(nc.jetstream(), settings.replicas)

@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.text import Text
 
 from dispatch.cli.connected import connected
-from dispatch.cli.problems import show_problems
-from dispatch.cli.progress import bars
+from dispatch.cli.problems import counted, show_problems
+from dispatch.cli.progress import HowFar, bars
+from dispatch.cli.stopped import stopped
 from dispatch.events import CaseLog
 from dispatch.history import Report, import_history
 from dispatch.roster import Roster
@@ -74,7 +75,9 @@ def import_command(
       dispatch history import calls.xlsx --partial --json
     """
     zone = _zone(timezone) if timezone else None
-    report = uvloop.run(_import(file, zone, dry_run=dry_run, partial=partial, quiet=as_json))
+    far = HowFar()
+    with stopped(lambda: far.left("calls")):
+        report = uvloop.run(_import(file, zone, far, dry_run=dry_run, partial=partial, quiet=as_json))
     if as_json:
         typer.echo(json.dumps(msgspec.to_builtins(report) | {"dry_run": dry_run}, ensure_ascii=False))
     else:
@@ -83,8 +86,8 @@ def import_command(
         raise typer.Exit(1)
 
 
-async def _import(file: Path, zone: tzinfo | None, *, dry_run: bool, partial: bool, quiet: bool) -> Report:
-    with bars(quiet=quiet) as told:
+async def _import(file: Path, zone: tzinfo | None, far: HowFar, *, dry_run: bool, partial: bool, quiet: bool) -> Report:
+    with bars(quiet=quiet, also=far) as told:
         async with connected() as (nc, site):
             log, roster = CaseLog(nc, site), Roster(nc, site)
             return await import_history(log, roster, file, zone=zone, dry_run=dry_run, partial=partial, progress=told)
@@ -96,7 +99,9 @@ def _tell(report: Report, *, dry_run: bool) -> None:
     if report.unused:
         console.print(Text(f"columns passed over: {', '.join(report.unused)}"), soft_wrap=True)
     if report.written is None:
-        console.print(f"Nothing was written: {len(report.problems)} problem(s). Correct them, or use --partial.")
+        problems = counted(len(report.problems), "problem")
+        otherwise = ", or use --partial" if report.calls else ""
+        console.print(Text(f"Nothing was written: {problems}. Correct what is wrong{otherwise}."), soft_wrap=True)
         return
     written = f"{report.written} calls {'can be' if dry_run else 'were'} imported"
     typer.echo(f"{report.rows} rows read; {written}" + (f", {report.unchanged} as they were." if not dry_run else "."))

@@ -10,6 +10,11 @@ from rich.text import Text
 SHOWN = 50
 
 
+def counted(number: int, what: str) -> str:
+    """So many of `what`, in English."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def show_problems(console: Console, problems: Sequence[object]) -> None:
     """Print `problems`, each on a line that a program can read, up to `SHOWN` of them."""
     for problem in problems[:SHOWN]:

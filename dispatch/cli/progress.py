@@ -12,14 +12,35 @@ Told = Callable[[str, int, int], None]
 """Is told a stage, how much of it is done, and of how much."""
 
 
+class HowFar:
+    """What was told last, for whoever asks how far it came."""
+
+    def __init__(self) -> None:
+        self.stage, self.done, self.total = "", 0, 0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        self.stage, self.done, self.total = stage, done, total
+
+    def left(self, what: str) -> str:
+        """What an import of `what` that was stopped leaves, and how to go on."""
+        if self.stage != "writing":
+            return "没有写入任何内容 Nothing was written yet: run it again."
+        return (
+            f"已写入 written: {self.done:,} of {self.total:,} {what}, which stay. "
+            "再运行一次即可补齐 Nothing is lost: run the same command again, and the rest goes in."
+        )
+
+
 @contextmanager
-def bars(*, quiet: bool = False) -> Iterator[Told]:
-    """A bar for each stage that is told, on stderr; none when `quiet`."""
+def bars(*, quiet: bool = False, also: Told | None = None) -> Iterator[Told]:
+    """A bar for each stage that is told, on stderr; none when `quiet`. `also` is told the same."""
     columns = (TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         stages: dict[str, TaskID] = {}
 
         def told(stage: str, done: int, total: int) -> None:
+            if also is not None:
+                also(stage, done, total)
             if stage not in stages:
                 stages[stage] = progress.add_task(stage, total=total)
             progress.update(stages[stage], completed=done, total=total)

@@ -16,13 +16,12 @@ from rich.progress import Progress as Bar
 
 from dispatch.cli.asking import can_ask, sure
 from dispatch.cli.connected import connected
+from dispatch.cli.stopped import stopped
 from dispatch.errors import Malformed
 from dispatch.projections import Compared, Progress, rebuilding
 from dispatch.projections.rebuild import ADVICE
 from dispatch.settings import load_settings
 
-STOPPED = 130
-"""What a shell says of a command that Ctrl-C ended: 128 and the number of SIGINT."""
 PHASES = {
     "loading": "读取日志 reading",
     "indexing": "建索引 indexing",
@@ -58,11 +57,8 @@ def rebuild_command(
     """
     if not (compare_only or yes or can_ask()):
         raise Malformed("nobody can be asked here: add --yes, or --compare-only", field="yes")
-    try:
+    with stopped(lambda: ADVICE):
         compared, switched = asyncio.run(_rebuild(names or [], switch=not compare_only, yes=yes, as_json=as_json))
-    except KeyboardInterrupt:
-        typer.echo(f"已中断 stopped. {ADVICE}", err=True)
-        raise typer.Exit(STOPPED) from None
     if as_json:
         found = [{"projection": one.projection, "differ": one.rows, "because": one.because} for one in compared]
         typer.echo(json.dumps({"rebuilt": switched, "compared": found}))

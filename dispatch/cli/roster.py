@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 import uvloop
-from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dispatch.cli import confidence
+from dispatch.cli import confidence, policies
 from dispatch.cli.connected import connected
-from dispatch.cli.problems import show_problems
-from dispatch.cli.progress import bars
+from dispatch.cli.problems import counted, show_problems
+from dispatch.cli.progress import HowFar, bars
 from dispatch.cli.reachability import reachability
+from dispatch.cli.stopped import stopped
 from dispatch.cli.tables import folded_columns, whole_column
-from dispatch.errors import Malformed, NotFound
-from dispatch.identifiers import AreaId
-from dispatch.roster import Area, Document, DocumentKind, EscalationPolicy, Roster, read_policies
+from dispatch.errors import NotFound
+from dispatch.roster import Document, DocumentKind, Roster
 
 if TYPE_CHECKING:
     from dispatch.roster.imports import Report
@@ -59,8 +58,8 @@ def register(app: typer.Typer) -> None:
     group.command("import")(import_command)
     group.command("show")(show)
     group.command("list")(list_command)
-    group.command("policy")(policy)
     group.command("reachability")(reachability)
+    policies.register(group)
     confidence.register(group)
     app.add_typer(group, name="roster", help=EXAMPLES)
 
@@ -87,7 +86,9 @@ def import_command(
 
       dispatch roster import people.csv --partial --by 王芳 --json
     """
-    report = uvloop.run(_import(files, dry_run=dry_run, partial=partial, by=by or getpass.getuser(), quiet=as_json))
+    far, who = HowFar(), by or getpass.getuser()
+    with stopped(lambda: far.left("documents")):
+        report = uvloop.run(_import(files, far, dry_run=dry_run, partial=partial, by=who, quiet=as_json))
     if as_json:
         typer.echo(json.dumps(msgspec.to_builtins(report) | {"dry_run": dry_run}, ensure_ascii=False))
     else:
@@ -138,64 +139,11 @@ def list_command(kind: _KIND, as_json: _JSON = False) -> None:
     Console().print(table)
 
 
-def policy(
-    area_id: Annotated[str, typer.Argument(metavar="AREA", help="The area.")],
-    file: Annotated[
-        Path | None, typer.Option("--set", help="A JSON file with the list of its policies, as this command prints it.")
-    ] = None,
-    by: Annotated[str | None, typer.Option("--by", help="Who changes the roster; you, if not given.")] = None,
-) -> None:
-    """Show or set how a call widens in an area while too few answer.
-
-    A policy has a name, the kinds of case it is for (none: all), the quorum that is enough, and its steps; the first
-    step is the call that goes out at once, the last is repeated. An area without one keeps to that of the area above,
-    and where none has one to the standard policy. A case keeps to the policy that it was opened under.
-
-    Of each person's channels the best `at_once` ring first (1); each of the others follows after `fallback_seconds`
-    (15) without delivery or answer, and at once where all that rang failed. A step with hand_over tells 110.
-
-    Examples:
-
-      dispatch roster policy maozhou
-
-      dispatch roster policy maozhou --set policies.json
-
-    with policies.json such as
-
-      [{"name": "night", "quorum": {"neighbours": 2, "officers": 1},
-        "steps": [{"call": ["group", "officers"], "within_seconds": 45},
-                  {"call": ["again", "neighbour_leaders", "neighbour_officers"], "within_seconds": 60},
-                  {"call": ["again", "station", "command_centre"], "within_seconds": 60}]}]
-    """
-    policies = asyncio.run(_policy(AreaId(area_id), file, by or getpass.getuser()))
-    typer.echo(json.dumps(msgspec.to_builtins(policies), ensure_ascii=False, indent=2))
-
-
-async def _policy(area_id: AreaId, file: Path | None, by: str) -> tuple[EscalationPolicy, ...]:
-    new = None if file is None else _read_policies(file)
-    async with connected() as (nc, site):
-        roster = Roster(nc, site)
-        entry = await roster.entry("area", area_id)
-        if entry is None or not isinstance(entry.document, Area):
-            raise NotFound(f"there is no area {area_id[:80]!r}; `dispatch roster list area` shows those there are")
-        if new is None:
-            return entry.document.policies
-        await roster.put(replace(entry.document, policies=new), by=by, expected_revision=entry.revision)
-        return new
-
-
-def _read_policies(file: Path) -> tuple[EscalationPolicy, ...]:
-    try:
-        return read_policies(file.read_bytes(), str(file))
-    except OSError as error:
-        raise Malformed(f"{file}: cannot be read: {error.strerror}") from None
-
-
-async def _import(files: list[Path], *, dry_run: bool, partial: bool, by: str, quiet: bool) -> Report:
+async def _import(files: list[Path], far: HowFar, *, dry_run: bool, partial: bool, by: str, quiet: bool) -> Report:
     from dispatch.roster.imports import import_files  # brings openpyxl, which other commands would wait for
 
     async with connected() as (nc, site):
-        with bars(quiet=quiet) as told:
+        with bars(quiet=quiet, also=far) as told:
             return await import_files(Roster(nc, site), files, by=by, dry_run=dry_run, partial=partial, progress=told)
 
 
@@ -231,18 +179,14 @@ def _tell(report: Report, *, dry_run: bool) -> None:
     console = Console(stderr=True)
     show_problems(console, report.problems)
     if report.held_back:
-        console.print(f"{_counted(len(report.held_back), 'reference')} to rows that are wrong: the rows wait for them")
+        console.print(f"{counted(len(report.held_back), 'reference')} to rows that are wrong: the rows wait for them")
     written = report.written
     if written is None:
         console.print(
-            f"Nothing was written: {_counted(len(report.problems), 'problem')} in these files. "
+            f"Nothing was written: {counted(len(report.problems), 'problem')} in these files. "
             "Correct what is wrong and run it again."
         )
         return
     would = "would be " if dry_run else ""
     told = f"{written.created} {would}created, {written.changed} {would}changed, {written.unchanged} as they were"
-    typer.echo(told + (f", {_counted(report.left_out, 'row')} left out." if report.left_out else "."))
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    typer.echo(told + (f", {counted(report.left_out, 'row')} left out." if report.left_out else "."))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,7 +24,7 @@ from dispatch.embedded.supervisor import Role, Supervisor
 from dispatch.errors import SetupError, Unavailable
 from dispatch.migrate import migrate
 from dispatch.roles import ROLES
-from dispatch.settings import RunningServers, Settings
+from dispatch.settings import RunningServers, Settings, default_data_folder
 
 
 @contextmanager
@@ -95,6 +96,8 @@ class Running:
         self._console.print(self._box())
         for label, link in await self._links(demo=demo):
             self._console.print(Text.assemble((f"{label}  ", "bold"), link), soft_wrap=True)
+        if not demo:
+            self._say_how_to_sign_in()
 
     async def _end(self) -> None:
         self._say("stopping …")
@@ -204,6 +207,16 @@ class Running:
         from dispatch.app import demo_links  # as in _begin
 
         return await demo_links(self._settings)
+
+    def _say_how_to_sign_in(self) -> None:
+        """Tokens are stored as hashes: those that were given out work on, and no link can be shown again."""
+        data = self._settings.data
+        where = "" if data == default_data_folder() else f"DISPATCH_DATA={shlex.quote(str(data.absolute()))} "
+        self._console.print(
+            Text("登录 to sign in: links given out before still work; a new one is printed by"), soft_wrap=True
+        )
+        for whom in ("operator NAME", "responder PERSON", "device HOUSEHOLD"):
+            self._console.print(Text(f"  {where}dispatch token new {whom}"), soft_wrap=True)
 
     def _box(self) -> Panel:
         settings = self._settings

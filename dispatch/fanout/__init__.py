@@ -3,7 +3,7 @@
 from dispatch.fanout.again import DUE, JOBS, CommitAgain, DueAgain
 from dispatch.fanout.calls import Links
 from dispatch.fanout.placing import place_behind
-from dispatch.fanout.plan import due_step, policy_among, targets_of
+from dispatch.fanout.plan import due_step, policies_by_kind, policy_among, targets_of
 from dispatch.fanout.senders import Keys
 from dispatch.fanout.stand_in import standing_in
 from dispatch.fanout.watchdog import Watchdog
@@ -11,5 +11,5 @@ from dispatch.fanout.worker import Fanout
 
 __all__ = [
     "DUE", "JOBS", "CommitAgain", "DueAgain", "Fanout", "Keys", "Links", "Watchdog", "due_step", "place_behind",
-    "policy_among", "standing_in", "targets_of",
+    "policies_by_kind", "policy_among", "standing_in", "targets_of",
 ]  # fmt: skip

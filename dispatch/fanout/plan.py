@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import get_args
 
 from dispatch.cases import FIRST_QUORUM, FIRST_STEPS, Case, Plan, Policy, at_110, goes_to_110, is_to_hand_over, step_at
 from dispatch.events import Because, Gap, Kind, PlannedCall, Reason, Target
@@ -49,6 +50,27 @@ def policy_of(areas: Sequence[Area], kind: Kind) -> Policy:
     """The policy for `kind` of the nearest of `areas` (smallest first) that has one."""
     found = (policy_among(area.policies, kind, of=area.id) for area in areas)
     return next((policy for policy in found if policy is not None), STANDARD)
+
+
+def policies_by_kind(areas: Sequence[Area]) -> dict[Kind, tuple[Area | None, EscalationPolicy]]:
+    """For each kind of case what `policy_of` chooses in `areas` (smallest first), with the area that has it.
+
+    The standard policy, which no area has, is written as one of an area's own would be.
+    """
+    standard = EscalationPolicy(
+        name=STANDARD.id,
+        quorum=STANDARD.quorum,
+        steps=STANDARD.steps,
+        at_once=STANDARD.at_once,
+        fallback_seconds=STANDARD.fallback_seconds,
+    )
+    return {
+        kind: next(
+            ((area, found) for area in areas for found in area.policies if not found.kinds or kind in found.kinds),
+            (None, standard),
+        )
+        for kind in get_args(Kind)
+    }
 
 
 def policy_among(policies: Iterable[EscalationPolicy], kind: Kind, *, of: str) -> Policy | None:

@@ -21,25 +21,27 @@ async def leave_out(
 ) -> Household:
     """The household without `person` in its calls, `by` whom, `at` what time and for what `reason`.
 
-    Who is left out already stays so as it was said first. Cases that are open are for the caller to tell.
+    Said again for another reason, or by another, it is so from now on; the trail keeps what was said before. Cases
+    that are open are for the caller to tell.
     Raises `NotFound` for a household or person that is not in the roster, `Malformed` without a reason, `Unavailable`.
     """
     if not reason.strip() or len(reason) > LONGEST_REASON:
         raise Malformed(f"reason: say why, in {LONGEST_REASON} characters at most", field="reason")
     home = await _household(roster, household)
-    if person in left_out_of(home):
+    new = LeftOut(person=person, by=by, at=at, reason=reason.strip())
+    if any(_says(one, new) for one in home.left_out):  # sent again
         return home
-    if len(home.left_out) >= MOST_LEFT_OUT:
+    if person not in left_out_of(home) and len(home.left_out) >= MOST_LEFT_OUT:
         raise Malformed(
             f"{MOST_LEFT_OUT} people are left out for {household!r} already; take some back", field="person"
         )
     if not await roster.people([person]):
         raise NotFound(f"there is no person {person[:80]!r} in the roster", field="person")
-    new = LeftOut(person=person, by=by, at=at, reason=reason.strip())
     await audit.write(Audited(what="left_out", household=household, person=person, by=by, at=at, reason=new.reason))
 
     def change(known: Household) -> Household:
-        return known if person in left_out_of(known) else replace(known, left_out=(*known.left_out, new))
+        others = tuple(one for one in known.left_out if one.person != person)
+        return replace(known, left_out=(*others, new))
 
     return await roster.update_household(household, change, by)
 
@@ -59,6 +61,10 @@ async def let_in(
         return replace(known, left_out=tuple(one for one in known.left_out if one.person != person))
 
     return await roster.update_household(household, change, by)
+
+
+def _says(known: LeftOut, new: LeftOut) -> bool:
+    return (known.person, known.by, known.reason) == (new.person, new.by, new.reason)
 
 
 async def _household(roster: Roster, household: HouseholdId) -> Household:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -40,6 +41,7 @@ from dispatch.fanout import place_behind
 from dispatch.identifiers import CaseId, CommitId
 from dispatch.roster import Roster
 from dispatch.settings import Settings
+from tests import commands
 from tests.servers import open_folder
 from tests.village import Village, until, village_of
 from tests.workers import working
@@ -380,3 +382,25 @@ async def test_what_comes_back_open_is_held_so_that_it_can_be_closed_first(
     assert wait is not None
     assert (wait.what, wait.until) == ("operator", at + timedelta(minutes=30))
     assert await of(elsewhere, closed.id) == closed
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("notes.txt", "notes.txt is a file: name a new folder"),
+        ("full", "there is something in {folder}/full already: name a new folder"),
+        ("notes.txt/below", "notes.txt/below cannot be written: Not a directory; name another folder"),
+    ],
+)
+async def test_a_backup_that_has_nowhere_to_go_says_so_and_changes_nothing(
+    tmp_path: Path, nats_url: str, place: str, said: str
+) -> None:
+    (tmp_path / "full").mkdir()
+    for file in ("notes.txt", "full/notes.txt"):
+        (tmp_path / file).write_text("mine")
+    environment = os.environ | {"DISPATCH_NATS_URL": nats_url, "DISPATCH_DATA": str(tmp_path / "data")}
+    code, output, errors = await commands.dispatch("backup", tmp_path / place, env=environment)
+    assert (code, output) == (1, "")
+    assert said.format(folder=tmp_path) in errors
+    there = {str(path.relative_to(tmp_path)): path.is_file() and path.read_text() for path in tmp_path.rglob("*")}
+    assert there == {"full": False, "notes.txt": "mine", "full/notes.txt": "mine"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -43,9 +44,10 @@ async def test_a_drill_is_shown_asked_for_begun_and_reported(
     assert (code, "1 组 groups, 1 人 people" in out, "--yes" in err) == (2, True, True), "nobody can be asked here"
     assert await presses(terminal.nc, settings.site) == 0
 
-    begun = (await terminal.json("drill", "--area", "v-1", "--kind", "fire", "--minutes", "5", "--yes", "--by", "li"))[
-        "drill"
-    ]
+    chosen = ("--area", "v-1", "--kind", "fire", "--minutes", "5", "--yes", "--by", "li")
+    code, out, err = await terminal.run("drill", *chosen, "--json")
+    assert (code, "{" in err) == (0, False), "no log lines on the screen"
+    begun = json.loads(out)["drill"]
     assert (begun["kind"], begun["by"], begun["households"]) == ("fire", "operator:li", 1)
     message = await terminal.nc.jetstream().get_last_msg(INTAKE, f"intake.press.{settings.site}.h-1")
     press = decode_press(str(message.subject), message.headers, message.data or b"", arrived=message.time)  # type: ignore[arg-type]

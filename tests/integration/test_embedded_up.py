@@ -161,6 +161,7 @@ async def test_servers_that_are_named_are_used_and_postgres_may_be_down(tmp_path
         await running.says("going on without Postgres")
         await running.says(READY)
         assert set(running.children()) == ROLES
+        await running.says(f"DISPATCH_DATA={tmp_path} dispatch token new operator NAME")
 
 
 async def test_a_second_one_on_the_same_folder_is_refused(tmp_path: Path) -> None:

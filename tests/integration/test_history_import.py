@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
+import signal
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -144,6 +147,37 @@ async def test_an_import_that_was_killed_is_finished_by_the_next(
     assert (code, report["written"] + report["unchanged"]) == (0, calls)
     assert report["unchanged"] >= there, "what was on its way to the server may have come in after that"
     assert await count(nc, site) == calls
+
+
+@pytest.mark.usefixtures("run")
+async def test_an_import_that_was_stopped_says_how_far_it_came_and_how_to_go_on(
+    tmp_path: Path, nc: Client, site: Site, nats_url: str
+) -> None:
+    file = tmp_path / "many.csv"
+    file.write_text(HEADER + "".join(f"s-{n},fire,a-1,2017-01-01T00:00:00Z,e-1,,,,,\n" for n in range(3000)))
+    environment = os.environ | {"DISPATCH_NATS_URL": nats_url, "DISPATCH_SITE": site}
+    importing = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "dispatch", "history", "import", str(file)), env=environment, stderr=PIPE
+    )
+    await until(lambda: stored(nc, f"history.{site}.*.*"), "the import to have begun")
+    importing.send_signal(signal.SIGINT)
+    _, errors = await importing.communicate()
+    said = re.search(r"stopped\. .* written: ([\d,]+) of 3,000 calls, which stay\.", errors.decode())
+    assert (importing.returncode, bool(said)) == (130, True), errors.decode()
+    assert said is not None
+    assert 0 < int(said[1].replace(",", "")) <= await count(nc, site) < 3000
+    assert "run the same command again" in errors.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("", "is a folder, not a file; name the .csv or .xlsx file"), ("none.csv", "is not there; check")],
+)
+async def test_a_file_that_is_none_is_said(run: Run, tmp_path: Path, name: str, said: str) -> None:
+    code, output, errors = await run("history", "import", tmp_path / name)
+    assert (code, output) == (1, "")
+    assert f"{tmp_path / name}: {said}" in errors
+    assert "--partial" not in errors, "there is no good row to import"
 
 
 async def count(nc: Client, site: Site) -> int:

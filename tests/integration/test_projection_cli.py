@@ -138,6 +138,7 @@ async def test_a_rebuild_on_a_terminal(terminal: Terminal, settings: Settings) -
     assert f"{terminal.case} kind: 'weather' → 'fire'" in err
     assert [row["kind"] for row in (await terminal.json("case", "list"))["cases"]] == ["weather"]
     code, out, err = await terminal.run("rebuild", "board", "--yes")
+    assert "{" not in err, "no log lines on the screen"
     assert (code, out, "1 行不同 rows differ" in err) == (0, "已重建 rebuilt: board\n", True), err
     assert [row["kind"] for row in (await terminal.json("case", "list"))["cases"]] == ["fire"]
     code, _, err = await terminal.run("rebuild", "weather", "--yes")

@@ -31,7 +31,7 @@ def run(nats_url: str) -> Run:
 async def test_the_roster_is_imported_listed_and_shown(run: Run) -> None:
     code, output, _ = await run("roster", "import", *FILES, "--by", "王芳", "--json")
     assert code == 0
-    assert json.loads(output)["written"] == {"created": 135, "changed": 0, "unchanged": 0}
+    assert json.loads(output)["written"] == {"created": 139, "changed": 0, "unchanged": 0}
     _, output, _ = await run("roster", "list", "group", "--json")
     assert [json.loads(line)["id"] for line in output.splitlines()] == [f"g-{n:02}" for n in range(1, 11)]
     _, output, _ = await run("roster", "show", "household", "h-0002", "--json")
@@ -93,7 +93,11 @@ async def test_ids_and_roles_stand_whole_at_80_columns(run: Run) -> None:
 
 async def test_how_a_call_widens_is_set_shown_and_kept_by_an_import(run: Run, tmp_path: Path) -> None:
     await run("roster", "import", *FILES, "--json")
-    assert await run("roster", "policy", "maozhou") == (0, "[]\n", "")
+    code, output, told = await run("roster", "policy", "maozhou")
+    (standard,) = json.loads(output)
+    assert (code, standard["name"], len(standard["steps"])) == (0, "standard", 4)
+    assert told.startswith("maozhou: ")
+    assert "the standard policy, built in" in told
     policy = {
         "name": "night",
         "kinds": ["intrusion"],
@@ -110,6 +114,12 @@ async def test_how_a_call_widens_is_set_shown_and_kept_by_an_import(run: Run, tm
     await run("roster", "import", *FILES, "--json")
     code, output, _ = await run("roster", "policy", "maozhou")
     assert json.loads(output)[0]["steps"] == policy["steps"]
+    assert (await run("roster", "policy", "gonghe"))[2].startswith("gonghe: "), "the area above has none"
+    path.write_text(json.dumps([standard]))
+    assert (await run("roster", "policy", "mouding", "--set", path))[0] == 0, "as it was printed"
+    code, output, told = await run("roster", "policy", "maozhou")
+    assert [one["name"] for one in json.loads(output)] == ["night"]
+    assert told == "maozhou: 沿用牟定县的预案 the policy of mouding, above it (help, medical, fire)\n"
     _, output, _ = await run("roster", "show", "area", "maozhou", "--json")
     assert json.loads(output)["neighbours"] == ["sanhua", "yuxin"]
 
@@ -156,6 +166,24 @@ async def test_pins_are_asked_for_twice_and_shown_nowhere(run: Run, tmp_path: Pa
     assert {"address": "新址 9 号", "pin": "set"}.items() <= json.loads(output).items()
     assert (await run("roster", "pin", "h-0002", "--clear"))[1] == "h-0002: no PIN\n"
     assert '"pin"' not in (await run("roster", "show", "household", "h-0002", "--json"))[1]
+
+
+async def test_a_household_that_is_not_there_is_said_before_anything_is_asked(run: Run) -> None:
+    for command in ("pin", "left-out"):
+        code, output, errors = await run("roster", command, "h-9999", typed="4711\n4711\n\n")
+        assert (code, output) == (1, ""), command
+        assert "there is no household 'h-9999'" in errors
+
+
+async def test_who_is_left_out_for_another_reason_is_so_for_that_one_and_both_are_kept(run: Run) -> None:
+    await run("roster", "import", *FILES)
+    for by, reason in (("王芳", "打人"), ("王芳", "打人"), ("李明", "法院禁令")):
+        assert (await run("roster", "leave-out", "h-0002", "p-0003", "--reason", reason, "--by", by))[0] == 0
+    (now,) = json.loads((await run("roster", "show", "household", "h-0002", "--json"))[1])["left_out"]
+    assert (now["person"], now["by"], now["reason"]) == ("p-0003", "李明", "法院禁令")
+    trail = [json.loads(line) for line in (await run("roster", "left-out", "h-0002", "--json"))[1].splitlines()]
+    assert [(one["by"], one["reason"]) for one in trail] == [("王芳", "打人"), ("李明", "法院禁令")]
+    assert now["at"] == trail[1]["at"] > trail[0]["at"]
 
 
 async def test_who_is_left_out_stands_in_a_record_that_is_kept(run: Run) -> None:

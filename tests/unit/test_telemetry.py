@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from dispatch.settings import Settings
-from dispatch.telemetry import configure
+from dispatch.telemetry import configure, configure_command
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +85,24 @@ def test_console_lines_are_for_people(capsys: pytest.CaptureFixture[str]) -> Non
     assert "ready" in line
     assert "8080" in line
     assert not line.startswith("{")
+
+
+def test_beside_a_command_only_warnings_are_logged_unless_more_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_command(Settings())
+    structlog.get_logger("x").info("press.accepted")
+    assert capsys.readouterr().err == ""
+    structlog.get_logger("x").warning("nats.away")
+    assert last(capsys)["message"] == "nats.away"
+    configure_command(Settings(log_level="info"))
+    structlog.get_logger("x").info("press.accepted")
+    assert last(capsys)["role"] == "cli"
+
+
+def test_on_a_terminal_a_warning_is_a_line_for_people(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    for settings, is_json in ((Settings(), False), (Settings(log_format="json"), True)):
+        configure_command(settings)
+        structlog.get_logger("x").warning("nats.away")
+        assert capsys.readouterr().err.startswith("{") == is_json

@@ -41,6 +41,8 @@ class Sheet(msgspec.Struct, frozen=True):
 def read_file(path: Path) -> list[Sheet]:
     """Every sheet of the file that has anything in it. Raises `BadFileError`, saying what to do."""
     name, suffix = str(path), path.suffix.lower()
+    if path.is_dir():
+        raise BadFileError(name, "is a folder, not a file", "name the .csv or .xlsx file in it")
     if suffix == ".csv":
         sheets = _sheets([(name, _csv_rows(name, _content(path)))])
     elif suffix == ".xlsx":
@@ -57,6 +59,8 @@ def _content(path: Path) -> bytes:
         size = path.stat().st_size
         if size <= MAX_FILE_BYTES:
             return path.read_bytes()
+    except FileNotFoundError:
+        raise BadFileError(str(path), "is not there", "check the name, and the folder you are in") from None
     except OSError as error:
         raise BadFileError(str(path), f"cannot be opened: {error.strerror}", "check its name and permissions") from None
     wrong = f"the file has {size:,} bytes, at most {MAX_FILE_BYTES:,} are read"

@@ -30,7 +30,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         if self.column:
             place += f":{get_column_letter(self.column)}({self.header})"
         shown = self.value if len(self.value) <= _SHOWN else f"{self.value[:_SHOWN]}…"
-        return f"{place} {shown!r} → {self.wrong}; {self.advice}"
+        where = f"{place} {shown!r} →" if self.place.line else f"{place}:"
+        return f"{where} {self.wrong}; {self.advice}"
 
 
 class BadFileError(Exception):
