@@ -1,5 +1,6 @@
 """Deciding: the case, what can be asked of it, and carrying it out on the log."""
 
+from dispatch.cases.ahead import NextCall, next_call, upcoming
 from dispatch.cases.case import OUTCOME_RANK, Call, Case, Closing, Firsts, Note, Reply, Status, evolve, fold
 from dispatch.cases.commands import (
     AddNote,
@@ -41,9 +42,9 @@ from dispatch.cases.widening import TIMER
 
 __all__ = [
     "FIRST_QUORUM", "FIRST_STEPS", "OUTCOME_RANK", "TIMER", "AddNote", "Call", "CallOne", "Cancel", "Case", "CaseDesk",
-    "Closing", "Command", "FallBack", "Firsts", "Follows", "GiveAnswer", "HandOver", "Handled", "LeaveOut", "Note",
-    "Pause", "Plan", "Policy", "RaiseAlarm", "RecordCalls", "Reply", "Resolve", "SignalDuress", "StandDown", "Status",
-    "TakeStep", "Wait", "Widen", "at_110", "decide", "due_at", "enough", "evolve", "fold", "fold_whole", "follows",
-    "goes_to_110", "is_overtaken", "is_repeat", "is_spared", "is_to_hand_over", "step_at", "steps_of", "still_rings",
-    "still_wanted", "waits_for",
+    "Closing", "Command", "FallBack", "Firsts", "Follows", "GiveAnswer", "HandOver", "Handled", "LeaveOut", "NextCall",
+    "Note", "Pause", "Plan", "Policy", "RaiseAlarm", "RecordCalls", "Reply", "Resolve", "SignalDuress", "StandDown",
+    "Status", "TakeStep", "Wait", "Widen", "at_110", "decide", "due_at", "enough", "evolve", "fold", "fold_whole",
+    "follows", "goes_to_110", "is_overtaken", "is_repeat", "is_spared", "is_to_hand_over", "next_call", "step_at",
+    "steps_of", "still_rings", "still_wanted", "upcoming", "waits_for",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from dispatch.cases import Case
 from dispatch.errors import Unavailable
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId
 from dispatch.roster import Area, Group, Household, Person, Roster
+from dispatch.web.aid import Aid
 from dispatch.web.views import Names
 
 log = structlog.get_logger()
@@ -57,9 +58,13 @@ class Directory:
         self._households: _Shelf[HouseholdId, Household] = _Shelf(roster.households)
         self._groups: _Shelf[GroupId, Group] = _Shelf(roster.groups)
         self._areas: _Shelf[AreaId, Area] = _Shelf(roster.areas)
+        self._aid = Aid(roster)
 
-    async def names_for(self, cases: Iterable[Case]) -> Names:
-        """What is needed to show `cases`, which have all begun; at most four round trips, at once."""
+    async def names_for(self, cases: Iterable[Case], *, aid: bool = False) -> Names:
+        """What is needed to show `cases`, which have all begun; at most four round trips, at once.
+
+        With `aid` also whom the steps to come can call, as a household's device is told.
+        """
         cases = list(cases)
         reasons = {reason for case in cases for call in case.calls.values() for reason in call.reasons}
         in_group = {"group_leader", "member"}
@@ -76,7 +81,8 @@ class Directory:
         left_out = {one.person for household in households.values() for one in household.left_out}
         if left_out - people.keys():
             people |= await self._people.get(left_out)
-        return Names(people=people, households=households, groups=groups, areas=areas)
+        coming = {case.id: found for case in cases if aid and (found := await self._aid.of(case)) is not None}
+        return Names(people=people, households=households, groups=groups, areas=areas, aid=coming)
 
 
 def _people_of(case: Case) -> set[PersonId]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal, NotRequired
@@ -20,13 +20,13 @@ from dispatch.cases import (
     Status,
     enough,
     follows,
-    step_at,
+    next_call,
     steps_of,
     waits_for,
 )
 from dispatch.events import Answer, Because, CallOutcome, Channel, Kind, Reason, Resolution, Role, Source, Target
-from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, notification_id
-from dispatch.roster import Area, Group, Household, Person
+from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, notification_id
+from dispatch.roster import Area, Group, Household, Person, left_out_of
 
 State = Literal["owed", "unknown", "failed", "sent", "delivered", "seen"]
 Audience = Literal["operator", "responder", "device"]
@@ -46,6 +46,8 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     households: Mapping[HouseholdId, Household] = MappingProxyType({})
     groups: Mapping[GroupId, Group] = MappingProxyType({})
     areas: Mapping[AreaId, Area] = MappingProxyType({})
+    aid: Mapping[CaseId, Mapping[Target, Collection[PersonId]]] = MappingProxyType({})
+    """Whom the roster has for the steps to come; not here where nobody asked or it does not answer."""
 
     def of(self, id_: str) -> str:
         """The name of a group or an area, or the id when it has none."""
@@ -121,6 +123,11 @@ class WaitView(TypedDict):
     because: Because
 
 
+class NextCallView(TypedDict):
+    targets: list[Target]
+    at: datetime
+
+
 class EscalationView(TypedDict):
     policy: str | None
     position: int
@@ -128,8 +135,9 @@ class EscalationView(TypedDict):
     enough: bool
     paused_until: datetime | None
     waits_for: WaitView | None
-    next_call: list[Target]
-    """Whom the next step calls, while there is one to come."""
+    next_call: NotRequired[NextCallView | None]
+    """Whom the next step that rings anybody calls, and when; null when none does any more. For a device, where the
+    roster can be asked."""
 
 
 class HandOverView(TypedDict):
@@ -248,12 +256,12 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         "areas": [{"id": area, "name": names.of(area)} for area in alarm.areas],
         "group": {"id": alarm.group, "name": names.of(alarm.group)} if alarm.group else None,
         "responders": [_responder(calls, case, names, viewer, next_ones) for calls in _by_responder(case, viewer)],
-        "gaps": [{"what": gap.what, "reason": gap.reason} for gap in case.gaps],
+        "gaps": [{"what": gap.what, "reason": gap.reason} for gap in dict.fromkeys(case.gaps)],
         "coming": answers.count("going"),
         "on_scene": answers.count("on_scene"),
         "nearest_eta_at": case.nearest_eta_at,
         "firsts": _firsts(case.firsts),
-        "escalation": _escalation(case),
+        "escalation": _escalation(case, names, viewer),
         "handed_over": _handed_over(case, names),
         "closing": _closing(case, names),
     }
@@ -394,17 +402,22 @@ def _firsts(firsts: Firsts) -> FirstsView:
     }
 
 
-def _escalation(case: Case) -> EscalationView:
+def _escalation(case: Case, names: Names, viewer: Viewer) -> EscalationView:
     wait = waits_for(case)
-    return {
+    shown: EscalationView = {
         "policy": case.policy.policy if case.policy else None,
         "position": case.position,
         "steps": len(steps_of(case)),
         "enough": case.is_open and enough(case),
         "paused_until": case.paused_until if case.is_open else None,
         "waits_for": {"what": wait.what, "until": wait.until, "because": wait.because} if wait else None,
-        "next_call": list(step_at(case, case.position + 1).call) if wait and wait.until is not None else [],
     }
+    aid = names.aid.get(case.id)
+    if viewer.role == "device" and aid is not None:
+        out = left_out_of(names.households.get(case.alarm.household))
+        known = next_call(case, {target: set(people) - out for target, people in aid.items()})
+        shown["next_call"] = {"targets": list(known.targets), "at": known.at} if known else None
+    return shown
 
 
 def _handed_over(case: Case, names: Names) -> HandOverView | None:

@@ -22,11 +22,14 @@ PATIENT = 3600
 """Seconds within which no step is taken."""
 
 _VILLAGE, _GROUP, _NEXT_GROUP = AreaId("maozhou"), GroupId("g-01"), GroupId("g-02")
-_CALLS: tuple[tuple[Target, ...], ...] = (("group", "officers"), ("neighbour_leaders",), ("again",))
+Calls = tuple[tuple[Target, ...], ...]
+_CALLS: Calls = (("group", "officers"), ("neighbour_leaders",), ("again",))
+TO_110: Calls = (("group", "officers"), ("hand_over",))
+"""Nobody holds the post of 110 in the demo."""
 
 
 @asynccontextmanager
-async def agreed(live: LiveSystem, quorum: Quorum, *within_seconds: int) -> AsyncIterator[None]:
+async def agreed(live: LiveSystem, quorum: Quorum, *within_seconds: int, calls: Calls = _CALLS) -> AsyncIterator[None]:
     """The village calls the group, then the leader of the next one, then everybody again; each step so long after.
 
     Everybody has a phone that rings: where no phone does, waiting is pointless and the call widens at once.
@@ -35,7 +38,7 @@ async def agreed(live: LiveSystem, quorum: Quorum, *within_seconds: int) -> Asyn
     area, group = (await roster.areas([_VILLAGE]))[_VILLAGE], (await roster.groups([_GROUP]))[_GROUP]
     called = (await call_list(roster, live.household, now())).called
     people = await roster.people([*(entry.person.id for entry in called), PersonId(LEADER_NEXT_DOOR)])
-    steps = tuple(PolicyStep(call=_CALLS[n], within_seconds=within) for n, within in enumerate(within_seconds))
+    steps = tuple(PolicyStep(call=calls[n], within_seconds=within) for n, within in enumerate(within_seconds))
     policy = EscalationPolicy(name="story", quorum=quorum, steps=steps)
     async with AsyncExitStack() as afterwards:
         phone = WebhookPoint(url=(await afterwards.enter_async_context(receiving())).url, secret=SECRET)

@@ -13,7 +13,7 @@ from dispatch.events import Quorum
 from dispatch.identifiers import CaseId, PersonId
 from dispatch.roster import ApprisePoint, WebhookPoint
 from tests.browser.people import DESK, PHONE, SIDEWAYS, People, raised_next_door, sees
-from tests.browser.policies import LEADER_NEXT_DOOR, PATIENT, agreed
+from tests.browser.policies import LEADER_NEXT_DOOR, PATIENT, TO_110, agreed
 from tests.browser.test_layout import fits
 from tests.live import LiveSystem
 from tests.receivers import receiving
@@ -248,15 +248,20 @@ async def test_the_escalation_fits_every_screen(people: People, quiet_village: L
 async def test_a_case_goes_to_110_after_a_question_and_the_desk_says_when_nobody_could_be_told(
     people: People, quiet_village: LiveSystem
 ) -> None:
-    async with agreed(quiet_village, Quorum(anyone=2), PATIENT, PATIENT):
+    async with agreed(quiet_village, Quorum(anyone=2), PATIENT, PATIENT, calls=TO_110):
         case = await quiet_village.press()
-        desk = await at_the_desk(people, case)
+        desk, resident = await at_the_desk(people, case), await people.open("resident")
+        await sees(resident, ".next:has-text('已没有更多人可呼叫，请自行拨打110')")
         await desk.locator("[data-deed='hand-over']").click()
         await sees(desk, "dialog:has-text('移交110')")
         assert (await quiet_village.case(case)).handed_over is None, "nothing before the answer"
         await desk.locator("dialog [data-confirm]").click()
         await sees(desk, ".handed-over[role=alert]:has-text('已移交110'):has-text('请立即自行拨打110')")
         await sees(desk, ".gaps li:has-text('请立即自行拨打110')")
+        gaps, people_called = [await desk.locator(part).bounding_box() for part in ("[data-gaps]", ".responders")]
+        assert gaps is not None
+        assert people_called is not None
+        assert gaps["y"] + gaps["height"] <= people_called["y"], "before the many who were called"
         await sees(desk, ".timeline li:has-text('移交110')")
         for size in (PHONE, DESK):
             await desk.set_viewport_size(size)

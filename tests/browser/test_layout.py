@@ -83,6 +83,13 @@ TORN = """(text) => [...document.querySelectorAll(".waiting")].filter((one) => {
   }).length"""
 
 
+# Whether the parts that are found stand side by side.
+IN_A_ROW = """(parts) => {
+  const boxes = [...document.querySelectorAll(parts)].map((one) => one.getBoundingClientRect());
+  return boxes.length > 1 && Math.max(...boxes.map((box) => box.top)) < Math.min(...boxes.map((box) => box.bottom));
+}"""
+
+
 async def fits(page: Page) -> None:
     assert await page.evaluate(CUT) == []
     assert await page.evaluate(TINY) == []
@@ -131,6 +138,8 @@ async def test_the_desk_fits_a_small_phone(people: People, case: CaseId) -> None
     page = await people.open("operator", SMALL_PHONE)
     await sees(page, f"[data-case='{case}']")
     await fits(page)
+    for parts in (".bar h1, .bar .line", ".count", ".tools .small"):
+        assert await page.evaluate(IN_A_ROW, parts), parts
     assert [await page.evaluate(TORN, age) for age in AGES] == [0, 0, 0]
     await page.locator(f".list-pane [data-case='{case}']").click()
     await sees(page, ".timeline li")
@@ -150,6 +159,10 @@ async def test_the_desk_fits_a_desk(people: People, case: CaseId) -> None:
     assert not await page.evaluate(SIDEWAYS)
     assert await page.evaluate(CUT) == []
     assert await page.evaluate(PALE) == []
+    await page.set_viewport_size({"width": 1366, "height": 768})
+    assert await page.evaluate(IN_A_ROW, ".bar h1, .count, .tools .small, .bar .line")
+    assert await page.evaluate(IN_A_ROW, ".closing .small")
+    assert not await page.evaluate(SIDEWAYS)
 
 
 async def test_110_is_on_the_screen_of_the_smallest_phone_while_help_is_waited_for(

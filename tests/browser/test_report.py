@@ -27,6 +27,8 @@ CALLED: tuple[Called, ...] = (
     ("c-0077", "community_police_officer", "gonghe"),
 )
 CASES = 60
+BESIDE = """() => [...document.querySelectorAll(".scroll")].filter((one) => one.scrollWidth > one.clientWidth)
+  .map((one) => one.previousElementSibling?.textContent ?? one.textContent)"""
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,12 @@ async def test_the_report_fits_a_small_phone(people: People) -> None:
     await page.goto(f"{page.url}/report?month={MONTH}")
     await sees(page, "article[data-area=mouding] svg.week")
     await fits(page)
+    assert await page.evaluate(BESIDE) == [], "nothing hides at the side of a table or a chart"
+    cell = page.locator("tr[data-row=gonghe] td").nth(1)
+    assert "警情 Cases" in await cell.evaluate("(cell) => getComputedStyle(cell, '::before').content")
+    await page.goto(f"{page.url.partition('?')[0]}?month=2024-01")
+    await sees(page, "article[data-month='2024-01'] tr.none:has-text('没有 None')")
+    assert await page.locator("tbody:empty").count() == 0
 
 
 @pytest.mark.usefixtures("past")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from pydantic import TypeAdapter
 
 from dispatch.cases import Case, evolve
@@ -17,6 +18,7 @@ from dispatch.events import (
     CaseNoted,
     CaseResolved,
     DuressSignalled,
+    Gap,
     HouseholdStamped,
     PlannedCall,
     Reason,
@@ -225,3 +227,9 @@ def test_of_who_is_left_out_nobody_is_told_but_operators() -> None:
     shown = view(story, NAMES, OPERATOR)
     assert [one["id"] for one in shown["responders"]] == ["p-1", "p-2"]
     assert shown["left_out"] == [{"person": "p-2", "name": "人p-2"}]
+
+
+def test_what_was_missing_at_several_steps_is_said_once() -> None:
+    missing = Gap(what="指挥中心 / command centre", reason="no such post")
+    story = case(*(replace(called(step, "p-1"), gaps=(missing,)) for step in range(3)))
+    assert [gap["what"] for gap in view(story, NAMES, OPERATOR)["gaps"]] == [missing.what]

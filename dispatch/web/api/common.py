@@ -56,7 +56,7 @@ async def carried_out(request: Request[Any, Any], case: Case, command: Command) 
 
 
 async def shown(parts: Parts, case: Case, viewer: Viewer) -> CaseView:
-    return view(case, await parts.directory.names_for([case]), viewer)
+    return view(case, await parts.directory.names_for([case], aid=viewer.role == "device"), viewer)
 
 
 async def require_nameable(request: Request[Any, Any], person: PersonId, field: str = "person") -> None:

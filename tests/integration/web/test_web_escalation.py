@@ -7,15 +7,19 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
+from msgspec.structs import replace
 
 from dispatch.cases import Case, GiveAnswer, RecordCalls, Resolve
 from dispatch.clock import now
+from dispatch.errors import Unavailable
 from dispatch.events import CallOutcome, Reason
-from dispatch.identifiers import AreaId, PersonId, PostId
-from dispatch.roster import ApprisePoint, Duty, Person, Post, SmsPoint
+from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, PostId
+from dispatch.roster import ApprisePoint, Duty, Group, LeftOut, Person, Post, SmsPoint
+from dispatch.web import aid, directory
 from tests.integration.web_world import World
 
 Client = TestClient[Any, Any]
+HOME, LEADER = HouseholdId("h-1"), PersonId("p-3")
 
 
 @pytest.fixture
@@ -42,6 +46,36 @@ async def test_what_a_case_waits_for_is_shown(client: Client, village: World, ca
     await village.do(case.id, GiveAnswer, responder=PersonId("p-2"), answer="going", via="page")
     async with client.get(f"/v1/cases/{case.id}", headers=headers) as answer:
         assert (await answer.json())["escalation"]["waits_for"]["what"] == "closing"
+
+
+async def test_those_at_home_are_promised_nobody_whom_the_roster_has_not(
+    client: Client, village: World, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aid, "FRESH_SECONDS", 0)
+
+    async def next_call(role: str = "device", subject: str = "h-1") -> Any:
+        async with client.get(f"/v1/cases/{case.id}", headers=await village.bearer(role, subject)) as answer:
+            return (await answer.json())["escalation"].get("next_call", "not said")
+
+    assert (await next_call())["targets"] == ["again"], "no group is named as a neighbour"
+    assert await next_call("operator", "wang") == "not said"
+    others = Group(id=GroupId("g-2"), name="二组", area=AreaId("v-1"), members=(LEADER,), leader=LEADER)
+    own = await village.roster.entry("group", "g-1")
+    assert own is not None
+    assert isinstance(own.document, Group)
+    for group in (others, replace(own.document, neighbours=(others.id,))):
+        await village.roster.put(group, by="test")
+    assert (await next_call())["targets"] == ["again", "neighbour_leaders"]
+    out = LeftOut(person=LEADER, by="operator:wang", at=now(), reason="打人")
+    await village.roster.update_household(HOME, lambda home: replace(home, left_out=(out,)), "test")
+    monkeypatch.setattr(directory, "FRESH_SECONDS", 0)
+    assert (await next_call())["targets"] == ["again"], "they are left out for this household"
+    monkeypatch.setattr(village.roster, "posts_of", unavailable)
+    assert await next_call() == "not said", "the roster cannot be asked"
+
+
+async def unavailable(*_: object) -> None:
+    raise Unavailable("gone")
 
 
 async def test_the_wish_to_widen_is_due_at_once(client: Client, village: World, case: Case) -> None:

@@ -6,7 +6,7 @@ import { kinds, nameOf, resolutions, sources, statuses, w } from "../lib/words.j
 import { Escalation, HandedOver } from "./escalation.js";
 import { Marks } from "./list.js";
 import { waitingStep } from "./order.js";
-import { Responders } from "./responders.js";
+import { Gaps, Responders } from "./responders.js";
 import { Timeline } from "./timeline.js";
 
 const drafts = new Map(); // case → a note that was begun and not yet added
@@ -21,6 +21,7 @@ export function Detail({ view, history, recording, actions }) {
       <${Head} view=${view} open=${open} onBack=${actions.back} />
       <${HandedOver} view=${view} />
       ${open && html`<${Escalation} view=${view} onAsk=${actions.ask} />`}
+      <${Gaps} view=${view} />
       ${open && html`<${Close} view=${view} onClose=${actions.close} />`}
       <${Responders} view=${view} open=${open} recording=${recording} onRecord=${actions.record}
         onAnswer=${(responder, answer, minutes) => actions.answer(view, responder, answer, minutes)} />

@@ -26,12 +26,15 @@ export function Responders({ view, open, recording, onRecord, onAnswer }) {
             onClick=${() => onRecord(recording === one.id ? null : one.id)}><${T} of=${w.recordFor} /></button>`}
           ${open && recording === one.id && html`<${Record} one=${one} onAnswer=${onAnswer} />`}
         </li>`)}</ul>
-      ${view.gaps.length > 0 && html`
-        <h3><${T} of=${w.gaps} /></h3>
-        <ul class="gaps">${view.gaps.map((gap) => html`<li key=${gap.what}><b>${gap.what}</b> ${gap.reason}</li>`)}</ul>`}
       <${LeftOut} view=${view} />
     </section>`;
 }
+
+// Whom the plan or a step wanted and could not call: above the people, for the operator has to do something about it.
+export const Gaps = ({ view }) => view.gaps.length > 0 && html`
+  <section class="block gap-block" data-gaps><h3><${T} of=${w.gaps} /></h3>
+    <ul class="gaps">${view.gaps.map((gap) => html`<li key=${`${gap.what} ${gap.reason}`}><b>${gap.what}</b> ${gap.reason}</li>`)}</ul>
+  </section>`;
 
 class LeftOut extends Component {
   load() {

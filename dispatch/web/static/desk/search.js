@@ -40,9 +40,9 @@ export function HouseholdSearch() {
   };
   return html`
     <div class="field">
-      <label for="household-search"><${T} of=${w.household} /></label>
+      <label for="household-search"><${T} of=${w.household} /> <small class="dim"><${T} of=${w.householdHint} /></small></label>
       <input type="search" id="household-search" ref=${input} value=${asked} onInput=${typed} maxlength="100"
-        autofocus autocomplete="off" placeholder=${w.householdHint.join(" ")} />
+        autofocus autocomplete="off" />
     </div>
     <div class="found" role="radiogroup" aria-label=${w.household.join(" ")} aria-live="polite">
       ${asked.trim() && !answer && html`<p class="dim"><${T} of=${w.searching} /></p>`}

@@ -53,6 +53,8 @@ export const w = {
   waitingAnswer: ["正在等人应答，请保持警惕", "Waiting for the first answer; stay alert"],
   moreCalledIn: (left, [zh, en]) => [`如应答不够，${left[0]}后将呼叫${zh}`, `If too few answer, ${en} will be called in ${left[1]}`],
   calledAgainIn: (left) => [`如应答不够，${left[0]}后将再次呼叫`, `If too few answer, they are called again in ${left[1]}`],
+  widensIn: (left) => [`如应答不够，${left[0]}后将呼叫更多人`, `If too few answer, more people are called in ${left[1]}`],
+  nobodyElse: ["已没有更多人可呼叫，请自行拨打110", "There is nobody else to call: call 110 yourself"],
   stillCalling: ["正在继续呼叫…", "Still calling…"],
   enoughComing: ["已有足够的人赶来", "Enough people are coming"],
   operatorSeesToIt: ["值班员正在处理", "The operator is seeing to it"],
@@ -199,7 +201,7 @@ export const w = {
   presses: (count) => [`按键${count}次`, `${count} presses`],
   pressedAt: ["按键", "Pressed"],
   acceptedAt: ["接收", "Accepted"],
-  firstCall: ["首次呼叫", "First called"],
+  firstCall: ["首次发出", "First ring sent"],
   firstReached: ["首次送达", "First reached"],
   firstAnswer: ["首次应答", "First answer"],
   source: ["来源", "Source"],
@@ -356,7 +358,7 @@ export const sources = { http: ["手机", "Phone"], mqtt: ["按钮", "Button"], 
 
 // The monthly report. Its figures are defined in docs/LATENCY.md.
 export const report = {
-  link: ["月报", "Monthly report"],
+  link: ["月报", "Report"],
   title: ["联防处置月报", "Monthly report"],
   wholeSite: ["全部辖区", "All areas"],
   month: ["月份", "Month"],

@@ -6,6 +6,7 @@ import { kinds, nameOf, report as r, w } from "../lib/words.js";
 import { Bars, ceiling, Week } from "../report/charts.js";
 import { judged, Percentiles, percent, Responses, STEPS, Work } from "../report/tables.js";
 
+const phone = matchMedia("screen and (max-width: 640px)");
 const state = { report: null, problem: null, busy: false };
 
 const asked = () => {
@@ -114,10 +115,10 @@ function Sheet({ report }) {
       <${Responses} rows=${report.kinds} first=${r.kind} name=${(row) => nameOf(kinds, row.key).join(" ")} />
 
       <h2><${T} of=${r.hotHours} /></h2>
-      <figure class="scroll"><${Week} hours=${report.hours} days=${r.weekdays} label=${r.hotHours.join(" ")} /></figure>
+      <figure class="scroll"><${Week} hours=${report.hours} days=${r.weekdays} label=${r.hotHours.join(" ")} upright=${phone.matches} /></figure>
       ${report.hot_areas.length > 0 && html`
-        <p class="facts"><${T} of=${r.most} /> ${report.hot_areas.slice(0, 5).map((one) => html`
-          <span key=${`${one.area} ${one.kind}`}>${one.name} ${nameOf(kinds, one.kind)[0]} <b>${one.cases}</b> · </span>`)}</p>`}
+        <p class="facts list"><${T} of=${r.most} /> ${report.hot_areas.slice(0, 5).map((one) => html`
+          <span key=${`${one.area} ${one.kind}`}>${one.name} ${nameOf(kinds, one.kind)[0]} <b>${one.cases}</b></span>`)}</p>`}
 
       <h2><${T} of=${r.officers} /></h2>
       <${Work} rows=${report.officers} first=${r.name} />
@@ -141,10 +142,11 @@ function Trends({ report }) {
     const { share, within } = month.steps[step];
     return { label: String(Number(month.key.slice(5, 7))), value: share, title: `${month.key.slice(0, 7)} · ${percent(share)} · ${within}/${judged(month.steps[step])}` };
   });
+  const narrow = phone.matches;
   const shares = [[0, "0"], [0.5, "50%"], [1, "100%"]];
   return html`
     <figure class="scroll"><figcaption><${T} of=${r.perDay} /></figcaption>
-      <${Bars} bars=${days} most=${most} width=${700} height=${120} ticks=${[[0, "0"], [most, String(most)]]} label=${r.perDay.join(" ")} /></figure>
+      <${Bars} bars=${days} most=${most} width=${narrow ? 340 : 700} every=${narrow ? 5 : 1} height=${120} ticks=${[[0, "0"], [most, String(most)]]} label=${r.perDay.join(" ")} /></figure>
     <div class="charts">${STEPS.map((step) => html`
       <figure key=${step}><figcaption><${T} of=${r.steps[step]} /></figcaption>
         <${Bars} bars=${months(step)} most=${1} ticks=${shares} label=${`${r.steps[step].join(" ")} ${r.perMonth.join(" ")}`} /></figure>`)}</div>`;
@@ -162,4 +164,5 @@ addEventListener("click", (event) => {
   if (link) follow(event, Object.fromEntries(new URLSearchParams(link.search)));
 });
 addEventListener("popstate", load);
+phone.addEventListener("change", draw);
 load();

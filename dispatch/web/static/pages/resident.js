@@ -139,20 +139,22 @@ function Sending({ state }) {
 // On scene first, then by arrival, then those who did not say when.
 const nearness = (one) => (one.answer === "on_scene" ? "" : one.eta_at ?? "~");
 
-// What happens next, [Chinese, English] at `time`.
-function nextWords({ waits_for: wait, ...escalation }, time) {
-  const left = timeLeft(wait.until, time);
+// What happens next, [Chinese, English] at `time`. Nobody is promised whom no post and no group has.
+function nextWords({ escalation: { waits_for: wait, next_call: next }, handed_over: told }, time) {
+  if (wait.what === "arrival" && timeLeft(wait.until, time)) return w.enoughComing;
+  if (next === null) return told?.reached ? w.handedOverReached : w.nobodyElse;
+  const left = timeLeft(next ? next.at : wait.until, time);
   if (!left || wait.because === "operator" || wait.because === "pointless") return w.stillCalling;
-  if (wait.what === "arrival") return w.enoughComing;
   if (wait.because === "pause_over") return w.operatorSeesToIt;
-  const whom = targetWords(escalation.next_call);
+  if (!next) return w.widensIn(left);
+  const whom = targetWords(next.targets);
   return whom ? w.moreCalledIn(left, whom) : w.calledAgainIn(left);
 }
 
 function Next({ view }) {
   const wait = view.escalation?.waits_for;
   if (!wait || wait.what === "closing") return null;
-  return html`<p class="line next" data-waits=${wait.what}><${TickingT} of=${(time) => nextWords(view.escalation, time)} /></p>`;
+  return html`<p class="line next" data-waits=${wait.what}><${TickingT} of=${(time) => nextWords(view, time)} /></p>`;
 }
 
 // Everything that was tried has failed: nobody's phone can have rung.

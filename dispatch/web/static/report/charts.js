@@ -24,20 +24,26 @@ export function Bars({ bars, most, width = 340, height = 110, ticks, every = 1, 
     </svg>`;
 }
 
-// Hours of the week: a row for each day, a cell for each hour, the darker the more. `hours`: [{day, hour, cases}].
-export function Week({ hours, days, label }) {
+// Hours of the week: a row for each day, a cell for each hour, the darker the more; `upright`, for a phone, a column
+// for each day. `hours`: [{day, hour, cases}].
+export function Week({ hours, days, label, upright = false }) {
   const counted = new Map(hours.map(({ day, hour, cases }) => [`${day}.${hour}`, cases]));
   const most = Math.max(1, ...counted.values());
-  const [left, cell, tall] = [34, 26, 20];
+  const [left, cell, tall] = [34, upright ? 44 : 26, 20];
+  const names = Array.from({ length: 24 }, (_, hour) => String(hour));
+  const [across, down] = upright ? [days, names] : [names, days];
   return html`
-    <svg class="chart week" viewBox=${`0 0 ${left + 24 * cell} ${16 + 7 * tall}`} role="img" aria-label=${label}>
-      ${Array.from({ length: 24 }, (_, hour) => html`
-        <text key=${hour} x=${left + (hour + 0.5) * cell} y="11" font-size="11" text-anchor="middle">${hour}</text>`)}
-      ${days.map((name, at) => html`
-        <g key=${name}><text x=${left - 5} y=${16 + at * tall + 14} font-size="11" text-anchor="end">${name}</text>
-          ${Array.from({ length: 24 }, (_, hour) => {
-            const cases = counted.get(`${at + 1}.${hour}`) ?? 0;
-            const [x, y] = [left + hour * cell, 16 + at * tall];
+    <svg class="chart week" viewBox=${`0 0 ${left + across.length * cell} ${16 + down.length * tall}`} role="img" aria-label=${label}>
+      ${across.map((name, at) => html`
+        <text key=${name} x=${left + (at + 0.5) * cell} y="11" font-size="11" text-anchor="middle">${name}</text>`)}
+      ${down.map((name, at) => html`
+        <text key=${name} x=${left - 5} y=${16 + at * tall + 14} font-size="11" text-anchor="end">${name}</text>`)}
+      ${days.map((name, day) => html`
+        <g key=${name}>
+          ${names.map((hour) => {
+            const cases = counted.get(`${day + 1}.${hour}`) ?? 0;
+            const [column, row] = upright ? [day, Number(hour)] : [Number(hour), day];
+            const [x, y] = [left + column * cell, 16 + row * tall];
             return html`
               <g key=${hour}>
                 <rect class=${cases ? "heat" : "heat-none"} fill-opacity=${cases ? 0.18 + 0.82 * cases / most : 1}

@@ -1,9 +1,10 @@
 // The tables of a monthly report.
 
 import { html, T } from "../lib/ui.js";
-import { report as r } from "../lib/words.js";
+import { report as r, w } from "../lib/words.js";
 
 export const STEPS = ["answered", "under_way", "on_scene", "closed"];
+const PERCENTILES = ["p50", "p90", "p95", "p99"];
 const NONE = "—";
 
 export const percent = (share) => (share === null ? NONE : `${(share * 100).toFixed(1)}%`);
@@ -18,40 +19,53 @@ export function took(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-const Head = ({ of }) => html`<th scope="col"><${T} of=${of} /></th>`;
+const Head = ({ of }) => html`<th scope="col" role="columnheader"><${T} of=${of} /></th>`;
+
+// A cell that on a phone, where each row stands by itself, carries the name of its column.
+const Cell = ({ of, children }) => html`<td role="cell" data-of=${of.join(" ")}>${children}</td>`;
+
+// A table with a row for each of `rows`, of `columns` columns; it says so when there is none.
+const Table = ({ head, rows, columns }) => html`
+  <div class="scroll"><table role="table">
+    <thead role="rowgroup"><tr role="row">${head}</tr></thead>
+    <tbody role="rowgroup">${rows.length ? rows : html`<tr class="none" role="row"><td role="cell" colspan=${columns}><${T} of=${w.dlqNone} /></td></tr>`}</tbody>
+  </table></div>`;
 
 export const judged = (step) => step.within + step.missed;
 
 // A row for each of `rows`; `link(key)` is where its name leads, if anywhere.
 export const Responses = ({ rows, first, link, name = (row) => row.name }) => html`
-  <div class="scroll"><table>
-    <thead><tr><${Head} of=${first} /><${Head} of=${r.cases} />
-      ${STEPS.map((step) => html`<${Head} key=${step} of=${r.steps[step]} />`)}
-      <${Head} of=${r.sceneMedian} /><${Head} of=${r.scene90} /></tr></thead>
-    <tbody>${rows.map((row) => html`
-      <tr key=${row.key} data-row=${row.key}><td>${link && row.key ? html`<a href=${link(row.key)}>${name(row)}</a>` : name(row)}</td><td>${row.cases}</td>
-        ${STEPS.map((step) => html`<td key=${step}>${percent(row.steps[step].share)} <small>${row.steps[step].within}/${judged(row.steps[step])}</small></td>`)}
-        <td>${took(row.steps.on_scene.p50)}</td><td>${took(row.steps.on_scene.p90)}</td></tr>`)}</tbody>
-  </table></div>`;
+  <${Table} columns=${STEPS.length + 4}
+    head=${[first, r.cases, ...STEPS.map((step) => r.steps[step]), r.sceneMedian, r.scene90].map((of) => html`<${Head} key=${of[1]} of=${of} />`)}
+    rows=${rows.map((row) => html`
+      <tr role="row" key=${row.key} data-row=${row.key}>
+        <${Cell} of=${first}>${link && row.key ? html`<a href=${link(row.key)}>${name(row)}</a>` : name(row)}<//>
+        <${Cell} of=${r.cases}>${row.cases}<//>
+        ${STEPS.map((step) => html`<${Cell} key=${step} of=${r.steps[step]}>
+          <span>${percent(row.steps[step].share)} <small>${row.steps[step].within}/${judged(row.steps[step])}</small></span><//>`)}
+        <${Cell} of=${r.sceneMedian}>${took(row.steps.on_scene.p50)}<//><${Cell} of=${r.scene90}>${took(row.steps.on_scene.p90)}<//></tr>`)} />`;
 
 // How long each step took: percentiles, and what no share counts.
 export const Percentiles = ({ total }) => html`
-  <div class="scroll"><table>
-    <thead><tr><${Head} of=${r.step} /><${Head} of=${r.reached} /><th>p50</th><th>p90</th><th>p95</th><th>p99</th>
-      <${Head} of=${r.notDue} /><${Head} of=${r.backwards} /></tr></thead>
-    <tbody>${STEPS.map((step) => {
+  <${Table} columns=${8}
+    head=${html`<${Head} of=${r.step} /><${Head} of=${r.reached} />${PERCENTILES.map((name) => html`<th key=${name} scope="col" role="columnheader">${name}</th>`)}
+      <${Head} of=${r.notDue} /><${Head} of=${r.backwards} />`}
+    rows=${STEPS.map((step) => {
       const found = total.steps[step];
-      return html`<tr key=${step}><td><${T} of=${r.intervals[step]} /></td><td>${found.count}</td>
-        ${["p50", "p90", "p95", "p99"].map((name) => html`<td key=${name}>${took(found[name])}</td>`)}
-        <td>${found.not_due + found.unknown + found.no_target}</td><td>${found.backwards}</td></tr>`;
-    })}</tbody>
-  </table></div>`;
+      return html`<tr role="row" key=${step}><${Cell} of=${r.step}><${T} of=${r.intervals[step]} /><//><${Cell} of=${r.reached}>${found.count}<//>
+        ${PERCENTILES.map((name) => html`<${Cell} key=${name} of=${[name]}>${took(found[name])}<//>`)}
+        <${Cell} of=${r.notDue}>${found.not_due + found.unknown + found.no_target}<//><${Cell} of=${r.backwards}>${found.backwards}<//></tr>`;
+    })} />`;
+
+const WORK = [
+  [r.called, (row) => row.called], [r.answered, (row) => row.answered], [r.prompt, (row) => percent(row.prompt_share)],
+  [r.going, (row) => row.going], [r.onScene, (row) => row.on_scene], [r.answerMedian, (row) => took(row.to_answered.p50)],
+  [r.sceneMedian, (row) => took(row.to_on_scene.p50)], [r.scene90, (row) => took(row.to_on_scene.p90)],
+];
 
 export const Work = ({ rows, first }) => html`
-  <div class="scroll"><table>
-    <thead><tr><${Head} of=${first} /><${Head} of=${r.called} /><${Head} of=${r.answered} /><${Head} of=${r.prompt} />
-      <${Head} of=${r.going} /><${Head} of=${r.onScene} /><${Head} of=${r.answerMedian} /><${Head} of=${r.sceneMedian} /><${Head} of=${r.scene90} /></tr></thead>
-    <tbody>${rows.map((row) => html`
-      <tr key=${row.key} data-row=${row.key}><td>${row.name}</td><td>${row.called}</td><td>${row.answered}</td><td>${percent(row.prompt_share)}</td>
-        <td>${row.going}</td><td>${row.on_scene}</td><td>${took(row.to_answered.p50)}</td><td>${took(row.to_on_scene.p50)}</td><td>${took(row.to_on_scene.p90)}</td></tr>`)}</tbody>
-  </table></div>`;
+  <${Table} columns=${WORK.length + 1}
+    head=${[first, ...WORK.map(([of]) => of)].map((of) => html`<${Head} key=${of[1]} of=${of} />`)}
+    rows=${rows.map((row) => html`
+      <tr role="row" key=${row.key} data-row=${row.key}><${Cell} of=${first}>${row.name}<//>
+        ${WORK.map(([of, value]) => html`<${Cell} key=${of[1]} of=${of}>${value(row)}<//>`)}</tr>`)} />`;

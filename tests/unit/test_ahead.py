@@ -1,0 +1,72 @@
+"""Whom those at home are told will be called next: nobody whom the roster does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from msgspec.structs import replace
+
+from dispatch.cases import Case, next_call, upcoming
+from dispatch.events import PolicyStep, Quorum, Target
+from dispatch.identifiers import PersonId
+from tests.unit.escalation_story import (
+    ANNA,
+    BO,
+    FIRST,
+    LI,
+    POLICY,
+    T0,
+    WANG,
+    answer,
+    carry_out,
+    leave_out,
+    press,
+    step,
+)
+
+NOBODY: Mapping[Target, Collection[PersonId]] = {"neighbour_officers": (), "command_centre": ()}
+ZHOU = PersonId("zhou")
+
+
+def story(*calls: tuple[Target, ...]) -> Case:
+    """A case with steps that call `calls`, one after the other, each for a minute."""
+    steps = (*POLICY.steps[:1], *(PolicyStep(call=call, within_seconds=60) for call in calls))
+    policy = replace(POLICY, steps=steps, quorum=Quorum(anyone=1))
+    return carry_out(press(plan=replace(FIRST, policy=policy)))[0]
+
+
+def told(case: Case, aid: Mapping[Target, Collection[PersonId]]) -> tuple[tuple[Target, ...], float] | None:
+    found = next_call(case, aid)
+    return (found.targets, (found.at - T0).total_seconds()) if found else None
+
+
+def test_a_post_that_nobody_holds_is_not_promised() -> None:
+    case, _ = carry_out(press())
+    assert told(case, {"neighbour_officers": (WANG,), "command_centre": ()}) == (("again", "neighbour_officers"), 45)
+    assert told(case, NOBODY) == (("again",), 45)
+
+
+def test_a_step_that_rings_nobody_is_passed_over_with_its_time() -> None:
+    case = story(("neighbour_officers",), ("command_centre",))
+    assert told(case, {"neighbour_officers": (), "command_centre": (ZHOU,)}) == (("command_centre",), 105)
+    assert told(case, NOBODY) is None
+
+
+def test_who_has_answered_or_is_left_out_is_not_called_again() -> None:
+    case = story(("again", "neighbour_officers"))
+    case, _ = carry_out(*(answer(who, "cannot", 10) for who in (ANNA, BO)), leave_out(LI), case=case)
+    assert told(case, {"neighbour_officers": (ANNA, LI)}) is None
+    assert told(case, {"neighbour_officers": (ANNA, WANG)}) == (("neighbour_officers",), 0)
+
+
+def test_110_is_promised_only_where_somebody_holds_its_post() -> None:
+    case = story(("hand_over",))
+    assert told(case, {"hand_over": ()}) is None
+    assert told(case, {"hand_over": (ZHOU,)}) == (("hand_over",), 45)
+
+
+def test_the_last_step_is_repeated_and_a_case_that_is_over_calls_nobody() -> None:
+    case, _ = carry_out(press(), step(1, 45), step(2, 105))
+    assert upcoming(case) == {"again", "command_centre"}
+    assert told(case, NOBODY) == (("again",), 135)
+    assert told(Case(), NOBODY) is None
