@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -79,7 +79,7 @@ class Bucket:
         except (NatsError, TimeoutError) as error:
             raise self._unavailable(error) from error
 
-    async def items(self, keys: str) -> AsyncIterator[tuple[str, bytes]]:
+    async def items(self, keys: str) -> AsyncGenerator[tuple[str, bytes], None]:
         """Every key that matches the subject pattern `keys`, with its value."""
         try:
             watcher = await self._kv.watch(keys, ignore_deletes=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Literal, get_args
 
@@ -123,12 +124,13 @@ class Tokens:
 
     async def revoke(self, token_id: str) -> Principal:
         """End the token at once and say whose it was. Raises `NotFound` when there is none."""
-        async for key, value in self._bucket.items(f"{self._site}.>"):
-            digest = key.rpartition(".")[2]
-            kept = _read(value)
-            if digest[:TOKEN_ID_LENGTH] == token_id and kept is not None:
-                await self._bucket.delete(key)
-                return _principal(kept, digest)
+        async with aclosing(self._bucket.items(f"{self._site}.>")) as items:
+            async for key, value in items:
+                digest = key.rpartition(".")[2]
+                kept = _read(value)
+                if digest[:TOKEN_ID_LENGTH] == token_id and kept is not None:
+                    await self._bucket.delete(key)
+                    return _principal(kept, digest)
         raise NotFound(f"there is no token {token_id[:80]!r}; `dispatch token list` shows them", field="token_id")
 
     async def list(self) -> list[TokenInfo]:

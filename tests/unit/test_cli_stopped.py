@@ -1,0 +1,30 @@
+"""Ctrl-C in the middle of an import: what is in, and how to go on."""
+
+from __future__ import annotations
+
+import pytest
+
+from dispatch.__main__ import main
+from dispatch.cli.progress import HowFar
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        ("checking", "Nothing was written yet: run it again."),
+        ("writing", "written: 1,200 of 9,000 documents, which stay."),
+    ],
+)
+def test_an_import_of_the_roster_says_how_far_it_came(
+    stage: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def until_ctrl_c(_files: object, far: HowFar, **_: object) -> None:
+        far(stage, 1200, 9000)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dispatch.cli.roster._import", until_ctrl_c)
+    monkeypatch.setattr("sys.argv", ["dispatch", "roster", "import", "people.csv"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert said in capsys.readouterr().err
