@@ -18,6 +18,7 @@ from rich.console import Console
 
 from dispatch.cases import Case
 from dispatch.cli.following import Fact, answer, commits_of, facts, is_helped, line
+from dispatch.cli.stopped import stopped
 from dispatch.clock import now
 from dispatch.errors import NotFound
 from dispatch.events import AlarmRaised, Event, Kind, Press, PressedAgain, connect
@@ -85,7 +86,10 @@ def alarm(
     )
     settings = load_settings()
     configure_command(settings)
-    raise typer.Exit(asyncio.run(_Alarm(settings, press, as_json=as_json).send(wait=wait)))
+    pressing = _Alarm(settings, press, as_json=as_json)
+    with stopped(pressing.after_stop):
+        code = asyncio.run(pressing.send(wait=wait))
+    raise typer.Exit(code)
 
 
 class _Alarm:
@@ -93,6 +97,14 @@ class _Alarm:
         self._settings, self._press, self._as_json = settings, press, as_json
         self._out, self._err = Console(highlight=False, soft_wrap=True), Console(stderr=True, soft_wrap=True)
         self._names: dict[PersonId, str] = {}
+        self._accepted = False
+
+    def after_stop(self) -> str:
+        """What Ctrl-C has left: not the alarm was stopped, but this command."""
+        if self._accepted:
+            return "报警照常进行 The alarm goes on: `dispatch case list` shows it, `dispatch case cancel` ends it."
+        again = f"dispatch alarm {self._press.household} --press {self._press.press}"
+        return f"不清楚是否已受理 Whether it was accepted is not known; `{again}` sends it again, as one press."
 
     async def send(self, *, wait: bool) -> int:
         nc = await connect(self._settings.require_nats(), "alarm")
@@ -100,6 +112,7 @@ class _Alarm:
             roster = Roster(nc, self._settings.site)
             household = await _find(roster, self._press.household)
             accepted = await IntakeDesk(nc, self._settings.site).accept(self._press)
+            self._accepted = True
             if wait:
                 self._say_accepted(household, accepted)
                 return await self._wait(nc, roster)

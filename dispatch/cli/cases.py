@@ -18,6 +18,7 @@ from dispatch.cases import AddNote, Cancel, Case, CaseDesk, Command, Resolve, fo
 from dispatch.cli import case_screens as screens
 from dispatch.cli.connected import connected
 from dispatch.cli.operator import operator_here
+from dispatch.cli.tables import print_table
 from dispatch.clock import now
 from dispatch.errors import Malformed, NotFound
 from dispatch.events import CaseLog, Kind, Resolution
@@ -83,7 +84,7 @@ def list_command(  # noqa: PLR0917 - Typer calls it by name
     if as_json:
         _print({"cases": found, "next": following})
         return
-    Console().print(screens.board(found, names))
+    print_table(screens.board(found, names))
     if following is not None:
         typer.echo(f"还有更多 more: --before {following}")
 

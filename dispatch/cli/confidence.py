@@ -10,13 +10,12 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from dispatch.cases import CaseDesk, LeaveOut
 from dispatch.cli.connected import connected
-from dispatch.cli.tables import folded_columns, whole_column
+from dispatch.cli.tables import folded_columns, print_table, whole_column
 from dispatch.clock import now
 from dispatch.errors import Malformed, NotFound
 from dispatch.events import CaseLog
@@ -100,9 +99,6 @@ def left_out(
         for entry in entries:
             typer.echo(json.dumps(msgspec.to_builtins(entry), ensure_ascii=False))
         return
-    if not entries:
-        typer.echo("没有 nobody was ever left out" + (f" for {household}" if household else ""))
-        return
     table = Table(
         whole_column("household", [entry.household for entry in entries]),
         whole_column("person", [entry.person for entry in entries]),
@@ -111,7 +107,7 @@ def left_out(
     for entry in entries:
         at, what = f"{entry.at:%Y-%m-%d %H:%M}", entry.what.replace("_", " ")
         table.add_row(*map(Text, (entry.household, entry.person, what, at, entry.by, entry.reason)))
-    Console().print(table)
+    print_table(table)
 
 
 def _asked(what: str, default: str | None = None) -> str:

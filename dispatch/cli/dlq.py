@@ -18,7 +18,7 @@ from dispatch.app import dlq_desk
 from dispatch.cli.asking import sure
 from dispatch.cli.connected import connected
 from dispatch.cli.operator import operator_here
-from dispatch.cli.tables import folded_columns
+from dispatch.cli.tables import folded_columns, print_table
 from dispatch.clock import now
 from dispatch.errors import DispatchError, Malformed
 from dispatch.events import DlqDesk, Kept, since
@@ -91,7 +91,7 @@ def list_command(
         stored = f"{since(kept):%Y-%m-%d %H:%M:%SZ}"
         state = STATES[kept.state(now())]
         table.add_row(*map(Text, (str(kept.seq), stored, kept.household or "-", letter.by, why(kept), source, state)))
-    Console().print(table)
+    print_table(table)
 
 
 def show(seq: _SEQ, as_json: Annotated[bool, typer.Option("--json", help="Print for a machine.")] = False) -> None:

@@ -17,7 +17,7 @@ from dispatch.cases import CaseDesk
 from dispatch.cli.asking import sure
 from dispatch.cli.connected import connected
 from dispatch.cli.operator import operator_here
-from dispatch.cli.tables import folded_columns, whole_column
+from dispatch.cli.tables import folded_columns, print_table, whole_column
 from dispatch.clock import now
 from dispatch.drills import (
     Choice,
@@ -129,7 +129,7 @@ def list_command(as_json: _JSON = False) -> None:
         state = "已结束 over" if drill.is_over(at) else "进行中 running"
         when = f"{drill.at:%Y-%m-%d %H:%M:%SZ}"
         table.add_row(*map(Text, (drill.id, when, drill.by, drill.kind, str(len(drill.households)), state)))
-    Console().print(table)
+    print_table(table)
 
 
 def report(

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from dispatch.cli.connected import connected
-from dispatch.cli.tables import folded_columns, whole_column
+from dispatch.cli.tables import folded_columns, print_table, whole_column
 from dispatch.clock import now
 from dispatch.drills.planning import groups_within
 from dispatch.errors import NotFound
@@ -57,7 +56,7 @@ def reachability(
         share = f"{reach.proven}/{len(reach.people)} {reach.score:.0%}"
         gaps = "\n".join(_gap(one) for one in reach.people if one.standing != "proven")
         table.add_row(*map(Text, (reach.group.id, reach.group.name, share, gaps)))
-    Console().print(table)
+    print_table(table)
 
 
 def _gap(one: Reachable) -> str:

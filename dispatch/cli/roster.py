@@ -21,7 +21,7 @@ from dispatch.cli.problems import counted, show_problems
 from dispatch.cli.progress import HowFar, bars
 from dispatch.cli.reachability import reachability
 from dispatch.cli.stopped import stopped
-from dispatch.cli.tables import folded_columns, whole_column
+from dispatch.cli.tables import folded_columns, print_table, whole_column
 from dispatch.errors import NotFound
 from dispatch.roster import Document, DocumentKind, Roster
 
@@ -136,7 +136,7 @@ def list_command(kind: _KIND, as_json: _JSON = False) -> None:
     for document in documents:
         rest = {name: value for name, value in _shown(document).items() if name not in {"id", "name"}}
         table.add_row(*map(Text, (document.id, document.name, json.dumps(rest, ensure_ascii=False))))
-    Console().print(table)
+    print_table(table)
 
 
 async def _import(files: list[Path], far: HowFar, *, dry_run: bool, partial: bool, by: str, quiet: bool) -> Report:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.table import Column
+from rich.console import Console
+from rich.table import Column, Table
 
 MOST_IN_ONE_LINE = 40
 
@@ -17,3 +18,11 @@ def whole_column(name: str, values: Sequence[str]) -> Column:
 def folded_columns(*names: str) -> list[Column]:
     """Columns whose words go on in the next line, also where they have no spaces, as Chinese has none."""
     return [Column(name, overflow="fold") for name in names]
+
+
+def print_table(table: Table) -> None:
+    """Print `table`; one without rows says so."""
+    if table.row_count:
+        Console().print(table)
+    else:
+        Console().print(f"{table.title}: 没有 none" if table.title else "没有 none", highlight=False)

@@ -9,13 +9,12 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from dispatch.access import Issued, Principal, TokenInfo, TokenRole, Tokens
 from dispatch.cli.connected import connected
-from dispatch.cli.tables import folded_columns, whole_column
+from dispatch.cli.tables import folded_columns, print_table, whole_column
 from dispatch.clock import now
 from dispatch.errors import NotFound
 from dispatch.identifiers import AreaId
@@ -101,7 +100,7 @@ def list_command(as_json: _JSON = False) -> None:
         who, ends = info.principal, info.expires_at
         made, ended = f"{info.issued_at:%Y-%m-%d %H:%M}", f"{ends:%Y-%m-%d %H:%M}" if ends else "–"
         table.add_row(*map(Text, (who.token_id, who.role, who.subject, who.area or "–", who.label, made, ended)))
-    Console().print(table)
+    print_table(table)
 
 
 def revoke(

@@ -50,6 +50,7 @@ async def test_wrong_rows_are_told_and_the_exit_code_says_so(run: Run, tmp_path:
 
 
 async def test_what_is_not_there_is_said(run: Run) -> None:
+    assert await run("roster", "list", "person") == (0, "没有 none\n", "")
     code, output, errors = await run("roster", "show", "person", "nobody")
     assert (code, output) == (1, "")
     assert "there is no person 'nobody'" in errors

@@ -1,6 +1,8 @@
-"""Ctrl-C in the middle of an import: what is in, and how to go on."""
+"""Ctrl-C in the middle of a command: what that leaves, and how to go on."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,29 @@ def test_an_import_of_the_roster_says_how_far_it_came(
 
     monkeypatch.setattr("dispatch.cli.roster._import", until_ctrl_c)
     monkeypatch.setattr("sys.argv", ["dispatch", "roster", "import", "people.csv"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("accepted", "said"),
+    [
+        (True, "The alarm goes on: `dispatch case list`"),
+        (False, "is not known; `dispatch alarm h-0002 --press p-1` sends it again, as one press."),
+    ],
+)
+def test_it_is_the_waiting_that_ends_and_not_the_alarm(
+    accepted: bool, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def until_ctrl_c(alarm: Any, *, wait: bool) -> None:
+        assert wait
+        alarm._accepted = accepted
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dispatch.cli.alarm._Alarm.send", until_ctrl_c)
+    monkeypatch.setattr("sys.argv", ["dispatch", "alarm", "h-0002", "--press", "p-1", "--wait"])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 130
