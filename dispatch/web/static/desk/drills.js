@@ -104,7 +104,7 @@ const Plan = ({ plan, how }) => html`
   <div data-plan>
     <p class="banner drill"><${T} of=${w.drillPlanned(plan.groups, plan.people, how.minutes)} /></p>
     <ul class="gaps">${plan.planned.map((one) => html`
-      <li key=${one.household}>${one.group_name ?? ""} · ${one.name} <span class="dim">${one.household}</span> · ${one.people}</li>`)}
+      <li key=${one.household} class="planned">${one.group_name ?? ""} · ${one.name} <span class="dim">${one.household}</span> · <${T} of=${w.peopleCount(one.people)} /></li>`)}
       ${plan.left_out.map((gap) => html`<li key=${gap.what}>✕ ${gap.what}: ${gap.reason}</li>`)}</ul>
     <p><${T} of=${how.escalate ? w.withEscalation : w.withoutEscalation} /></p>
   </div>`;
@@ -149,7 +149,7 @@ const Report = ({ report }) => html`
       <span><b>${line.name || line.responder}</b> <span class="dim">${line.household_name}</span></span>
       <span class="channels">${line.channels.map((one) => html`
         <span key=${one.channel} class=${`outcome ${one.outcome ?? "owed"}`}>${nameOf(channels, one.channel)[0]} ${nameOf(states, one.outcome ?? "owed")[0]}${one.reason && html` <small>${reasonWords(one.reason)[0]}</small>`}</span>`)}</span>
-      <span>${w.firstReached[0]} ${seconds(line.delivered_seconds)} · ${line.answer ? nameOf(answers, line.answer)[0] : w.firstAnswer[0]} ${seconds(line.answered_seconds)}</span>
+      <span><${T} of=${w.firstReached} /> ${seconds(line.delivered_seconds)} · <${T} of=${line.answer ? nameOf(answers, line.answer) : w.firstAnswer} /> ${seconds(line.answered_seconds)}</span>
       ${line.why.includes(" / ") && html`<span class="dim">${line.why.split(" (")[0]}</span>`}
     </li>`)}</ul>
   <ul class="gaps">${report.missing.map((gap) => html`<li key=${gap.what}>${gap.what}: ${gap.reason}</li>`)}</ul>`;

@@ -218,6 +218,7 @@ export const w = {
   drillReport: ["演练报告", "Report of the drill"],
   noGroups: ["本辖区没有联防组", "There is no joint-defence group in your area"],
   householdsIn: (count) => [`${count}户`, `households: ${count}`],
+  peopleCount: (count) => [`${count}人`, `people: ${count}`],
   unreachable: (count) => [`${count}人可能呼叫不到`, `${count} may not be reached`],
   endsAfter: ["多久后自动结束", "Ends by itself after"],
   alsoEscalate: ["含升级：邻组、邻村、派出所、指挥中心、110", "With escalation: neighbours, station, command centre, 110"],
