@@ -127,6 +127,8 @@ class Watchdog:
             self._stand_in.take_presses(await self._done(INTAKE, "fanout"), at - UNTAKEN)
         if gone:
             self._stand_in.take_steps(await self._owing.late(at))
+        if gone or stuck:
+            self._stand_in.tell()
         left = Left(
             gone_since=at - unanswered if gone else None,
             untaken=await self._done(CASES, "calls") if "calls" in stuck and not gone else None,

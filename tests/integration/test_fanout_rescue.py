@@ -27,7 +27,7 @@ from dispatch.events import (
     PlannedCall,
     Reason,
 )
-from dispatch.fanout import Watchdog, rescue
+from dispatch.fanout import Watchdog, own_channels, rescue
 from dispatch.fanout.reasons import AT_HOME, NOT_WANTED
 from dispatch.identifiers import AreaId, CommitId, GroupId, HouseholdId, PersonId
 from dispatch.roles import looked_subject, ping_subject
@@ -272,7 +272,7 @@ async def test_work_that_is_old_when_all_come_back_is_left_to_the_fan_out_for_a_
 async def test_what_the_fan_out_has_made_meanwhile_is_not_rung(
     village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rescue, "AT_ONCE", 2)
+    monkeypatch.setattr(own_channels, "AT_ONCE", 2)
     busy = village.receivers[0]
     busy.answer = busy.hang
     await village.settle([(WebhookPoint(url=busy.url, secret=SECRET),)] * 4)

@@ -23,7 +23,7 @@ from dispatch.events import (
     CallOutcome,
     Incident,
 )
-from dispatch.fanout import Watchdog, rescue, stand_in, watchdog
+from dispatch.fanout import Watchdog, own_channels, rescue, stand_in, watchdog
 from dispatch.fanout.lanes import Limits
 from dispatch.identifiers import CaseId, CommitId, HouseholdId, PersonId
 from dispatch.roster import ApprisePoint, WebhookPoint
@@ -119,7 +119,7 @@ async def test_a_drill_rings_after_what_is_in_earnest(
     village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All are behind one provider with one turn, which a ring of the drill holds; three more wait before the alarm."""
-    monkeypatch.setattr(rescue, "AT_ONCE", 2)
+    monkeypatch.setattr(own_channels, "AT_ONCE", 2)
     busy = village.receivers[0]
     busy.answer = busy.hang
     await village.settle([(WebhookPoint(url=busy.url, secret=SECRET),)] * 4)
@@ -153,7 +153,7 @@ async def test_a_subscription_that_is_gone_is_retired(village: Village, nats_set
 async def test_a_provider_that_hangs_holds_back_neither_other_channels_nor_other_providers(
     village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rescue, "AT_ONCE", 4)
+    monkeypatch.setattr(own_channels, "AT_ONCE", 4)
     patient = Limits(seconds=600, budget=600)
     monkeypatch.setattr(stand_in, "LIMITS", {"webhook": patient, "apprise": patient})
     hanging, other = village.receivers[0], village.receivers[1]
