@@ -370,7 +370,7 @@ def fold(commits: Iterable[Commit], case: Case | None = None) -> Case:
             case = evolve(case, event)
         case = replace(case, seq=commit.seq, commits=case.commits | {commit.id})
         if case.pretended is not None and before is None:
-            case = replace(case, pretended=replace(case.pretended, seq=commit.seq))
+            case = replace(case, pretended=replace(case.pretended, seq=commit.seq, commits=case.commits))
     return case
 
 

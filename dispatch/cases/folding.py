@@ -66,7 +66,9 @@ class _Folding:
         self._commits.add(commit.id)
         pretended = self._case.pretended
         if pretended is not None and before is None:
-            self._case = replace(self._case, pretended=replace(pretended, seq=commit.seq))
+            self._case = replace(
+                self._case, pretended=replace(pretended, seq=commit.seq, commits=frozenset(self._commits))
+            )
 
     def case(self) -> Case:
         """The case as it is now."""

@@ -177,7 +177,10 @@ class ClosingView(TypedDict):
 
 class CaseView(TypedDict):
     id: str
-    seq: int
+    seq: NotRequired[int]
+    """Where in the log, which is everybody's; of others' commits nobody but an operator may draw conclusions."""
+    version: int
+    """Grows with each change of the case that the viewer may know of."""
     status: Status
     kind: Kind
     silent: bool
@@ -233,7 +236,7 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
     next_ones = {one.responder: one for one in follows(case)}
     shown: CaseView = {
         "id": case.id,
-        "seq": case.seq,
+        "version": len(case.commits) - (len(case.notes) if viewer.role == "device" else 0),
         "status": case.status,
         "kind": case.kind,
         "silent": case.silent or duress,
@@ -263,6 +266,7 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         ]
         shown["duress"], shown["beside"] = duress, None if at_home else case.beside
     if viewer.role == "operator":
+        shown["seq"] = case.seq
         shown["gaps"] += [{"what": names.person(person), "reason": LIVES_THERE} for person in sorted(case.spared)]
         shown["left_out"] = _left_out(case, names)
     if viewer.role == "responder":

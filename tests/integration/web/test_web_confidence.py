@@ -10,11 +10,12 @@ import pytest
 from aiohttp.test_utils import TestClient
 from nats.js.errors import APIError
 
-from dispatch.cases import Case, GiveAnswer, Resolve
+from dispatch.cases import AddNote, Case, GiveAnswer, Resolve
 from dispatch.events import PIN_TRIES, ensure_streams
 from dispatch.identifiers import HouseholdId, PersonId
-from dispatch.projections import Projector
-from tests.integration.web_world import World, page
+from dispatch.projections import Projector, ReadModels
+from tests.integration.web.live_world import board_of
+from tests.integration.web_world import World, page, until
 from tests.projection_stories import projecting
 
 Client = TestClient[Any, Any]
@@ -231,24 +232,87 @@ async def test_who_lives_there_sees_live_what_the_device_sees(
     await give_pins(client, operator)
     case, neighbour = await village.open_case(residents=(HIM,)), await village.bearer("responder", "p-1")
     async with page(client, him) as at_home, page(client, neighbour) as called:
-        for one in (at_home, called):
-            await one.next("snapshot")
+        (before,) = (await at_home.next("snapshot"))["cases"]
+        await called.next("snapshot")
         await cancel(client, device, case, pin=DURESS)
         cancelled = await at_home.next("case")
         assert cancelled["status"] == "cancelled"
+        assert cancelled["version"] > before["version"], "else the page keeps what it has"
         await village.do(case.id, GiveAnswer, responder=PersonId("p-1"), answer="going", via="page")
         assert (await called.case(lambda view: view["coming"] == 1))["duress"]
         other = await village.open_case(residents=(HIM,))
         shown = await at_home.next("case")
         assert (shown["id"], shown["duress"], shown["beside"]) == (other.id, False, None)
         assert (await called.case(lambda view: view["id"] == other.id))["beside"] == case.id
-    async with page(client, him, last=cancelled.position) as back:
-        assert (await back.next("snapshot", "case"))["id"] == other.id, "nothing came of the first"
-    async with page(client, him) as reloaded:
+    assert cancelled.position is None
+    async with page(client, him, last=case.seq) as reloaded:
         snapshot = {view["id"]: view["status"] for view in (await reloaded.next("snapshot"))["cases"]}
     assert snapshot == {case.id: "cancelled", other.id: "raised"}
     link = village.links.make(case.id, HIM).removeprefix(village.settings.url)
     assert (await ask(client, {}, "GET", f"{link}/case"))[1]["household"]["address"] == "", "as of one that is over"
+
+
+async def test_nothing_at_home_counts_what_is_hidden_there(
+    client: Client, village: World, device: dict[str, str], him: dict[str, str], dsn: str
+) -> None:
+    """On a site where nothing else happens any number of the log would tell that the case goes on."""
+    await give_pins(client, await village.bearer("operator", "wang"))
+    case = await village.open_case(residents=(HIM,))
+    assert (await cancel(client, device, case, pin=DURESS))[0] == 200
+    link = village.links.make(case.id, HIM).removeprefix(village.settings.url)
+
+    async def told() -> list[Any]:
+        newest = (await village.desk.load(case.id)).seq
+        await until(lambda: board_of(client).position >= newest, "the board has all")
+        assert await village.read_models.wait_for(newest, 10)
+        everything: list[Any] = [
+            await ask(client, who, "GET", path)
+            for who, path in (
+                (device, f"/v1/cases/{case.id}"),
+                (him, f"/v1/cases/{case.id}"),
+                (him, f"/v1/cases/{case.id}/timeline"),
+                (him, f"/v1/cases/{case.id}/calls"),
+                ({}, f"{link}/case"),
+                ({}, "/readyz"),
+            )
+        ]
+        for who in (device, him):
+            async with page(client, who) as at_home:
+                snapshot = await at_home.next("snapshot")
+                everything.append((snapshot.position, dict(snapshot)))
+        return everything
+
+    async with projecting(Projector(village.nc, village.log, dsn)):
+        before = await told()
+        for number in range(3):
+            await village.do(case.id, AddNote, author="operator:wang", text=f"{number}")
+        await village.do(case.id, GiveAnswer, responder=PersonId("p-1"), answer="going", via="page")
+        assert await told() == before
+    assert [status for status, _ in before[:6]] == [200] * 6
+    assert "seq" not in str(before)
+
+
+async def test_who_is_no_operator_reads_of_their_case_what_they_did_without_knowing_where_that_stands(
+    client: Client, village: World, phone: dict[str, str], him: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator, device = await village.bearer("operator", "wang"), await village.bearer("device", HOME)
+    waited: list[int] = []
+
+    async def wait_for(_models: ReadModels, seq: int, timeout: float) -> bool:  # noqa: ASYNC109
+        waited.append(seq)
+        return timeout > 0
+
+    monkeypatch.setattr(ReadModels, "wait_for", wait_for)
+    await give_pins(client, operator)
+    case = await village.open_case(residents=(HIM,))
+    assert (await cancel(client, device, case, pin=DURESS))[0] == 200
+    signalled = (await village.desk.load(case.id)).seq
+    newest = (await village.do(case.id, AddNote, author="operator:wang", text="x")).seq
+    for who, known in ((phone, newest), (him, signalled), (operator, 3)):
+        for what in ("timeline", "calls"):
+            assert (await ask(client, who, "GET", f"/v1/cases/{case.id}/{what}?min_seq=3"))[0] == 200
+        assert waited == [known, known]
+        waited.clear()
 
 
 async def test_under_duress_the_case_goes_on_for_all_but_the_device(
