@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -17,9 +18,9 @@ from dispatch.fanout.lanes import Limits
 from dispatch.identifiers import CommitId, HouseholdId, PersonId, notification_id
 from dispatch.roster import WebhookPoint
 from dispatch.settings import Settings
-from tests.integration.test_fanout_watchdog import settle_up
+from tests.integration.test_fanout_watchdog import appears, disappears, settle_up
 from tests.receivers import Receiver, ok
-from tests.standing_in import handled, hasten, looks_at, silent_press, watching
+from tests.standing_in import be_away_for, everybody_here, handled, hasten, looks_at, silent_press, watching
 from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, until, village_of
 from tests.workers import working
 
@@ -141,6 +142,25 @@ async def test_a_channel_that_is_not_set_up_here_is_left_to_the_fan_out_and_nobo
         await looks.some_more(10)
     assert words(village) == [[], *[["over"]] * 3]
     assert not await handled(village, CASES, "notices")
+
+
+async def test_a_fan_out_that_calls_and_tells_nobody_that_it_is_over_is_stood_in_for(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_away_for(timedelta(seconds=1), monkeypatch)
+    await everybody_here(village)
+    case_id = await opened(village)
+    await settle_up(village, case_id)
+    await CaseDesk(village.log).handle(case_id, DEEDS["cancelled"][0]())
+    calls = await village.nc.jetstream().pull_subscribe(
+        f"cases.{village.site}.*.*", durable=f"calls-{village.site}", stream=CASES
+    )
+    for commit in await calls.fetch(3, timeout=5):
+        await commit.ack()
+    async with watching(village, nats_settings):
+        await appears(village, "waiting.notices")
+        await all_told(village, [["over"]] * 4)
+        await disappears(village, "waiting.notices")
 
 
 async def test_rings_go_before_word_that_one_need_not_come(
