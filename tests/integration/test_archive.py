@@ -7,7 +7,7 @@ import itertools
 import json
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from dispatch.archive import (
     Shelf,
     backup,
     hold_open_cases,
+    keeping,
     restore,
     verify_backup,
     verify_chain,
@@ -348,11 +349,40 @@ async def test_an_archive_that_is_not_there_does_not_agree_with_the_log(village:
         await verify_chain(village.nc, tmp_path)
 
 
-async def test_two_archivists_on_one_folder_take_turns(village: Village, tmp_path: Path) -> None:
-    async with archiving(village.nc, tmp_path), archiving(village.nc, tmp_path):
-        await lived(village)
-        await until(partial(caught_up, village.nc, tmp_path), "the archive to have caught up")
+async def test_two_archivists_on_one_folder_take_turns(
+    village: Village, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "PAUSE_SECONDS", 0.05)
+    opened, tries = keeping._opened, 0
+
+    def counted(folder: Path, stack: ExitStack) -> Shelf:
+        nonlocal tries
+        tries += 1
+        return opened(folder, stack)
+
+    monkeypatch.setattr(keeping, "_opened", counted)
+
+    async def tried_again() -> bool:
+        return tries > 4
+
+    async with AsyncExitStack() as second:
+        async with archiving(village.nc, tmp_path):
+            _, still_open = await lived(village)
+            await until(partial(caught_up, village.nc, tmp_path), "the first to have written")
+            await second.enter_async_context(archiving(village.nc, tmp_path))
+            await until(tried_again, "the second to have tried")
+            await noted(village, still_open, tmp_path, "while both run")
+        await noted(village, still_open, tmp_path, "while the second runs")
     assert (await verify_chain(village.nc, tmp_path)).behind == 0
+    assert list(Shelf(tmp_path / CASES).records(whole=True)), "nor is there anything behind the end"
+
+
+async def noted(village: Village, case: Case, folder: Path, note: str) -> None:
+    """A few notes, each of which the archive has before the next."""
+    for number in range(3):
+        command = AddNote(id=CommitId(f"{note}-{number}"), at=now(), author="operator:op", text=note)
+        await CaseDesk(village.log).handle(case.id, command)
+        await until(partial(caught_up, village.nc, folder), f"the archive to have the note, {note}")
 
 
 async def test_an_odd_file_stops_the_archive_with_an_incident_and_nothing_else(
