@@ -11,7 +11,9 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from dispatch.cases.case import OUTCOME_RANK, Case, Firsts, evolve, first_of
+from dispatch.cases.case import Case
+from dispatch.cases.evolving import evolve
+from dispatch.cases.parts import OUTCOME_RANK, Firsts, first_of
 from dispatch.events import (
     CallOutcome,
     CallsRecorded,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from dispatch.cases.case import Case, evolve
+from dispatch.cases.case import Case
 from dispatch.cases.commands import CallOne, Pause, Policy, StandDown, TakeStep, Widen
 from dispatch.cases.escalation import at_110, enough, step_at, unneeded, waits_for
+from dispatch.cases.evolving import evolve
 from dispatch.cases.hand_over import goes_to_110, is_to_hand_over, post_of_110
 from dispatch.cases.sparing import sparing
 from dispatch.errors import Conflict
