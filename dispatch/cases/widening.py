@@ -98,7 +98,7 @@ def stand_down(case: Case, command: StandDown) -> list[Event]:
     by_name = bool(command.responders) and not command.rest
     left = set(unneeded(case))
     if by_name:
-        left |= at_110(case) - case.replies.keys() - case.stood_down
+        left |= (at_110(case) & case.called()) - case.replies.keys() - case.stood_down
     chosen = tuple(sorted(left & set(command.responders) if command.responders else left))
     return [RespondersStoodDown(at=command.at, responders=chosen, by=command.by, by_name=by_name)] if chosen else []
 
