@@ -12,7 +12,7 @@ from dispatch.cases import Case
 from dispatch.errors import Unavailable
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId
 from dispatch.roster import Area, Group, Household, Person, Roster
-from dispatch.web.views import Names
+from dispatch.web.names import Names
 
 log = structlog.get_logger()
 

@@ -17,11 +17,13 @@ from dispatch.clock import now
 from dispatch.errors import Unavailable
 from dispatch.identifiers import CaseId, PersonId
 from dispatch.web.access import Gate, may_see
+from dispatch.web.case_view import CaseView
+from dispatch.web.encoding import encoded
 from dispatch.web.listener import Listener
 from dispatch.web.metrics import DROPPED_PAGES, OPEN_PAGES
 from dispatch.web.parts import Parts
 from dispatch.web.trouble import DlqView, IncidentView
-from dispatch.web.views import CaseView, encoded, view, viewer_of
+from dispatch.web.views import view, viewer_of
 
 log = structlog.get_logger()
 

@@ -28,7 +28,9 @@ from dispatch.events import (
 )
 from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId, notification_id
 from dispatch.roster import Area, Group, Household, Person
-from dispatch.web.views import LIVES_THERE, CaseView, Names, Viewer, view, without_whereabouts
+from dispatch.web.case_view import CaseView
+from dispatch.web.names import Names
+from dispatch.web.views import LIVES_THERE, Viewer, view, without_whereabouts
 
 T0 = datetime(2026, 11, 21, 8, tzinfo=UTC)
 CASE = CaseId("h-1-ABCDEFGH")

@@ -22,10 +22,11 @@ from dispatch.web.api.common import (
     shown,
     visible_case,
 )
+from dispatch.web.case_view import CaseView
 from dispatch.web.endpoint import Request
 from dispatch.web.ports import Row
 from dispatch.web.reading import Id, Sent, Text
-from dispatch.web.views import CaseView, known_to, viewer_of
+from dispatch.web.views import known_to, viewer_of
 
 OURS = {"responder_left_out", "household_stamped", "residents_spared"}
 """Of a timeline: what operators alone read."""

@@ -14,10 +14,11 @@ from dispatch.errors import Malformed, NotFound, Unavailable
 from dispatch.identifiers import AreaId, CaseId, PersonId
 from dispatch.roster import Roster, has_to_do_with
 from dispatch.web.access import may_see
+from dispatch.web.case_view import CaseView
 from dispatch.web.endpoint import Request
 from dispatch.web.parts import Parts
 from dispatch.web.reading import Sent
-from dispatch.web.views import CaseView, Viewer, view, viewer_of
+from dispatch.web.views import Viewer, view, viewer_of
 
 READ_SECONDS = 5.0
 

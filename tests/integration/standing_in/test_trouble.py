@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from nats.aio.client import Client
 
 from dispatch.cases import (
     Case,
@@ -36,23 +34,11 @@ from tests.receivers import status
 from tests.standing_in import (
     be_away_for,
     everybody_here,
-    hasten,
     in_hand,
     looks_at,
     watching,
 )
-from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, village_of
-
-
-@pytest.fixture
-async def village(nc: Client, nats_settings: Settings) -> AsyncIterator[Village]:
-    async with village_of(nc, nats_settings.site, 4) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    hasten(monkeypatch)
+from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes
 
 
 async def test_where_a_channel_has_a_queue_a_ring_waits_in_it_however_long(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from nats.aio.client import Client
 
 from dispatch.cases import CallOne, Cancel, CaseDesk, Command, Resolve, SignalDuress, StandDown
 from dispatch.clock import now
@@ -20,20 +19,14 @@ from dispatch.roster import WebhookPoint
 from dispatch.settings import Settings
 from tests.integration.test_fanout_watchdog import appears, disappears, settle_up
 from tests.receivers import Receiver, ok
-from tests.standing_in import be_away_for, everybody_here, handled, hasten, looks_at, silent_press, watching
-from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, until, village_of
+from tests.standing_in import be_away_for, everybody_here, handled, looks_at, silent_press, watching
+from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, until
 from tests.workers import working
 
 
-@pytest.fixture
-async def village(nc: Client, nats_settings: Settings) -> AsyncIterator[Village]:
-    async with village_of(nc, nats_settings.site, 4) as made:
-        yield made
-
-
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    hasten(monkeypatch)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A phone that hangs is waited for, so that nothing is sent to it twice."""
     monkeypatch.setattr(stand_in, "LIMITS", {"webhook": Limits(seconds=60, budget=60)})
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from dispatch.cases import (
@@ -39,25 +37,13 @@ from tests.standing_in import (
     Hand,
     be_away_for,
     everybody_here,
-    hasten,
     in_hand,
     looks_at,
     silent_press,
     watching,
 )
-from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, until, village_of
+from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, until
 from tests.workers import working
-
-
-@pytest.fixture
-async def village(nc: Client, nats_settings: Settings) -> AsyncIterator[Village]:
-    async with village_of(nc, nats_settings.site, 4) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    hasten(monkeypatch)
 
 
 async def test_what_is_owed_rings_once_and_a_fan_out_that_comes_back_adds_nothing(
