@@ -26,7 +26,6 @@ from tests.village import Village, until
 from tests.workers import working
 
 SITE = "s1"
-
 SETTINGS = Settings(site=SITE, private_push_endpoints=True)
 
 

@@ -63,9 +63,7 @@ from tests.unit.escalation_story import (
 )
 
 CENTRE = PersonId("c-110")
-
 TO_110 = call(CENTRE, "emergency_centre")
-
 SLOWEST = timedelta(minutes=60)
 """The longest time to arrival that is said here."""
 
@@ -95,23 +93,15 @@ ALL = Plan(
     calls=(then(call(ANNA)), then(call(BO)), then(call(LI, "auxiliary_officer"))),
     policy=POLICY,
 )
-
 AID = replace(NEXT, calls=(*(then(one) for one in NEXT.calls), TO_110))
-
 NOBODY = Plan(group=None, areas=(), calls=())
 
 moments = st.integers(0, 2000).map(lambda s: at(float(s)))
-
 ids = st.integers(0, 10**9).map(lambda n: CommitId(f"c{n}"))
-
 people = st.sampled_from([ANNA, BO, LI, WANG, CENTRE])
-
 some = st.lists(people, max_size=3).map(tuple)
-
 channels: st.SearchStrategy[Channel] = st.sampled_from(["live", "webhook", "sms", "apprise"])
-
 plans = st.sampled_from([FIRST, NEXT, ALL, AID, NOBODY])
-
 presses = st.builds(
     Press,
     press=st.integers(1, 3).map(lambda n: PressId(f"p{n}")),
@@ -122,18 +112,15 @@ presses = st.builds(
     kind=st.sampled_from(["help", "fire"]),
     silent=st.booleans(),
 )
-
 outcomes = st.builds(
     CallOutcome, step=st.integers(0, 3), responder=people, channel=channels, at=moments,
     outcome=st.sampled_from(["unknown", "failed", "failed", "sent", "delivered", "seen"]),
 )  # fmt: skip
-
 by_hand: st.SearchStrategy[Command] = st.one_of(
     st.builds(RaiseAlarm, id=ids, at=moments, accepted_at=moments, plan=plans, press=presses),
     st.builds(CallOne, id=ids, at=moments, by=st.just("op"), call=people.map(lambda who: then(call(who)))),
     st.builds(HandOver, id=ids, at=moments, by=st.just("op"), calls=st.just((TO_110,)), again=st.booleans()),
 )
-
 anything: st.SearchStrategy[Asked] = st.one_of(
     by_hand,
     st.builds(RecordCalls, id=ids, at=moments, outcomes=st.lists(outcomes, max_size=4).map(tuple)),
@@ -151,7 +138,6 @@ anything: st.SearchStrategy[Asked] = st.one_of(
     st.builds(SignalDuress, id=ids, at=moments, by=st.just(f"device:{HOUSEHOLD}")),
     st.builds(LeaveOut, id=ids, at=moments, by=st.just("op"), people=some),
 )  # fmt: skip
-
 BEGINNINGS: dict[str, list[Asked]] = {
     "not begun": [],
     "called": [press(plan=ALL)],
@@ -169,7 +155,6 @@ BEGINNINGS: dict[str, list[Asked]] = {
     "handed over": [press(plan=ALL), HandOver(id=CommitId("110"), at=at(9), by="op", calls=(TO_110,))],
     "duress": [press(plan=ALL), answer(ANNA, "going", 5), duress(10), due(AID)],
 }  # fmt: skip
-
 histories = st.tuples(st.sampled_from(list(BEGINNINGS.values())), st.lists(anything, max_size=12)).map(
     lambda parts: [*parts[0], *parts[1]]
 )

@@ -21,7 +21,6 @@ from dispatch.identifiers import CaseId, CommitId, HouseholdId, PressId, case_id
 pytestmark = pytest.mark.embedded
 
 HOUSEHOLD = HouseholdId("h-1")
-
 CASE = case_id_for(HOUSEHOLD, PressId("p"))
 
 

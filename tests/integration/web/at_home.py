@@ -11,9 +11,7 @@ from dispatch.cases import Case
 from dispatch.identifiers import HouseholdId, PersonId
 
 Client = TestClient[Any, Any]
-
 HOME, PIN, DURESS = HouseholdId("h-1"), "4711", "0815"
-
 HIM = PersonId("p-2")
 
 
