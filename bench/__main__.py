@@ -12,10 +12,10 @@ import structlog
 import uvloop
 
 from bench import last_call, machine, report
-from bench.figures import Failed
 from bench.long_log import THOUSANDTH
 from bench.lookup import SMALLEST
 from bench.programme import SCENES, Sizes, play
+from bench.results import Failed
 from bench.scene import RESPONDERS, console
 
 QUICK = Sizes(

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 from rich.progress import track
 
-from bench.figures import Comparison, Goal, Measured
+from bench.figures import Goal, Measured
+from bench.results import Comparison
 from bench.scene import Scene, console
 from dispatch.identifiers import HouseholdId
 from dispatch.intake import Limits

@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from bench.figures import Comparison, Goal, Measured
+from bench.figures import Goal, Measured
+from bench.results import Comparison
 from bench.scene import console
 from dispatch.events import CASES, CaseLog, connect, follow
 from dispatch.identifiers import Site

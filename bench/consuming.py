@@ -16,7 +16,8 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, StorageType, StreamConfig
 from rich.progress import track
 
-from bench.figures import Comparison, Measured
+from bench.figures import Measured
+from bench.results import Comparison
 from bench.scene import connected, console
 from dispatch.events import consume, work_consumer
 

@@ -11,8 +11,9 @@ import msgspec
 from nats.aio.client import Client
 from rich.progress import track
 
-from bench.figures import Comparison, Measured, percentile
+from bench.figures import Measured, percentile
 from bench.one_case import commands_of, plan
+from bench.results import Comparison
 from bench.scene import connected, console
 from dispatch.cases import CaseDesk, RaiseAlarm
 from dispatch.clock import now

@@ -10,7 +10,8 @@ from collections import defaultdict
 import aiohttp
 from rich.progress import track
 
-from bench.figures import Comparison, Goal, Measured
+from bench.figures import Goal, Measured
+from bench.results import Comparison
 from bench.scene import POSTS, RESPONDERS, VILLAGE, Scene, console, first_ring, member, post_holder
 from dispatch.cases import CaseDesk
 from dispatch.events import CaseLog

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from nats.aio.client import Client
 from rich.progress import track
 
-from bench.figures import Growth, Measured, sizes_up_to
+from bench.figures import Measured
 from bench.loading import Message, grown
 from bench.one_case import PLAN, commands_of, plan, press
+from bench.results import Growth, sizes_up_to
 from bench.scene import console
 from dispatch.cases import Case, CaseDesk, RaiseAlarm, decide, fold
 from dispatch.clock import now

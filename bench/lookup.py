@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from nats.aio.client import Client
 from rich.progress import track
 
-from bench.figures import Growth, Measured, sizes_up_to
+from bench.figures import Measured
 from bench.loading import Message, grown
+from bench.results import Growth, sizes_up_to
 from bench.scene import POSTS, RESPONDERS, SECRET, console
 from dispatch.clock import now
 from dispatch.events import ROSTER, last_of_each

@@ -8,7 +8,7 @@ import sys
 import psutil
 
 from bench import last_call
-from bench.figures import Memory
+from bench.results import Memory
 from bench.scene import RESPONDERS, scene
 from tests.system import ROLES, System, until
 

@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from playwright.async_api import Page, async_playwright
 from rich.progress import track
 
-from bench.figures import Listing, Measured
+from bench.figures import Measured
+from bench.results import Listing
 from bench.scene import RESPONDERS, Scene, console, write_roster
 from dispatch.cases import CaseDesk, Resolve
 from dispatch.clock import now

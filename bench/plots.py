@@ -7,7 +7,8 @@ from functools import singledispatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.figures import Comparison, Growth, Listing, Measured, Memory, Result
+from bench.figures import Measured
+from bench.results import Comparison, Growth, Listing, Memory, Result
 from bench.scene import console
 
 if TYPE_CHECKING:

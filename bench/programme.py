@@ -23,7 +23,7 @@ from bench import (
     reports,
     storm,
 )
-from bench.figures import Failed, Listing, Result
+from bench.results import Failed, Listing, Result
 from bench.scene import Scene, console, scene, servers, temporary_folder
 from dispatch.embedded import EmbeddedNats
 from tests.million import MILLION

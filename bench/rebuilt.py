@@ -7,7 +7,8 @@ import time
 import asyncpg
 
 from bench import history
-from bench.figures import Comparison, Goal, Measured
+from bench.figures import Goal, Measured
+from bench.results import Comparison
 from bench.scene import console
 from dispatch.cases import fold_whole
 from dispatch.events import CASES, Commit, connect

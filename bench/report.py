@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench import plots
-from bench.figures import Line, Result
+from bench.figures import Line
+from bench.results import Result
 
 Results = Mapping[str, Sequence[Result]]
 """By scene."""

@@ -13,7 +13,8 @@ from itertools import cycle, islice
 import aiohttp
 
 from bench.cpu import Cpu
-from bench.figures import Comparison, Goal, Measured, percentile
+from bench.figures import Goal, Measured, percentile
+from bench.results import Comparison
 from bench.scene import FIRST, POSTS, RESPONDERS, Scene, console, first_ring, member, post_holder, write_roster
 from dispatch.cases import Case, CaseDesk
 from dispatch.clock import now

@@ -1,7 +1,7 @@
 """Deciding: the case, what can be asked of it, and carrying it out on the log."""
 
 from dispatch.cases.ahead import NextCall, next_call, upcoming
-from dispatch.cases.case import OUTCOME_RANK, Call, Case, Closing, Firsts, Note, Reply, Status, evolve, fold
+from dispatch.cases.case import Case, Status
 from dispatch.cases.commands import (
     AddNote,
     CallOne,
@@ -34,9 +34,11 @@ from dispatch.cases.escalation import (
     steps_of,
     waits_for,
 )
+from dispatch.cases.evolving import evolve, fold
 from dispatch.cases.fallback import Follows, due_at, follows, still_rings, still_wanted
 from dispatch.cases.folding import fold_whole
 from dispatch.cases.hand_over import goes_to_110, is_to_hand_over
+from dispatch.cases.parts import OUTCOME_RANK, Call, Closing, Firsts, Note, Reply
 from dispatch.cases.sparing import is_spared
 from dispatch.cases.widening import TIMER
 

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from dispatch.cases.case import OUTCOME_RANK, Case
+from dispatch.cases.case import Case
 from dispatch.cases.commands import (
     AddNote,
     CallOne,
@@ -28,6 +28,7 @@ from dispatch.cases.commands import (
 )
 from dispatch.cases.fallback import fall_back
 from dispatch.cases.hand_over import hand_over
+from dispatch.cases.parts import OUTCOME_RANK
 from dispatch.cases.sparing import sparing
 from dispatch.cases.widening import call_one, pause, stamp_of, stand_down, take_step, widen, with_stand_down
 from dispatch.errors import Conflict, Forbidden, NotFound

@@ -13,9 +13,10 @@ from typing import Self
 import msgspec
 from msgspec.structs import replace
 
-from dispatch.cases.case import Case, fold
+from dispatch.cases.case import Case
 from dispatch.cases.commands import Cancel, Command, LeaveOut, Plan, RaiseAlarm
 from dispatch.cases.decisions import REPEAT_WINDOW, decide, is_news, is_overtaken, is_repeat, was_passed_over
+from dispatch.cases.evolving import fold
 from dispatch.errors import Conflict, Refused, Unavailable
 from dispatch.events import CaseLog, Event, Head, Press, Stale
 from dispatch.identifiers import CaseId, CommitId, HouseholdId, PressId, case_id_for, household_of, is_past

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from dispatch.cases.case import Case, expected_at
+from dispatch.cases.case import Case
 from dispatch.events import Because, PolicyStep, Quorum, Role
 from dispatch.identifiers import PersonId
 
@@ -141,6 +141,4 @@ def _officers(case: Case) -> set[PersonId]:
 
 def _arrival(case: Case) -> datetime:
     """When the first of those who are going is expected."""
-    return min(
-        expected_at(reply) or reply.at + UNSAID_ARRIVAL for reply in case.replies.values() if reply.answer == "going"
-    )
+    return min(reply.eta_at or reply.at + UNSAID_ARRIVAL for reply in case.replies.values() if reply.answer == "going")

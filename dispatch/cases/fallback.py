@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from dispatch.cases.case import OUTCOME_RANK, Call, Case
+from dispatch.cases.case import Case
 from dispatch.cases.commands import FallBack
 from dispatch.cases.escalation import waits_for
+from dispatch.cases.parts import OUTCOME_RANK, Call
 from dispatch.cases.sparing import is_spared
 from dispatch.events import Channel, Event, FellBack, NextBecause, NextCall
 from dispatch.identifiers import PersonId

@@ -11,7 +11,9 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from dispatch.cases.case import OUTCOME_RANK, Case, Firsts, evolve, first_of
+from dispatch.cases.case import Case
+from dispatch.cases.evolving import evolve
+from dispatch.cases.parts import OUTCOME_RANK, Firsts, first_of
 from dispatch.events import (
     CallOutcome,
     CallsRecorded,
@@ -66,7 +68,9 @@ class _Folding:
         self._commits.add(commit.id)
         pretended = self._case.pretended
         if pretended is not None and before is None:
-            self._case = replace(self._case, pretended=replace(pretended, seq=commit.seq))
+            self._case = replace(
+                self._case, pretended=replace(pretended, seq=commit.seq, commits=frozenset(self._commits))
+            )
 
     def case(self) -> Case:
         """The case as it is now."""

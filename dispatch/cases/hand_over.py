@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dispatch.cases.case import Call, Case
+from dispatch.cases.case import Case
 from dispatch.cases.commands import HandOver
+from dispatch.cases.parts import Call
 from dispatch.errors import Conflict
 from dispatch.events import Event, HandedOver, PlannedCall, RespondersCalled
 from dispatch.identifiers import PersonId

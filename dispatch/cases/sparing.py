@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from dispatch.cases.case import Call, Case
+from dispatch.cases.case import Case
+from dispatch.cases.parts import Call
 from dispatch.events import Event, ResidentsSpared, RespondersCalled
 from dispatch.identifiers import PersonId
 

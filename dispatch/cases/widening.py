@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from dispatch.cases.case import Case, evolve
+from dispatch.cases.case import Case
 from dispatch.cases.commands import CallOne, Pause, Policy, StandDown, TakeStep, Widen
 from dispatch.cases.escalation import at_110, enough, step_at, unneeded, waits_for
+from dispatch.cases.evolving import evolve
 from dispatch.cases.hand_over import goes_to_110, is_to_hand_over, post_of_110
 from dispatch.cases.sparing import sparing
 from dispatch.errors import Conflict
@@ -97,7 +98,7 @@ def stand_down(case: Case, command: StandDown) -> list[Event]:
     by_name = bool(command.responders) and not command.rest
     left = set(unneeded(case))
     if by_name:
-        left |= at_110(case) - case.replies.keys() - case.stood_down
+        left |= (at_110(case) & case.called()) - case.replies.keys() - case.stood_down
     chosen = tuple(sorted(left & set(command.responders) if command.responders else left))
     return [RespondersStoodDown(at=command.at, responders=chosen, by=command.by, by_name=by_name)] if chosen else []
 

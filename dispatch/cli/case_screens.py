@@ -12,7 +12,8 @@ from rich.text import Text
 
 from dispatch.cli.tables import folded_columns, whole_column
 from dispatch.projections.models.timeline import TimelineRow
-from dispatch.web.views import CaseView, Names, ResponderView
+from dispatch.web.case_view import CaseView, ResponderView
+from dispatch.web.names import Names
 
 KINDS = {"help": "求助 help", "intrusion": "入室 intrusion", "medical": "急病 medical", "fire": "火警 fire"}
 STATUSES = {

@@ -28,8 +28,10 @@ from dispatch.projections.models.timeline import TimelineRow, rows
 from dispatch.projections.queries import LARGEST_PAGE, Status
 from dispatch.roster import Roster
 from dispatch.settings import load_settings
+from dispatch.web.case_view import CaseView
 from dispatch.web.directory import Directory
-from dispatch.web.views import CaseView, Names, Viewer, view
+from dispatch.web.names import Names
+from dispatch.web.views import Viewer, view
 
 EXAMPLES = """
 Cases: the board, one case, closing it / 警情.

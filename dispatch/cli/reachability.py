@@ -22,6 +22,7 @@ from dispatch.settings import load_settings
 from dispatch.web.drill_views import reach_view
 
 STANDINGS = {
+    "proven": "可达，但有联系方式已失效 reachable, with a contact point that expired",
     "unproven": f"{PROOF_DAYS}天内未证实 not proven within {PROOF_DAYS} days",
     "retired": "联系方式全部失效 every contact point expired",
     "none": "没有联系方式 no contact point",
@@ -54,7 +55,7 @@ def reachability(
     table = Table(whole_column("id", [reach.group.id for reach in found]), *columns)
     for reach in found:
         share = f"{reach.proven}/{len(reach.people)} {reach.score:.0%}"
-        gaps = "\n".join(_gap(one) for one in reach.people if one.standing != "proven")
+        gaps = "\n".join(_gap(one) for one in reach.people if one.standing != "proven" or one.retired)
         table.add_row(*map(Text, (reach.group.id, reach.group.name, share, gaps)))
     print_table(table)
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Protocol
 
 import structlog
 from nats.aio.msg import Msg
 
 from dispatch.cases import Call, Case, CaseDesk
 from dispatch.events import (
+    CASES,
+    CallOutcome,
     CaseCancelled,
     CaseResolved,
     Channel,
@@ -22,25 +25,43 @@ from dispatch.events import (
     commit_of,
 )
 from dispatch.fanout.calls import Links, Rings, area_of
+from dispatch.fanout.channels import Sent
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import NOTICES
-from dispatch.fanout.ring import Word, take_back
-from dispatch.fanout.sending import Sending
+from dispatch.fanout.reasons import CLOSED, NOT_WANTED
+from dispatch.fanout.ring import Ring, Word, take_back
 from dispatch.fanout.turns import Place, Rank, Turns
-from dispatch.identifiers import PersonId, household_of
+from dispatch.fanout.work import Job
+from dispatch.identifiers import PersonId, Site, household_of
+from dispatch.roster import Person
 
 log = structlog.get_logger()
 
+IN_HAND = 2048
 IN_FLIGHT_SECONDS = 0.5
 TOLD = (RespondersStoodDown, CaseResolved, CaseCancelled, DuressSignalled)
 """After these there is word for somebody; under duress for those who live there, to whom the case is over."""
 
 
+Told = set[tuple[PersonId, Channel]]
+
+
+class Channels(Protocol):
+    """Sends a ring to a person over one channel: the fan-out's (`Sending`), or the watchdog's own.
+
+    Raises `Unavailable` for a channel that is left to somebody else.
+    """
+
+    async def send(self, ring: Ring, channel: Channel, person: Person | None, place: Place) -> Sent: ...
+
+
 class Notices:
     """Handles one message of the stream `CASES`. Delivered again, it tells again: the phone shows it once."""
 
-    def __init__(self, desk: CaseDesk, *, directory: Directory, links: Links, sending: Sending, turns: Turns) -> None:
+    def __init__(self, desk: CaseDesk, *, directory: Directory, links: Links, sending: Channels, turns: Turns) -> None:
         self._desk, self._directory, self._links, self._sending, self._turns = desk, directory, links, sending, turns
+        self._told: dict[int, Told] = {}
+        """Who was told of a commit that is not dealt with, so that they are not told again when it comes again."""
 
     async def handle(self, message: Msg) -> None:
         """Tell whom the commit concerns. Raises `Unreadable` when it is none, `Unavailable` for "later"."""
@@ -53,15 +74,15 @@ class Notices:
         word, people = whom_to_tell(case, commit)
         if await self._goes_on(case):  # at the same place: nobody may believe that they need not come
             people &= case.residents
-        told: set[tuple[PersonId, Channel]] = set()
+        told = self._told.setdefault(commit.seq, set())
         while True:
             # Who was called again meanwhile, or left out, is told nothing.
             told_now = people & (case.stood_down if word == "stood_down" else case.called())
             calls = [call for call in newest_calls(case) if call.responder in told_now]
             rung = {(call.responder, channel): call for call in calls for channel in rang(call)}
-            await self._tell(case, word, {key: call for key, call in rung.items() if key not in told})
-            told |= rung.keys()
+            await self._tell(case, word, {key: call for key, call in rung.items() if key not in told}, told)
             if not any(call.owed() for call in calls):
+                del self._told[commit.seq]
                 return
             await asyncio.sleep(IN_FLIGHT_SECONDS)  # a ring that is under way is taken back once it has arrived
             async with self._turns.at(turn):
@@ -73,7 +94,7 @@ class Notices:
             return False
         return await self._desk.under_duress(await self._desk.load(case.beside)) is not None
 
-    async def _tell(self, case: Case, word: Word, calls: Mapping[tuple[PersonId, Channel], Call]) -> None:
+    async def _tell(self, case: Case, word: Word, calls: Mapping[tuple[PersonId, Channel], Call], told: Told) -> None:
         if not calls:
             return
         page = await self._directory.page(case, {person for person, _ in calls})
@@ -84,9 +105,17 @@ class Notices:
             ring = take_back(rings.of(call), word)
             sent = await self._sending.send(ring, channel, page.people.get(call.responder), place)
             NOTICES.labels(channel, sent.outcome).inc()
+            told.add((call.responder, channel))
 
-        await asyncio.gather(*(tell(call, channel) for (_, channel), call in calls.items()))
+        tries = await asyncio.gather(*(tell(call, key[1]) for key, call in calls.items()), return_exceptions=True)
         log.info("notices.sent", case=case.id, word=word, sent=len(calls))
+        for error in filter(None, tries):  # the others are told all the same
+            raise error
+
+
+def telling(site: Site | str, notices: Notices) -> Job:
+    """The work of telling: whoever does it, each commit is dealt with once."""
+    return Job(stream=CASES, subject=f"cases.{site}.*.*", name="notices", handler=notices.handle, at_once=IN_HAND)
 
 
 def whom_to_tell(case: Case, commit: Commit) -> tuple[Word, set[PersonId]]:
@@ -111,4 +140,9 @@ def newest_calls(case: Case) -> list[Call]:
 
 def rang(call: Call) -> list[Channel]:
     """The channels, but for open pages, over which this call rang or may have."""
-    return [channel for channel, known in call.outcomes.items() if channel != "live" and known.outcome != "failed"]
+    return [channel for channel, known in call.outcomes.items() if channel != "live" and _may_have_rung(known)]
+
+
+def _may_have_rung(known: CallOutcome) -> bool:
+    """Whether it did not fail, or a worker that was killed had it in hand before it was not wanted any more."""
+    return known.outcome != "failed" or (known.attempt > 1 and known.reason in {CLOSED, NOT_WANTED})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import uuid4
@@ -17,21 +17,19 @@ from weakref import WeakValueDictionary
 import msgspec
 import structlog
 
-from dispatch.cases import OUTCOME_RANK, Case, CaseDesk, RecordCalls
+from dispatch.cases import Case, CaseDesk, RecordCalls
 from dispatch.clock import Clock, now
 from dispatch.errors import DispatchError, Unavailable
 from dispatch.events import CallOutcome, Channel
 from dispatch.fanout.calls import Links, Owed, RingKey, Rings, place_of, rings_of
-from dispatch.fanout.channels import HasProviders, Sender, Sent
+from dispatch.fanout.channels import Sent
 from dispatch.fanout.channels.sender import failed
-from dispatch.fanout.lanes import LATE, LIMITS, PAUSES_SECONDS, Limits
 from dispatch.fanout.metrics import RESCUED
+from dispatch.fanout.own_channels import OwnChannels
 from dispatch.fanout.reasons import MADE_ELSEWHERE, why_not
-from dispatch.fanout.ring import Ring, scene_of
-from dispatch.fanout.sending import retire
-from dispatch.fanout.shares import Shares
+from dispatch.fanout.ring import scene_of
 from dispatch.identifiers import CaseId, CommitId
-from dispatch.roster import ContactPoint, Person, Roster, left_out_of, points_for
+from dispatch.roster import Person, Roster, left_out_of
 
 log = structlog.get_logger()
 
@@ -39,8 +37,6 @@ AFTER = timedelta(seconds=15)
 """Longer than a call takes that a fan-out has in hand (`lanes.Limits.budget` and what the record of it needs)."""
 HANGS = timedelta(seconds=60)
 """How long a ring may be owed, whatever the fan-out answers to pings, before it is made from here."""
-AT_ONCE = 256
-"""Over one channel."""
 ELSEWHERE = failed(MADE_ELSEWHERE)
 FROM_HERE = "rescue-"
 
@@ -88,19 +84,10 @@ class Rescue:
     """Rings for cases that it is given. A channel that is not set up here is left to the fan-out."""
 
     def __init__(
-        self,
-        desk: CaseDesk,
-        roster: Roster,
-        links: Links,
-        senders: Mapping[Channel, Sender],
-        *,
-        limits: Mapping[Channel, Limits] = LIMITS,
-        clock: Clock = now,
+        self, desk: CaseDesk, roster: Roster, links: Links, channels: OwnChannels, *, clock: Clock = now
     ) -> None:
-        self._desk, self._roster, self._links, self._senders = desk, roster, links, senders
+        self._desk, self._roster, self._links, self._channels = desk, roster, links, channels
         self._clock = clock
-        self._limits = {channel: limits.get(channel, Limits()) for channel in senders}
-        self._shares = {channel: Shares(min(AT_ONCE, limit.at_once)) for channel, limit in self._limits.items()}
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking: set[CaseId] = set()
         self._ours: defaultdict[CaseId, dict[RingKey, CallOutcome | None]] = defaultdict(dict)
@@ -168,7 +155,7 @@ class Rescue:
     def _owed(self, case: Case, left: Left, untaken: Collection[RingKey] | None) -> list[Owed]:
         """What of it is left to us and not under way; `untaken` None: as far as can be said without asking the log."""
         at, ours = self._clock(), self._ours.get(case.id, {})
-        owed = (Owed(call, channel) for call in case.owed() for channel in call.owed() if channel in self._senders)
+        owed = (Owed(call, channel) for call in case.owed() for channel in call.owed() if channel in self._channels)
         return [
             one
             for one in owed
@@ -209,7 +196,9 @@ class Rescue:
 
     async def _ring(self, case: Case, one: Owed, rings: Rings, person: Person | None) -> None:
         try:
-            sent = await self._send(case, one, rings.of(one.call), person)
+            unless = partial(self._why_not, case.id, one)
+            place = place_of(case, one.call)
+            sent = await self._channels.send(rings.of(one.call), one.channel, person, place, unless=unless)
         except Exception as error:  # one ring that cannot be made stops none of the others
             log.exception("rescue.error", responder=one.call.responder, channel=one.channel)
             sent = failed(f"an error of ours: {type(error).__name__}")
@@ -218,38 +207,6 @@ class Rescue:
         else:
             RESCUED.labels(one.channel, sent.outcome).inc()
             self._ours[case.id][_key(one)] = one.came_to(sent.outcome, self._clock, sent.reason)
-
-    async def _send(self, case: Case, one: Owed, ring: Ring, person: Person | None) -> Sent:
-        """The best over all of the person's contact points: the first that takes it may be an old machine's."""
-        points = points_for(person, one.channel) if one.channel != "live" else (None,)
-        if not points:
-            return failed("no contact point for this channel any more")
-        results = await asyncio.gather(*(self._to(case, one, ring, point) for point in points))
-        for point, sent in zip(points, results, strict=True):
-            if sent.gone and point is not None:
-                await retire(self._roster, one.call.responder, point, sent.reason or "gone", by="watch")
-        return max(results, key=lambda sent: OUTCOME_RANK[sent.outcome])
-
-    async def _to(self, case: Case, one: Owed, ring: Ring, point: ContactPoint | None) -> Sent:
-        """What came of it, tried again as the fan-out does: until it is final, or the channel's time is used up."""
-        sender, limits, loop = self._senders[one.channel], self._limits[one.channel], asyncio.get_running_loop()
-        provider = sender.provider(point) if isinstance(sender, HasProviders) else one.channel
-        end, sent = None, LATE
-        for pause in (*PAUSES_SECONDS, PAUSES_SECONDS[-1]):
-            async with self._shares[one.channel].of(provider, place_of(case, one.call)):
-                if (over := await self._why_not(case.id, one)) is not None:
-                    return over
-                end = end or loop.time() + limits.budget
-                try:
-                    async with asyncio.timeout(limits.seconds):
-                        sent = await sender.send(ring, point)
-                except TimeoutError:
-                    sent = LATE
-            wait = pause if sent.later is None else max(pause, sent.later)
-            if sent.later is None or loop.time() + wait > end:
-                break
-            await asyncio.sleep(wait)
-        return sent
 
     async def _why_not(self, case_id: CaseId, one: Owed) -> Sent | None:
         """Why the ring is not to be made any more. Where the log cannot be read, it is made."""

@@ -1,7 +1,8 @@
 """What the watchdog does in the fan-out's place while that is away: presses become cases, steps are taken, phones ring.
 
 Presses and steps are decided by the fan-out's own code under its own commit ids, so that the log admits each once,
-whoever takes it. The rings go another way (`rescue.py`).
+whoever takes it. The rings go another way (`rescue.py`). Word that somebody need not come is shared with the fan-out as
+its workers share it among each other, so that nobody is told by both.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from dispatch.fanout.directory import Directory
 from dispatch.fanout.drills import Drills
 from dispatch.fanout.escalation import Escalation
 from dispatch.fanout.lanes import LIMITS
+from dispatch.fanout.notices import Notices, telling
+from dispatch.fanout.own_channels import OwnChannels
 from dispatch.fanout.presses import Presses
 from dispatch.fanout.rescue import Left, Rescue
 from dispatch.fanout.ring import Ring
@@ -33,12 +36,14 @@ from dispatch.fanout.senders import Keys, open_senders
 from dispatch.fanout.sms.texting import account_of, limits_of, texting
 from dispatch.fanout.turns import Turns
 from dispatch.fanout.untaken import Untaken
+from dispatch.fanout.work import Work
 from dispatch.roster import Roster, SmsPoint
 from dispatch.settings import Settings
 
 log = structlog.get_logger()
 
 DECIDED_AT_ONCE = 16
+UNTIL_WE_STEP_BACK = ("drills", "notices")
 
 
 class Texts:
@@ -85,9 +90,16 @@ class StandIn:
     """Everything here begins and returns at once; what is being done is not begun twice."""
 
     def __init__(
-        self, untaken: Untaken, escalation: Escalation, drills: Drills, rescue: Rescue, texts: Texts | None
+        self,
+        *,
+        untaken: Untaken,
+        escalation: Escalation,
+        drills: Drills,
+        rescue: Rescue,
+        notices: Work,
+        texts: Texts | None,
     ) -> None:
-        self._untaken, self._escalation, self._drills = untaken, escalation, drills
+        self._untaken, self._escalation, self._drills, self._notices = untaken, escalation, drills, notices
         self._rescue, self._texts = rescue, texts
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -108,13 +120,18 @@ class StandIn:
             self._texts.open()
         self._rescue.ring(cases, left)
 
+    def tell(self) -> None:
+        """Tell who need not come, until we step back."""
+        self._begin("notices", self._notices.run)
+
     def step_back(self) -> None:
         """The fan-out does its work again."""
         if "presses" not in self._tasks:
             self._untaken.forget()
-        if (drills := self._tasks.get("drills")) is not None:
-            drills.cancel()
-        if self._texts is not None and not self._rescue.is_busy:
+        for name in UNTIL_WE_STEP_BACK:
+            if (task := self._tasks.get(name)) is not None and not task.cancelling():
+                task.cancel()  # once: then it finishes what it has in hand
+        if self._texts is not None and not self._rescue.is_busy and "notices" not in self._tasks:
             self._begin("texts", self._texts.close)
 
     async def close(self) -> None:
@@ -150,11 +167,21 @@ async def standing_in(
         if (account := account_of(settings)) is not None:
             texts = Texts(lambda: texting(nc, account, site=settings.site, desk=desk, roster=roster))
             senders["sms"] = texts
-        rescue = Rescue(desk, roster, links, senders, limits={**LIMITS, "sms": limits_of(settings)})
-        turns = Turns(DECIDED_AT_ONCE)
+        channels = OwnChannels(roster, senders, {**LIMITS, "sms": limits_of(settings)})
+        rescue = Rescue(desk, roster, links, channels)
+        turns, directory = Turns(DECIDED_AT_ONCE), Directory(roster)
         drills = Drills(nc, settings.site, desk)
-        presses = Presses(desk, Directory(roster), turns, drills)
+        presses = Presses(desk, directory, turns, drills)
+        notices = Notices(desk, directory=directory, links=links, sending=channels, turns=turns)
+        work = Work(nc, settings.site, telling(settings.site, notices))
         escalation = Escalation(desk, roster=roster, timers=Timers(nc, settings.site), turns=turns)
-        stand_in = StandIn(Untaken(nc, settings.site, presses), escalation, drills, rescue, texts)
+        stand_in = StandIn(
+            untaken=Untaken(nc, settings.site, presses),
+            escalation=escalation,
+            drills=drills,
+            rescue=rescue,
+            notices=work,
+            texts=texts,
+        )
         stack.push_async_callback(stand_in.close)
         yield stand_in

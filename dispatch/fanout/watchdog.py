@@ -106,6 +106,9 @@ class Watchdog:
             *[await self._late(case) for case in await self._owing.late(self._clock() - LATE)],
             *await self._waiting(INTAKE, "fanout", f"intake.press.{self._site}.*", "有按键未处理 / presses wait"),
             *await self._waiting(CASES, "calls", f"cases.{self._site}.*.*", "有呼叫未开始 / calls wait"),
+            *await self._waiting(
+                CASES, "notices", f"cases.{self._site}.*.*", "有解除通知未发 / word that nobody need come waits"
+            ),
             *self._silent(),
             *self._channels.incidents(self._clock()),
         ]
@@ -127,6 +130,8 @@ class Watchdog:
             self._stand_in.take_presses(await self._done(INTAKE, "fanout"), at - UNTAKEN)
         if gone:
             self._stand_in.take_steps(await self._owing.late(at))
+        if gone or stuck:
+            self._stand_in.tell()
         left = Left(
             gone_since=at - unanswered if gone else None,
             untaken=await self._done(CASES, "calls") if "calls" in stuck and not gone else None,

@@ -22,7 +22,7 @@ from dispatch.fanout.drills import Drills
 from dispatch.fanout.escalation import Escalation
 from dispatch.fanout.lanes import LIMITS
 from dispatch.fanout.metrics import DECISIONS_WAITING
-from dispatch.fanout.notices import Notices
+from dispatch.fanout.notices import Notices, telling
 from dispatch.fanout.presses import Presses
 from dispatch.fanout.senders import Keys, open_senders
 from dispatch.fanout.sending import Sending
@@ -100,13 +100,7 @@ class Fanout:
                     handler=escalation.seen,
                     at_once=STEPS_IN_HAND,
                 ),
-                Job(
-                    stream=CASES,
-                    subject=f"cases.{self._site}.*.*",
-                    name="notices",
-                    handler=notices.handle,
-                    at_once=STEPS_IN_HAND,
-                ),
+                telling(self._site, notices),
                 Job(
                     stream=TIMERS,
                     subject=f"due.{self._site}.*",

@@ -13,7 +13,7 @@ from dispatch.errors import Unavailable
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId
 from dispatch.roster import Area, Group, Household, Person, Roster
 from dispatch.web.aid import Aid
-from dispatch.web.views import Names
+from dispatch.web.names import Names
 
 log = structlog.get_logger()
 

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from dispatch.access import Principal, TokenRole
 from dispatch.errors import Forbidden, Malformed, SetupError
 from dispatch.identifiers import CommitId, short_hash
+from dispatch.web.encoding import encoded
 from dispatch.web.parts import PARTS, Parts
 from dispatch.web.reading import checked, parse_json, read_body
-from dispatch.web.views import encoded
 
 B = TypeVar("B", bound=BaseModel | None)
 Q = TypeVar("Q", bound=BaseModel | None)

@@ -20,7 +20,7 @@ from dispatch.cases import Case, fold
 from dispatch.clock import Clock, now
 from dispatch.errors import TooFrequent, Unavailable, Unreadable
 from dispatch.events import AlarmRaised, CaseLog, Commit, commit_of
-from dispatch.identifiers import CaseId, PersonId
+from dispatch.identifiers import CaseId
 from dispatch.web.access import may_see
 from dispatch.web.listener import Listener
 from dispatch.web.metrics import BOARD_CASES, BOARD_POSITION
@@ -125,13 +125,6 @@ class LiveBoard:
             case for case in known if case.seq > after and may_see(principal, case) and not self._is_forgotten(case)
         ]
         return sorted(seen, key=lambda case: case.seq)
-
-    def takes_back(self, principal: Principal, *, after: int) -> bool:
-        """Whether some case was the principal's business at position `after` and is not any more."""
-        person = PersonId(principal.subject)
-        return principal.role == "responder" and any(
-            case.seq > after and person in case.left_out for case in self.cases.values()
-        )
 
     def remembers(self, position: int) -> bool:
         """Whether nothing that changed after `position` has been forgotten here."""

@@ -24,11 +24,11 @@ from dispatch.web.api import (
     stream,
 )
 from dispatch.web.api.common import FreshAsked
+from dispatch.web.case_view import CaseView
 from dispatch.web.drill_views import DrillView, PlanView, ReportView
 from dispatch.web.endpoint import EVERYBODY, Request, Route
 from dispatch.web.openapi import document
 from dispatch.web.report_routes import REPORT_ROUTES
-from dispatch.web.views import CaseView
 
 OPERATOR: frozenset[TokenRole] = frozenset({"operator"})
 RESPONDER: frozenset[TokenRole] = frozenset({"responder"})

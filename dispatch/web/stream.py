@@ -17,11 +17,13 @@ from dispatch.clock import now
 from dispatch.errors import Unavailable
 from dispatch.identifiers import CaseId, PersonId
 from dispatch.web.access import Gate, may_see
+from dispatch.web.case_view import CaseView
+from dispatch.web.encoding import encoded
 from dispatch.web.listener import Listener
 from dispatch.web.metrics import DROPPED_PAGES, OPEN_PAGES
 from dispatch.web.parts import Parts
 from dispatch.web.trouble import DlqView, IncidentView
-from dispatch.web.views import CaseView, encoded, view, viewer_of
+from dispatch.web.views import view, viewer_of
 
 log = structlog.get_logger()
 
@@ -51,8 +53,14 @@ class Stream:
         self._listener, self._principal = listener, listener.principal
         self._response, self._transport = response, transport
 
+    @property
+    def _is_operator(self) -> bool:
+        return self._principal.role == "operator"
+
     async def run(self, gate: Gate, secret: str, after: int | None) -> None:
-        """Write until it is over; `after` is the last position that the page knows, or None.
+        """Write until it is over; `after` is the last position that an operator's page knows, or None.
+
+        To others no position is given, and none is taken from them: by it they could count what they may not see.
 
         Raises `TimeoutError` when the socket takes nothing for ten seconds, `ConnectionError` when it is gone.
         """
@@ -84,19 +92,20 @@ class Stream:
 
     async def _begin(self, after: int | None) -> None:
         await self._write(b"retry: 1000\n\n" + sse("beat", {"at": now()}))
-        if after is None or not self._board.remembers(after) or self._board.takes_back(self._principal, after=after):
+        if after is None or not self._is_operator or not self._board.remembers(after):
             await self._snapshot()
             return
         await self._tell_cases(self._board.visible(self._principal, after=after))
-        if self._principal.role == "operator":
-            self._listener.news |= {"dlq", "incidents"}
-            self._listener.wake.set()
+        self._listener.news |= {"dlq", "incidents"}
+        self._listener.wake.set()
 
     async def _snapshot(self) -> None:
         position, cases = self._board.position, self._board.visible(self._principal)
-        snapshot: dict[str, Any] = {"position": position, "cases": [one async for one in self._views(cases)]}
-        if self._principal.role == "operator":
-            snapshot |= {"dlq": self._dlq(), "incidents": self._incidents()}
+        snapshot: dict[str, Any] = {"cases": [one async for one in self._views(cases)]}
+        if not self._is_operator:
+            await self._write(sse("snapshot", snapshot))
+            return
+        snapshot |= {"position": position, "dlq": self._dlq(), "incidents": self._incidents()}
         await self._write(sse("snapshot", snapshot, position))
 
     async def _tell(self) -> None:
@@ -134,7 +143,7 @@ class Stream:
     async def _tell_cases(self, cases: Sequence[Case]) -> None:
         """`cases` come in the order of their sequences, so that each id stands for everything before it."""
         async for shown in self._views(cases):
-            await self._write(sse("case", shown, shown["seq"]))
+            await self._write(sse("case", shown, shown.get("seq")))
 
     async def _views(self, cases: Sequence[Case]) -> AsyncIterator[CaseView]:
         viewer = viewer_of(self._principal)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
-from types import MappingProxyType
-from typing import Any, Literal, NotRequired
+from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import msgspec
-from typing_extensions import TypedDict
 
 from dispatch.access import Principal
 from dispatch.cases import (
@@ -17,18 +14,30 @@ from dispatch.cases import (
     Case,
     Firsts,
     Follows,
-    Status,
     enough,
     follows,
     next_call,
     steps_of,
     waits_for,
 )
-from dispatch.events import Answer, Because, CallOutcome, Channel, Kind, Reason, Resolution, Role, Source, Target
-from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, notification_id
-from dispatch.roster import Area, Group, Household, Person, left_out_of
+from dispatch.events import CallOutcome, Channel, Reason
+from dispatch.identifiers import AreaId, HouseholdId, PersonId, notification_id
+from dispatch.roster import Household, left_out_of
+from dispatch.web.case_view import (
+    CaseView,
+    ChannelView,
+    ClosingView,
+    EscalationView,
+    FirstsView,
+    HandOverView,
+    HouseholdView,
+    LeftOutView,
+    ResponderView,
+    RoleView,
+    State,
+)
+from dispatch.web.names import Names
 
-State = Literal["owed", "unknown", "failed", "sent", "delivered", "seen"]
 Audience = Literal["operator", "responder", "device"]
 
 
@@ -37,184 +46,6 @@ class Viewer(msgspec.Struct, frozen=True):
 
     role: Audience
     subject: str
-
-
-class Names(msgspec.Struct, frozen=True, kw_only=True):
-    """What the roster says of the ids in cases. What is not here is shown by its id."""
-
-    people: Mapping[PersonId, Person] = MappingProxyType({})
-    households: Mapping[HouseholdId, Household] = MappingProxyType({})
-    groups: Mapping[GroupId, Group] = MappingProxyType({})
-    areas: Mapping[AreaId, Area] = MappingProxyType({})
-    aid: Mapping[CaseId, Mapping[Target, Collection[PersonId]]] = MappingProxyType({})
-    """Whom the roster has for the steps to come; not here where nobody asked or it does not answer."""
-
-    def of(self, id_: str) -> str:
-        """The name of a group or an area, or the id when it has none."""
-        known = self.groups.get(GroupId(id_)) or self.areas.get(AreaId(id_))
-        return known.name if known else id_
-
-    def person(self, id_: str) -> str:
-        person = self.people.get(PersonId(id_))
-        return person.name if person else id_
-
-    def who(self, author: str) -> str:
-        """The name behind the author of a note or closing (`responder:p-1`, `operator:wang`, `device:h-1`)."""
-        role, colon, subject = author.partition(":")
-        if not colon:
-            return author
-        if role == "device":
-            household = self.households.get(HouseholdId(subject))
-            return household.name if household else subject
-        return self.person(subject) if role == "responder" else subject
-
-
-class Named(TypedDict):
-    id: str
-    name: str
-
-
-class HouseholdView(Named):
-    address: str
-    phone: NotRequired[str | None]
-    note: NotRequired[str]
-
-
-class RoleView(TypedDict):
-    role: Role
-    of: str
-    of_name: str
-
-
-class ChannelView(TypedDict):
-    channel: Channel
-    outcome: State
-    reason: str | None
-    at: datetime | None
-
-
-class NextChannelView(TypedDict):
-    """The channel that rings next unless they are reached before `at`."""
-
-    channel: Channel
-    at: datetime
-
-
-class ResponderView(TypedDict):
-    id: str
-    name: str
-    phone: NotRequired[str | None]
-    step: int
-    roles: list[RoleView]
-    state: State
-    called_at: datetime
-    channels: NotRequired[list[ChannelView]]
-    next_channel: NotRequired[NextChannelView | None]
-    answer: Answer | None
-    eta_minutes: int | None
-    eta_at: datetime | None
-    answered_at: datetime | None
-    stood_down: bool
-
-
-class WaitView(TypedDict):
-    what: Literal["answers", "arrival", "operator", "closing"]
-    until: datetime | None
-    because: Because
-
-
-class NextCallView(TypedDict):
-    targets: list[Target]
-    at: datetime
-
-
-class EscalationView(TypedDict):
-    policy: str | None
-    position: int
-    steps: int
-    enough: bool
-    paused_until: datetime | None
-    waits_for: WaitView | None
-    next_call: NotRequired[NextCallView | None]
-    """Whom the next step that rings anybody calls, and when; null when none does any more. For a device, where the
-    roster can be asked."""
-
-
-class HandOverView(TypedDict):
-    """When, by whom, and whether 110 was reached: None while it is being called."""
-
-    at: datetime
-    by: str
-    reached: bool | None
-
-
-class GapView(TypedDict):
-    what: str
-    reason: str
-
-
-class FirstsView(TypedDict):
-    called: datetime | None
-    delivered: datetime | None
-    answered: datetime | None
-    going: datetime | None
-    on_scene: datetime | None
-
-
-class LeftOutView(TypedDict):
-    person: str
-    name: str
-    by: NotRequired[str]
-    at: NotRequired[datetime]
-    reason: NotRequired[str]
-
-
-class NoteView(TypedDict):
-    id: str
-    author: str
-    text: str
-    at: datetime
-
-
-class ClosingView(TypedDict):
-    by: str
-    at: datetime
-    resolution: Resolution | None
-    text: str
-
-
-class CaseView(TypedDict):
-    id: str
-    seq: int
-    status: Status
-    kind: Kind
-    silent: bool
-    drill: bool
-    source: Source
-    pressed_at: datetime
-    accepted_at: datetime
-    raised_at: datetime
-    presses: int
-    last_pressed_at: datetime | None
-    household: HouseholdView
-    areas: list[Named]
-    group: Named | None
-    responders: list[ResponderView]
-    gaps: list[GapView]
-    coming: int
-    on_scene: int
-    nearest_eta_at: datetime | None
-    firsts: FirstsView
-    escalation: EscalationView
-    handed_over: HandOverView | None
-    notes: NotRequired[list[NoteView]]
-    closing: ClosingView | None
-    duress: NotRequired[bool]
-    beside: NotRequired[str | None]
-    """The household's case that went on under duress when this one was opened."""
-    left_out: NotRequired[list[LeftOutView]]
-    you: NotRequired[str]
-    notification: NotRequired[str]
 
 
 LIVES_THERE = "住在该户，静默警情不呼叫 / lives in the household; silent, so not called"
@@ -241,7 +72,7 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
     next_ones = {one.responder: one for one in follows(case)}
     shown: CaseView = {
         "id": case.id,
-        "seq": case.seq,
+        "version": len(case.commits) - (len(case.notes) if viewer.role == "device" else 0),
         "status": case.status,
         "kind": case.kind,
         "silent": case.silent or duress,
@@ -271,6 +102,7 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         ]
         shown["duress"], shown["beside"] = duress, None if at_home else case.beside
     if viewer.role == "operator":
+        shown["seq"] = case.seq
         shown["gaps"] += [{"what": names.person(person), "reason": LIVES_THERE} for person in sorted(case.spared)]
         shown["left_out"] = _left_out(case, names)
     if viewer.role == "responder":
@@ -442,8 +274,3 @@ def _closing(case: Case, names: Names) -> ClosingView | None:
         "resolution": closing.resolution,
         "text": closing.text,
     }
-
-
-def encoded(value: Any) -> bytes:
-    """JSON as this API writes it: times in RFC 3339, UTC, ending in `Z`."""
-    return msgspec.json.encode(value)

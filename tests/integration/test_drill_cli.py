@@ -6,12 +6,13 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from nats.aio.client import Client
 
 from dispatch.events import INTAKE, connect, decode_press, ensure_streams
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId
-from dispatch.roster import Area, Group, Household, Person, Roster
+from dispatch.roster import ApprisePoint, Area, Group, Household, Person, Roster
 from dispatch.settings import Settings
 from tests.integration.test_projection_cli import Terminal
 
@@ -89,3 +90,20 @@ async def test_reachability_names_whom_a_group_cannot_count_on(terminal: Termina
     assert code == 0, err
     assert all(word in screen for word in ("一组", "0/1 0%", "没有联系方式"))
     assert (await terminal.run("roster", "reachability", "--area", "v-9"))[0] == 1
+
+
+async def test_a_contact_point_that_expired_is_named_also_of_somebody_who_can_be_reached(
+    terminal: Terminal, settings: Settings
+) -> None:
+    expired = ApprisePoint(url="ntfy://n.example/old", retired="HTTP 410")
+    points = (expired, ApprisePoint(url="ntfy://n.example/new"))
+    person = Person(id=PersonId("p-1"), name="王芳", contact_points=points)
+    await Roster(terminal.nc, settings.site).put(person, by="test")
+    connection = await asyncpg.connect(settings.require_postgres())
+    proof = "insert into reachability (site, responder, case_id, proven_at) values ($1, $2, $3, now())"
+    await connection.execute(proof, settings.site, person.id, "h-1-AAAAAAAA")
+    await connection.close()
+    code, screen, err = await terminal.run("roster", "reachability")
+    assert code == 0, err
+    assert "1/1 100%" in screen
+    assert "HTTP 410" in screen

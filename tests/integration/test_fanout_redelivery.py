@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -81,6 +82,25 @@ async def test_a_redelivery_says_unknown_and_calls_again_under_the_same_id(
     assert len(first) == 8
     assert {value[2] for value in outcomes(case).values()} == {2}
     assert village.rings() == [[notification_id(case_id, PersonId(f"p-{n}"))] for n in range(4)]
+
+
+async def test_whose_phone_may_have_rung_is_told_that_the_case_is_over(
+    village: Village, nats_settings: Settings
+) -> None:
+    """The worker was killed with the rings in its hands, and the case ended before another took them up."""
+    case_id = await opened(village)
+    await take_and_die(village)
+    await CaseDesk(village.log).handle(case_id, Cancel(id=CommitId("c"), at=now(), by="device:h-1"))
+    async with working(village, nats_settings):
+        case = await village.finished(case_id)
+
+        async def all_heard() -> bool:
+            return all(receiver.requests for receiver in village.receivers)
+
+        await until(all_heard, "the word")
+    assert set(outcomes(case).values()) == {("failed", "case closed before the call", 2)}
+    heard = [[json.loads(request.body)["data"] for request in receiver.requests] for receiver in village.receivers]
+    assert [[ring["word"] for ring in rings] for rings in heard] == [["over"]] * 4
 
 
 async def test_a_redelivery_calls_only_whom_nothing_is_known_of(village: Village, nats_settings: Settings) -> None:

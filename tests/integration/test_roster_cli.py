@@ -131,6 +131,7 @@ async def test_how_a_call_widens_is_set_shown_and_kept_by_an_import(run: Run, tm
         ('[{"name": "x", "steps": []}]', "$[0].steps"),
         ('[{"name": "x", "steps": [{"call": ["everybody"], "within_seconds": 5}]}]', "everybody"),
         ('[{"name": "x", "steps": [{"call": ["again"], "within_seconds": 0}]}]', "within_seconds"),
+        ('[{"name": "x", "steps": [{"call": ["again"], "within_seconds": 5}], "quorm": {"anyone": 3}}]', "$[0].quorm"),
         ("no JSON", "policy --help"),
     ],
 )

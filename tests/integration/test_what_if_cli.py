@@ -117,6 +117,14 @@ async def test_what_cannot_be_used_is_said(run: Run, arguments: tuple[str, ...],
     assert said in errors
 
 
+async def test_a_misspelt_field_of_a_policy_is_said(run: Run, tmp_path: Path) -> None:
+    misspelt = tmp_path / "misspelt.json"
+    misspelt.write_text('[{"name": "x", "steps": [{"call": ["again"], "within_seconds": 5}], "quorm": {"anyone": 3}}]')
+    code, _, errors = await run("what-if", "--policy", misspelt)
+    assert code == 2
+    assert "$[0].quorm" in errors
+
+
 async def test_a_time_that_is_none_is_said(run: Run, tmp_path: Path) -> None:
     code, _, errors = await run("what-if", "--policy", policies(tmp_path, 20), "--since", "soon")
     assert code == 2

@@ -12,8 +12,9 @@ import pytest
 import bench.__main__
 from bench.__main__ import QUICK, main
 from bench.accepted import PER_SECOND, pace
-from bench.figures import Failed, Listing, Measured, Result
+from bench.figures import Measured
 from bench.programme import SCENES, Play, Sizes, Stage, play
+from bench.results import Failed, Listing, Result
 from dispatch.intake import Limits
 
 

@@ -9,21 +9,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bench import report
-from bench.figures import (
-    Check,
-    Comparison,
-    Failed,
-    Goal,
-    Growth,
-    Line,
-    Listing,
-    Measured,
-    Memory,
-    Result,
-    milliseconds,
-    sizes_up_to,
-)
+from bench.figures import Check, Goal, Line, Measured, milliseconds
 from bench.report import markdown
+from bench.results import Comparison, Failed, Growth, Listing, Memory, Result, sizes_up_to
 
 GOAL = Goal(p50=3, p99=10, bare_p50=0.5, bare_p99=2)
 

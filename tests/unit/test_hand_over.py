@@ -184,3 +184,9 @@ def test_110_is_given_no_telephone_number_where_nobody_may_ring_back() -> None:
     forced, _ = carry_out(duress(10), case=loud)
     told = [make_ring(case, case.calls[1, CENTRE], SCENE, "link").body for case in (loud, silent, forced)]
     assert [SCENE.phone in body for body in told] == [True, False, False]
+
+
+def test_who_stands_at_110_and_is_left_out_is_not_stood_down_by_name() -> None:
+    case, _ = carry_out(press(plan=PLAN), ASKED)
+    case, _ = carry_out(LeaveOut(id=CommitId("out"), at=at(10), people=(CENTRE,), by="operator:wang"), case=case)
+    assert decide(case, StandDown(id=CommitId("down"), at=at(11), by="operator:wang", responders=(CENTRE,))) == []

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 from pydantic import TypeAdapter
 
-from dispatch.cases import Case, evolve
+from dispatch.cases import Case, evolve, fold
 from dispatch.events import (
     AlarmRaised,
     CallOutcome,
@@ -17,6 +17,7 @@ from dispatch.events import (
     CaseCancelled,
     CaseNoted,
     CaseResolved,
+    Commit,
     DuressSignalled,
     Gap,
     HouseholdStamped,
@@ -27,9 +28,11 @@ from dispatch.events import (
     ResponderReplied,
     RespondersCalled,
 )
-from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, PressId, notification_id
+from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId, notification_id
 from dispatch.roster import Area, Group, Household, Person
-from dispatch.web.views import LIVES_THERE, CaseView, Names, Viewer, view, without_whereabouts
+from dispatch.web.case_view import CaseView
+from dispatch.web.names import Names
+from dispatch.web.views import LIVES_THERE, Viewer, view, without_whereabouts
 
 T0 = datetime(2026, 11, 21, 8, tzinfo=UTC)
 CASE = CaseId("h-1-ABCDEFGH")
@@ -120,6 +123,18 @@ def test_a_device_sees_no_phone_no_channel_no_note() -> None:
     assert "secret" not in text
     assert "狗" not in text
     assert "李家" in text
+
+
+def test_what_a_device_may_not_see_moves_no_number_that_it_is_given() -> None:
+    note = CaseNoted(at=at(1), note="n", author="operator:wang", text="secret")
+    commits = [Commit(id=CommitId(str(n)), case=CASE, seq=n, stored_at=at(n), events=(note,)) for n in (7, 9)]
+    before = fold(commits[:1], case(called(0, "p-1")))
+    after = fold(commits[1:], before)
+    assert view(after, NAMES, DEVICE) == view(before, NAMES, DEVICE)
+    for viewer in (OPERATOR, RESPONDER):
+        assert view(after, NAMES, viewer)["version"] == view(before, NAMES, viewer)["version"] + 1
+    assert view(after, NAMES, OPERATOR)["seq"] == 9
+    assert not any("seq" in view(after, NAMES, viewer) for viewer in (DEVICE, RESPONDER))
 
 
 def test_a_responder_sees_the_household_s_phone_and_their_own_and_nobody_else_s() -> None:

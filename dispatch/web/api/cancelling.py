@@ -13,9 +13,9 @@ from dispatch.errors import Forbidden, Refused
 from dispatch.roster import Household
 from dispatch.roster.pins import PinKind, which_pin
 from dispatch.web.api.common import carried_out, visible_case
+from dispatch.web.case_view import CaseView
 from dispatch.web.endpoint import Request
 from dispatch.web.reading import Sent, Text
-from dispatch.web.views import CaseView
 
 
 class CancelSent(Sent):

@@ -22,10 +22,11 @@ from dispatch.web.api.common import (
     shown,
     visible_case,
 )
+from dispatch.web.case_view import CaseView
 from dispatch.web.endpoint import Request
 from dispatch.web.ports import Row
 from dispatch.web.reading import Id, Sent, Text
-from dispatch.web.views import CaseView, known_to, viewer_of
+from dispatch.web.views import known_to, viewer_of
 
 OURS = {"responder_left_out", "household_stamped", "residents_spared"}
 """Of a timeline: what operators alone read."""
@@ -81,10 +82,11 @@ async def show_case(request: Request[None, None]) -> CaseView:
 
 async def timeline(request: Request[None, FreshAsked]) -> Timeline:
     case, models = await visible_case(request), request.parts.deps.read_models
-    await caught_up(request)
+    known = known_to(request.principal, case)
+    await caught_up(request, known)
     entries = await from_postgres(models.timeline(case.id))
     if request.principal.role != "operator":
-        told = _as_known(entries, known) if (known := known_to(request.principal, case)) is not case else entries
+        told = _as_known(entries, known) if known is not case else entries
         entries = [seen for entry in told if (seen := _without(entry, case.left_out)) is not None]
     return {"entries": _plain(entries)}
 
@@ -92,8 +94,9 @@ async def timeline(request: Request[None, FreshAsked]) -> Timeline:
 async def calls(request: Request[None, FreshAsked]) -> Calls:
     """Each call with what came of it; to those who live there none once the case is over to them."""
     case, models = await visible_case(request), request.parts.deps.read_models
-    await caught_up(request)
-    rows = await from_postgres(models.calls(case.id)) if known_to(request.principal, case) is case else []
+    known = known_to(request.principal, case)
+    await caught_up(request, known)
+    rows = await from_postgres(models.calls(case.id)) if known is case else []
     hidden = set() if request.principal.role == "operator" else case.left_out
     return {"calls": _plain([row for row in rows if row["responder"] not in hidden])}
 
@@ -105,7 +108,9 @@ def _as_known(entries: Sequence[Mapping[str, Any]], known: Case) -> list[Mapping
 
 
 def _without(entry: Mapping[str, Any], left_out: Collection[PersonId]) -> Mapping[str, Any] | None:
-    """An entry of a timeline as others than operators read it: nothing of those who are left out."""
+    """An entry of a timeline as others than operators read it: nothing of those who are left out, nor where it stands
+    in the log.
+    """
     data = entry["data"]
     if entry["type"] in OURS or data.get("responder") in left_out:
         return None
@@ -114,7 +119,7 @@ def _without(entry: Mapping[str, Any], left_out: Collection[PersonId]) -> Mappin
         for name, value in data.items()
         if name in {"calls", "outcomes", "responders", "to"} and isinstance(value, list)
     }
-    return {**entry, "data": {**data, **kept}}
+    return {name: value for name, value in entry.items() if name != "seq"} | {"data": {**data, **kept}}
 
 
 async def add_note(request: Request[NoteSent, None]) -> CaseView:

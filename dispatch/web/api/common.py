@@ -14,10 +14,11 @@ from dispatch.errors import Malformed, NotFound, Unavailable
 from dispatch.identifiers import AreaId, CaseId, PersonId
 from dispatch.roster import Roster, has_to_do_with
 from dispatch.web.access import may_see
+from dispatch.web.case_view import CaseView
 from dispatch.web.endpoint import Request
 from dispatch.web.parts import Parts
 from dispatch.web.reading import Sent
-from dispatch.web.views import CaseView, Viewer, view, viewer_of
+from dispatch.web.views import Viewer, view, viewer_of
 
 READ_SECONDS = 5.0
 
@@ -92,15 +93,24 @@ class FreshAsked(Sent):
     """What whoever has just changed something asks with: the answer is to include that."""
 
     min_seq: Annotated[
-        int, Field(ge=0, le=2**53, description="Wait up to 1 s until the answer includes this `seq` of the log")
+        int,
+        Field(
+            ge=0,
+            le=2**53,
+            description="For operators: wait up to 1 s until the answer includes this `seq`",
+        ),
     ] = 0
 
 
-async def caught_up(request: Request[None, Any]) -> None:
-    """Wait, for a second at most, until the read models include what the request, a `FreshAsked`, asks for."""
+async def caught_up(request: Request[None, Any], known: Case | None = None) -> None:
+    """Wait, for a second at most, until the read models include what the request, a `FreshAsked`, asks for.
+
+    Who is no operator is given no `seq` and waits for all of the case that is `known` to them.
+    """
     asked: FreshAsked = request.query
-    if asked.min_seq:
-        await from_postgres(request.parts.deps.read_models.wait_for(asked.min_seq, WAIT_SECONDS))
+    seq = asked.min_seq if known is None or request.principal.role == "operator" else known.seq
+    if seq:
+        await from_postgres(request.parts.deps.read_models.wait_for(seq, WAIT_SECONDS))
 
 
 async def from_postgres(reading: Awaitable[T], *, seconds: float = READ_SECONDS) -> T:

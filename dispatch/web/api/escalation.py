@@ -14,9 +14,9 @@ from dispatch.events import PlannedCall, Reason
 from dispatch.identifiers import PersonId
 from dispatch.roster import aid_list, every_channel_of, left_out_of
 from dispatch.web.api.common import carried_out, no_person, require_nameable, visible_case
+from dispatch.web.case_view import CaseView
 from dispatch.web.endpoint import Request
 from dispatch.web.reading import Id, Sent
-from dispatch.web.views import CaseView
 
 
 class NothingSent(Sent):

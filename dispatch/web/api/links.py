@@ -12,8 +12,9 @@ from dispatch.identifiers import PersonId
 from dispatch.web.api.common import case_or_none, no_case, shown
 from dispatch.web.api.receipts import ReceiptSent, ReceiptTaken, record
 from dispatch.web.api.replies import AnswerSent
+from dispatch.web.case_view import CaseView
 from dispatch.web.endpoint import Request
-from dispatch.web.views import CaseView, Viewer, without_whereabouts
+from dispatch.web.views import Viewer, without_whereabouts
 
 
 class LinkReceiptSent(ReceiptSent):

@@ -29,7 +29,6 @@ class Readiness(TypedDict):
     nats: Literal["up"]
     postgres: Literal["up", "away"]
     board: Literal["following", "caught_up"]
-    position: int
 
 
 async def healthz(_request: Request[None, None]) -> Health:
@@ -48,7 +47,6 @@ async def readyz(request: Request[None, None]) -> Readiness:
         "nats": "up",
         "postgres": "up" if await _postgres_answers(parts) else "away",
         "board": await _board_follows(parts),
-        "position": parts.board.position,
     }
 
 
@@ -70,8 +68,7 @@ async def _board_follows(parts: Parts) -> Literal["following", "caught_up"]:
         raise Unavailable("not ready: the live board is still reading the log; ask again in a few seconds", board=state)
     if state == "stuck":
         raise Unavailable(
-            f"not ready: the live board is stuck at position {parts.board.position} of the log, and its pages show "
-            "what was; see this process's log",
+            "not ready: the live board is stuck behind the log, and its pages show what was; see this process's log",
             board=state,
         )
     return state

@@ -12,9 +12,9 @@ from dispatch.errors import Forbidden, Malformed
 from dispatch.events import Answer
 from dispatch.identifiers import PersonId
 from dispatch.web.api.common import carried_out, visible_case
+from dispatch.web.case_view import CaseView
 from dispatch.web.endpoint import Request
 from dispatch.web.reading import Id, Minutes, Sent
-from dispatch.web.views import CaseView
 
 
 class AnswerSent(Sent):

@@ -16,7 +16,9 @@ Position = Annotated[int | None, Field(ge=0, le=2**63 - 1)]
 
 
 class LiveAsked(Sent):
-    after: Annotated[Position, Field(description="The last position seen; the header Last-Event-ID goes before")] = None
+    after: Annotated[
+        Position, Field(description="An operator's last position seen; the header Last-Event-ID goes before")
+    ] = None
 
 
 async def live(request: Request[None, LiveAsked]) -> web.StreamResponse:

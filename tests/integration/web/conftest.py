@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestClient
 
 from dispatch.cases import Case
 from tests.conftest import database
+from tests.integration.web.at_home import HIM, HOME
 from tests.integration.web_world import World, settings_of, village_of
 from tests.servers import Servers
 
@@ -45,3 +46,13 @@ async def operator(village: World) -> dict[str, str]:
 @pytest.fixture
 async def phone(village: World) -> dict[str, str]:
     return await village.bearer("responder", "p-1")
+
+
+@pytest.fixture
+async def device(village: World) -> dict[str, str]:
+    return await village.bearer("device", HOME)
+
+
+@pytest.fixture
+async def him(village: World) -> dict[str, str]:
+    return await village.bearer("responder", HIM)

@@ -80,7 +80,7 @@ export class Live {
   }
 
   #take(view, before = this.cases.get(view.id)) {
-    if (this.cases.has(view.id) && view.seq <= before.seq) return;
+    if (this.cases.has(view.id) && view.version <= before.version) return;
     this.cases.set(view.id, view);
     this.onCase(view, before, this.started);
   }

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from nats.aio.client import Client
 
 from dispatch.cases import (
     Case,
@@ -23,7 +21,7 @@ from dispatch.events import (
     CallOutcome,
     Incident,
 )
-from dispatch.fanout import Watchdog, rescue, stand_in, watchdog
+from dispatch.fanout import Watchdog, own_channels, rescue, stand_in, watchdog
 from dispatch.fanout.lanes import Limits
 from dispatch.identifiers import CaseId, CommitId, HouseholdId, PersonId
 from dispatch.roster import ApprisePoint, WebhookPoint
@@ -36,23 +34,11 @@ from tests.receivers import status
 from tests.standing_in import (
     be_away_for,
     everybody_here,
-    hasten,
     in_hand,
     looks_at,
     watching,
 )
-from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, village_of
-
-
-@pytest.fixture
-async def village(nc: Client, nats_settings: Settings) -> AsyncIterator[Village]:
-    async with village_of(nc, nats_settings.site, 4) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    hasten(monkeypatch)
+from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes
 
 
 async def test_where_a_channel_has_a_queue_a_ring_waits_in_it_however_long(
@@ -119,7 +105,7 @@ async def test_a_drill_rings_after_what_is_in_earnest(
     village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All are behind one provider with one turn, which a ring of the drill holds; three more wait before the alarm."""
-    monkeypatch.setattr(rescue, "AT_ONCE", 2)
+    monkeypatch.setattr(own_channels, "AT_ONCE", 2)
     busy = village.receivers[0]
     busy.answer = busy.hang
     await village.settle([(WebhookPoint(url=busy.url, secret=SECRET),)] * 4)
@@ -153,7 +139,7 @@ async def test_a_subscription_that_is_gone_is_retired(village: Village, nats_set
 async def test_a_provider_that_hangs_holds_back_neither_other_channels_nor_other_providers(
     village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rescue, "AT_ONCE", 4)
+    monkeypatch.setattr(own_channels, "AT_ONCE", 4)
     patient = Limits(seconds=600, budget=600)
     monkeypatch.setattr(stand_in, "LIMITS", {"webhook": patient, "apprise": patient})
     hanging, other = village.receivers[0], village.receivers[1]

@@ -1,13 +1,9 @@
-"""The log on a real nats-server: what is appended, loaded, refused and followed."""
+"""The desk on a real nats-server: which case a press belongs to, and what several desks do to one case."""
 
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator
-from contextlib import suppress
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -26,109 +22,31 @@ from dispatch.cases import (
     SignalDuress,
 )
 from dispatch.clock import now
-from dispatch.embedded import EmbeddedNats
-from dispatch.errors import Unavailable
 from dispatch.events import (
     CallOutcome,
     CaseLog,
-    CaseNoted,
     Commit,
     PlannedCall,
     Press,
     Reason,
     RespondersCalled,
-    Stale,
-    commit_of,
-    connect,
-    ensure_streams,
 )
-from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId, case_id_for
+from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId
 
 pytestmark = pytest.mark.embedded
 
 HOUSEHOLD = HouseholdId("h-1")
-CASE = case_id_for(HOUSEHOLD, PressId("p"))
 
 
-@pytest.fixture(scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedNats]:
-    async with EmbeddedNats(Path(tmp_path_factory.mktemp("nats"))) as running:
-        yield running
+async def plan(_press: Press) -> Plan:
+    call = PlannedCall(responder=PersonId("anna"), reasons=(Reason("member", "g"),), channels=("live",))
+    return Plan(group=GroupId("g"), areas=(AreaId("v"),), calls=(call,))
 
 
-@pytest.fixture
-async def nc(server: EmbeddedNats) -> AsyncIterator[Client]:
-    client = await connect(server.url, "test")
-    await ensure_streams(client.jetstream())
-    yield client
-    with suppress(ConnectionError):  # a test may have just killed the server
-        await client.close()
-
-
-@pytest.fixture
-def log(nc: Client) -> CaseLog:
-    """A log with a site of its own, so that tests do not see one another."""
-    return CaseLog(nc, f"t{uuid.uuid4().hex[:8]}")
-
-
-def note(text: str) -> CaseNoted:
-    return CaseNoted(at=now(), note=text, author="op", text=text)
-
-
-async def append(log: CaseLog, text: str, after: int, *, opens: bool = False, case: CaseId = CASE) -> int:
-    newest = case if opens else None
-    commit = await log.append(case, [note(text)], commit=CommitId(text), at=now(), after=after, newest=newest)
-    return commit.seq
-
-
-async def texts(log: CaseLog, case: CaseId = CASE) -> list[str]:
-    return [event.text for commit in await log.load(case) for event in commit.events if isinstance(event, CaseNoted)]
-
-
-async def test_what_is_appended_is_loaded_in_order(log: CaseLog) -> None:
-    assert await log.load(CASE) == []
-    assert await log.head(HOUSEHOLD) is None
-    seq = await append(log, "one", 0, opens=True)
-    seq = await append(log, "two", seq)
-    (first, second) = await log.load(CASE)
-    assert (first.id, second.id, second.seq, second.case) == ("one", "two", seq, CASE)
-    assert isinstance(second.stored_at, datetime)
-    assert [c.id for c in await log.load(CASE, after=first.seq)] == ["two"]
-    head = await log.head(HOUSEHOLD)
-    assert head is not None
-    assert (head.case, head.seq) == (CASE, seq)
-
-
-async def test_a_long_case_is_loaded_whole(log: CaseLog) -> None:
-    seq = await append(log, "0", 0, opens=True)
-    for number in range(1, 600):
-        seq = await append(log, str(number), seq)
-    assert await texts(log) == [str(number) for number in range(600)]
-
-
-async def test_a_decision_on_an_old_state_is_refused(log: CaseLog) -> None:
-    first = await append(log, "one", 0, opens=True)
-    await append(log, "two", first)
-    with pytest.raises(Stale):
-        await append(log, "late", first)
-    assert await texts(log) == ["one", "two"]
-
-
-async def test_the_same_commit_sent_again_is_stored_once(log: CaseLog) -> None:
-    first = await append(log, "one", 0, opens=True)
-    second = await append(log, "two", first)
-    assert await append(log, "two", first) == second, "the acknowledgement was lost, and the case has not moved on"
-    third = await append(log, "three", second)
-    assert await append(log, "two", first) == second, "nor when it has"
-    assert (await texts(log), third) == (["one", "two", "three"], third)
-
-
-async def test_a_household_opens_one_case_at_a_time(log: CaseLog) -> None:
-    other = case_id_for(HOUSEHOLD, PressId("other"))
-    await append(log, "one", 0, opens=True)
-    with pytest.raises(Stale):
-        await append(log, "two", 0, opens=True, case=other)
-    assert await log.load(other) == []
+def press(name: str, *, drill: bool = False) -> RaiseAlarm:
+    at = now()
+    pressed = Press(press=PressId(name), household=HOUSEHOLD, device="key", source="http", pressed_at=at, drill=drill)
+    return RaiseAlarm(id=CommitId(f"press-{name}"), at=at, accepted_at=at, press=pressed)
 
 
 @pytest.mark.parametrize("body", [b"garbage", b'{"events":[]}', b'{"events":[{"type":"case_paused.v1"}]}'])
@@ -142,17 +60,6 @@ async def test_a_message_that_is_no_commit_stops_nobody(log: CaseLog, nc: Client
     await nc.jetstream().publish(f"cases.{log.site}.{HOUSEHOLD}.{case}", body, headers={"ce-id": "y"})
     assert (await desk.press(press("again"), plan)).case.id == case
     assert len((await CaseDesk(log).load(case)).notes) == 2
-
-
-async def plan(_press: Press) -> Plan:
-    call = PlannedCall(responder=PersonId("anna"), reasons=(Reason("member", "g"),), channels=("live",))
-    return Plan(group=GroupId("g"), areas=(AreaId("v"),), calls=(call,))
-
-
-def press(name: str, *, drill: bool = False) -> RaiseAlarm:
-    at = now()
-    pressed = Press(press=PressId(name), household=HOUSEHOLD, device="key", source="http", pressed_at=at, drill=drill)
-    return RaiseAlarm(id=CommitId(f"press-{name}"), at=at, accepted_at=at, press=pressed)
 
 
 async def test_many_presses_at_once_by_several_workers_open_one_case(log: CaseLog, nc: Client) -> None:
@@ -326,39 +233,3 @@ async def test_a_desk_with_an_old_memory_refuses_nobody_and_drops_nothing(log: C
     answered = await CaseDesk(log).handle(case, going)
     assert answered.case.calls[1, PersonId("late")].outcomes["webhook"] == sent
     assert (await old.load(case)).status == "under_way"
-
-
-async def test_following_goes_on_through_a_server_that_is_killed(server: EmbeddedNats, log: CaseLog) -> None:
-    seen: list[str] = []
-
-    async def watch() -> None:
-        async for message in log.follow():
-            seen.append(str(commit_of(message).id))
-            if len(seen) == 400:
-                return
-
-    watching = asyncio.create_task(watch())
-    sent = [f"n{number}" for number in range(400)]
-    seq = 0
-    for number, name in enumerate(sent):
-        if number in {100, 250}:
-            await server.kill()
-            await server.start()
-        seq = await append(log, name, seq, opens=not number)
-    await asyncio.wait_for(watching, 30)
-    assert seen == sent, "each once, in order"
-    assert await texts(log) == sent
-
-
-async def test_no_acknowledgement_no_append(
-    server: EmbeddedNats, log: CaseLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("dispatch.events.log.APPEND_SECONDS", 0.1)
-    monkeypatch.setattr("dispatch.events.log.APPEND_TRIES", 2)
-    await append(log, "one", 0, opens=True)
-    await server.kill()
-    try:
-        with pytest.raises(Unavailable, match="acknowledge"):
-            await append(log, "two", 1)
-    finally:
-        await server.start()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from dispatch.cases import (
@@ -27,7 +25,7 @@ from dispatch.events import (
     PlannedCall,
     Reason,
 )
-from dispatch.fanout import Watchdog, rescue
+from dispatch.fanout import Watchdog, own_channels, rescue
 from dispatch.fanout.reasons import AT_HOME, NOT_WANTED
 from dispatch.identifiers import AreaId, CommitId, GroupId, HouseholdId, PersonId
 from dispatch.roles import looked_subject, ping_subject
@@ -39,25 +37,13 @@ from tests.standing_in import (
     Hand,
     be_away_for,
     everybody_here,
-    hasten,
     in_hand,
     looks_at,
     silent_press,
     watching,
 )
-from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, until, village_of
+from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, until
 from tests.workers import working
-
-
-@pytest.fixture
-async def village(nc: Client, nats_settings: Settings) -> AsyncIterator[Village]:
-    async with village_of(nc, nats_settings.site, 4) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    hasten(monkeypatch)
 
 
 async def test_what_is_owed_rings_once_and_a_fan_out_that_comes_back_adds_nothing(
@@ -272,7 +258,7 @@ async def test_work_that_is_old_when_all_come_back_is_left_to_the_fan_out_for_a_
 async def test_what_the_fan_out_has_made_meanwhile_is_not_rung(
     village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rescue, "AT_ONCE", 2)
+    monkeypatch.setattr(own_channels, "AT_ONCE", 2)
     busy = village.receivers[0]
     busy.answer = busy.hang
     await village.settle([(WebhookPoint(url=busy.url, secret=SECRET),)] * 4)

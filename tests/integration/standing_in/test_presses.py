@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from dispatch.cases import (
@@ -35,22 +33,10 @@ from dispatch.roster import Household, Roster
 from dispatch.settings import Settings
 from tests.standing_in import (
     handled,
-    hasten,
     watching,
 )
-from tests.village import HOUSEHOLD, Village, until, village_of
+from tests.village import HOUSEHOLD, Village, until
 from tests.workers import working
-
-
-@pytest.fixture
-async def village(nc: Client, nats_settings: Settings) -> AsyncIterator[Village]:
-    async with village_of(nc, nats_settings.site, 4) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    hasten(monkeypatch)
 
 
 async def test_a_drill_whose_time_is_over_is_ended(village: Village, nats_settings: Settings) -> None:

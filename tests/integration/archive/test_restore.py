@@ -1,0 +1,97 @@
+"""A backup brought back: what comes back is what was, and nobody is called for it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from dispatch.access import load_keys
+from dispatch.archive import (
+    backup,
+    hold_open_cases,
+)
+from dispatch.cases import Cancel, CaseDesk, waits_for
+from dispatch.clock import now
+from dispatch.errors import Conflict
+from dispatch.events import CASES, DLQ
+from dispatch.identifiers import CommitId
+from dispatch.roster import Roster
+from tests.archives import SETTINGS, SITE, lived, of, restored
+from tests.village import Village
+from tests.workers import working
+
+
+async def test_what_was_backed_up_comes_back_elsewhere_and_nobody_is_called(
+    village: Village, elsewhere: Client, tmp_path: Path
+) -> None:
+    closed, still_open = await lived(village)
+    made = await backup(village.nc, tmp_path / "copy")
+    before = village.rings()
+    await restored(elsewhere, tmp_path / "copy", made.seal)
+    assert await of(elsewhere, closed.id) == closed
+    assert await of(elsewhere, still_open.id) == still_open
+    assert await Roster(elsewhere, SITE).household(closed.alarm.household) is not None
+    assert (await load_keys(elsewhere, SITE)).link_secret == (await load_keys(village.nc, SITE)).link_secret
+    there = Village(elsewhere, SITE)
+    async with working(there, SETTINGS):
+        # What comes after is called and told; so the worker has passed by all that was restored.
+        await CaseDesk(there.log).handle(still_open.id, Cancel(id=CommitId("c2"), at=now(), by="operator:op"))
+        third = await there.press()
+        await there.finished(third)
+    assert [rings[len(was) :].count("over") for rings, was in zip(words(village), before, strict=True)] == [1, 1, 1]
+    assert [len(rings) - len(was) for rings, was in zip(village.rings(), before, strict=True)] == [2, 2, 2]
+
+
+def words(village: Village) -> list[list[str]]:
+    return [[json.loads(one.body)["data"]["word"] for one in receiver.requests] for receiver in village.receivers]
+
+
+async def test_a_backup_of_what_was_restored_has_the_same_seal(
+    village: Village, elsewhere: Client, tmp_path: Path
+) -> None:
+    await lived(village)
+    first = await backup(village.nc, tmp_path / "first")
+    await restored(elsewhere, tmp_path / "first")
+    second = await backup(elsewhere, tmp_path / "second")
+    assert second.streams[CASES] == first.streams[CASES]
+
+
+async def test_a_nats_that_is_not_empty_is_left_alone(village: Village, tmp_path: Path) -> None:
+    await backup(village.nc, tmp_path / "copy")
+    with pytest.raises(Conflict, match="is not empty"):
+        await restored(village.nc, tmp_path / "copy")
+
+
+async def test_dead_letters_keep_their_marks_and_none_is_lost(nc: Client, elsewhere: Client, tmp_path: Path) -> None:
+    js = nc.jetstream()
+    for name in ("a", "b", "c"):
+        await js.publish(f"dlq.{SITE}.calls", name.encode(), headers={"Nats-Msg-Id": name})
+    await js.delete_msg(DLQ, 1)
+    await js.publish(f"dlq.{SITE}.mark.3", b"retried")
+    await backup(nc, tmp_path / "copy")
+    await restored(elsewhere, tmp_path / "copy")
+    info = await elsewhere.jetstream().stream_info(DLQ)
+    there = [await elsewhere.jetstream().get_msg(DLQ, seq) for seq in range(1, info.state.last_seq + 1)]
+    assert [(one.subject, one.data) for one in there] == [
+        (f"dlq.{SITE}.calls", b"b"),
+        (f"dlq.{SITE}.calls", b"c"),
+        (f"dlq.{SITE}.mark.2", b"retried"),
+    ]
+
+
+async def test_what_comes_back_open_is_held_so_that_it_can_be_closed_first(
+    village: Village, elsewhere: Client, tmp_path: Path
+) -> None:
+    closed, still_open = await lived(village)
+    await backup(village.nc, tmp_path / "copy")
+    await restored(elsewhere, tmp_path / "copy")
+    at = now()
+    assert await hold_open_cases(elsewhere, tmp_path / "copy", at) == [still_open.id]
+    wait = waits_for(await of(elsewhere, still_open.id))
+    assert wait is not None
+    assert (wait.what, wait.until) == ("operator", at + timedelta(minutes=30))
+    assert await of(elsewhere, closed.id) == closed
