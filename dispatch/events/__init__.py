@@ -12,6 +12,7 @@ from dispatch.events.dlq_desk import OLD_PRESS, DlqDesk, Retry, since
 from dispatch.events.envelope import is_cloud_event
 from dispatch.events.inbox import inbox_of
 from dispatch.events.incidents import Incident, IncidentBook
+from dispatch.events.latest import latest
 from dispatch.events.letters import Kept, Letters, Mark, decode_mark, letter_of, marks_of, state_of
 from dispatch.events.log import CaseLog, Head, Stale, commit_of
 from dispatch.events.press import (
@@ -100,6 +101,6 @@ __all__ = [
     "RespondersStoodDown", "Retry", "Role", "Source", "Stale", "Target", "Timers", "Via", "WideningAsked", "all_cases",
     "answer_subject", "as_delivered", "begin_behind", "believed", "bury", "commit_of", "connect", "consume",
     "decode_letter", "decode_mark", "decode_press", "direct_get", "drill_of", "encode_press", "ensure_streams",
-    "follow", "inbox_of", "is_cloud_event", "kind_of", "last_of_each", "letter_of", "marks_of", "moment_of",
+    "follow", "inbox_of", "is_cloud_event", "kind_of", "last_of_each", "latest", "letter_of", "marks_of", "moment_of",
     "press_subject", "silent_of", "since", "state_of", "work_consumer",
 ]  # fmt: skip
