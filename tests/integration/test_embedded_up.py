@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 from dispatch.embedded.child import alive
+from tests.commands import dispatch
 
 ROOT = Path(__file__).parents[2]
 READY = "Ctrl-C stops it"
@@ -84,12 +85,9 @@ async def up(data: Path, *options: str, **env: str) -> AsyncIterator[Up]:
 
 async def doctor(data: Path) -> dict[str, dict[str, Any]]:
     """What the doctor finds, by what was looked at."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "dispatch", "doctor", "--json"), stdout=PIPE, cwd=ROOT, env=environment(data)
-    )
-    output, _ = await process.communicate()
+    code, output, _ = await dispatch("doctor", "--json", env=environment(data))
     findings = {finding["what"]: finding for finding in json.loads(output)}
-    assert process.returncode == any(finding["state"] == "fail" for finding in findings.values())
+    assert code == any(finding["state"] == "fail" for finding in findings.values())
     return findings
 
 
