@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import nats
 import pytest
+import structlog
 from nats.aio.client import Client
 from xdist.remote import Producer
 
@@ -22,6 +23,12 @@ from dispatch.settings import Settings
 from tests.messengers import Messenger, messenger
 from tests.servers import Servers, open_folder, started
 from tests.sharing import WholeFiles
+
+
+def pytest_configure() -> None:
+    """Logs without Rich's tracebacks: drawing one holds everybody up, on a busy machine for seconds."""
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, plain])
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -85,3 +85,15 @@ def test_console_lines_are_for_people(capsys: pytest.CaptureFixture[str]) -> Non
     assert "ready" in line
     assert "8080" in line
     assert not line.startswith("{")
+
+
+def test_for_people_a_traceback_is_without_what_its_variables_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("serve", Settings(log_format="console"))
+    phone = "+8613800000001"
+    try:
+        phone.index("x")
+    except ValueError:
+        structlog.get_logger("x").exception("failed")
+    said = capsys.readouterr().err
+    assert "ValueError: substring not found" in said
+    assert phone not in said
