@@ -4,6 +4,7 @@
 needs stays in its modules.
 """
 
+from dispatch.events.buckets import latest
 from dispatch.events.codec import Commit, all_cases
 from dispatch.events.connection import connect
 from dispatch.events.direct import as_delivered, direct_get, last_of_each
@@ -12,7 +13,6 @@ from dispatch.events.dlq_desk import OLD_PRESS, DlqDesk, Retry, since
 from dispatch.events.envelope import is_cloud_event
 from dispatch.events.inbox import inbox_of
 from dispatch.events.incidents import Incident, IncidentBook
-from dispatch.events.latest import latest
 from dispatch.events.letters import Kept, Letters, Mark, decode_mark, letter_of, marks_of, state_of
 from dispatch.events.log import CaseLog, Head, Stale, commit_of
 from dispatch.events.press import (
