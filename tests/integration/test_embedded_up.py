@@ -126,7 +126,7 @@ async def test_everything_starts_heals_and_stops(server_folder: Path) -> None:
     assert (await doctor(server_folder))["dispatch up"]["state"] == "fail"
 
 
-async def test_it_starts_over_what_a_power_cut_leaves(server_folder: Path) -> None:
+async def test_it_starts_over_what_a_power_cut_leaves_and_its_children_end_with_it(server_folder: Path) -> None:
     async with up(server_folder) as running:
         await running.says(READY)
         url = re.search(r"http://[\d.:]+", running.printed)
@@ -140,11 +140,8 @@ async def test_it_starts_over_what_a_power_cut_leaves(server_folder: Path) -> No
         assert url[0] in running.printed
         await healthy(server_folder)
 
-
-async def test_its_children_end_with_it(server_folder: Path) -> None:
-    async with up(server_folder) as running:
-        await running.says(READY)
         children = running.children()
+        assert set(children) == ROLES | {"nats-server", "postgres"}
         running.process.kill()
         async with asyncio.timeout(20):
             while any(alive(process) for process in children.values()):  # noqa: ASYNC110 - not our children
