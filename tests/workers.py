@@ -105,7 +105,11 @@ class FanoutProcess:
     async def __aenter__(self) -> Self:
         self._process = await asyncio.to_thread(Started, "fanout", env=self._environment)
         self._end = asyncio.create_task(self._process.ended())
-        await until(self._is_up, "`dispatch fanout` to answer")
+        try:
+            await until(self._is_up, "`dispatch fanout` to answer")
+        except BaseException:
+            await self.kill()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
