@@ -11,7 +11,7 @@ SOURCES := dispatch tests bench
 # Each test process has servers of its own, but for those that are given from outside.
 WORKERS ?= $(if $(filter external,$(DISPATCH_TEST_SERVERS)),0,3)
 # In the order of the folders: whole systems come first, so that nobody waits for the last of them.
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder
 
 # Else each process that a test starts would compile all of ours anew.
 unexport PYTHONDONTWRITEBYTECODE

@@ -102,7 +102,9 @@ def _add_role(role: str) -> structlog.typing.Processor:
 
 def _renderers(settings: Settings) -> list[structlog.typing.Processor]:
     if settings.log_format == "console":
-        return [hide_secrets, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # Rich would show what every variable holds: names, telephone numbers, tokens.
+        plain = structlog.dev.plain_traceback
+        return [hide_secrets, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     return [
         structlog.processors.format_exc_info,
         hide_secrets,

@@ -12,33 +12,62 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 SECONDS = 60
+NEVER_RUN = "the command was never run; see tests/zygote.py"
 _order = threading.Lock()
 
 
 async def dispatch(*arguments: object, env: Mapping[str, str], typed: str | None = None) -> tuple[int, str, str]:
     """Run the command in the environment `env`, with `typed` on its standard input (nothing when not given)."""
-    return await asyncio.wait_for(asyncio.to_thread(_run, list(map(str, arguments)), dict(env), typed or ""), SECONDS)
+    return await asyncio.wait_for(asyncio.to_thread(_run, list(map(str, arguments)), env, typed or ""), SECONDS)
 
 
-def _run(argv: list[str], env: dict[str, str], typed: str) -> tuple[int, str, str]:
+class Started:
+    """`dispatch …` that runs until it ends or is killed; it says what it says where the tests do."""
+
+    def __init__(self, *arguments: object, env: Mapping[str, str]) -> None:
+        with Path(os.devnull).open("rb") as nothing:
+            self._ended = _ordered(list(map(str, arguments)), env, [nothing.fileno(), 1, 2])
+        self._told = b""
+        while not self._told.endswith(b" "):
+            self._told += self._read()
+        self.pid = int(self._told)
+
+    async def ended(self) -> int:
+        """Wait for its end; the exit code, or minus the signal that ended it."""
+        return await asyncio.to_thread(self._code)
+
+    def _code(self) -> int:
+        with os.fdopen(self._ended, "rb") as ended:
+            return int(ended.read())
+
+    def _read(self) -> bytes:
+        read = os.read(self._ended, 1)
+        assert read, NEVER_RUN
+        return read
+
+
+def _run(argv: list[str], env: Mapping[str, str], typed: str) -> tuple[int, str, str]:
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         given.write(typed.encode())
         given.seek(0)
-        ended, ends = os.pipe()
-        try:
-            with _order:
-                fds = [given.fileno(), out.fileno(), err.fileno(), ends]
-                socket.send_fds(_zygote(), [json.dumps({"argv": argv, "env": env}).encode()], fds)
-            os.close(ends)
-            code = os.read(ended, 16)
-        finally:
-            os.close(ended)
-        assert code, "the command was never run; see tests/zygote.py"
+        with os.fdopen(_ordered(argv, env, [given.fileno(), out.fileno(), err.fileno()]), "rb") as ended:
+            _, _, code = ended.read().partition(b" ")
+        assert code, NEVER_RUN
         for written in (out, err):
             written.seek(0)
         return int(code), out.read().decode(), err.read().decode()
+
+
+def _ordered(argv: list[str], env: Mapping[str, str], fds: list[int]) -> int:
+    """Have a command run with these for its standard input, output and errors; what says its process id and its end."""
+    ended, ends = os.pipe()
+    with _order:
+        socket.send_fds(_zygote(), [json.dumps({"argv": argv, "env": dict(env)}).encode()], [*fds, ends])
+    os.close(ends)
+    return ended
 
 
 @cache

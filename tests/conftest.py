@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import nats
 import pytest
+import structlog
 from nats.aio.client import Client
+from xdist.remote import Producer
 
 from dispatch.embedded import EmbeddedNats, EmbeddedPostgres
 from dispatch.events import connect, ensure_streams
@@ -20,14 +22,18 @@ from dispatch.migrate import migrate
 from dispatch.settings import Settings
 from tests.messengers import Messenger, messenger
 from tests.servers import Servers, open_folder, started
+from tests.sharing import WholeFiles
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of several test processes one takes a whole file; and one takes all that drives a browser, on one system."""
-    for item in items:
-        place = item.path.relative_to(Path(__file__).parent)
-        item.add_marker(pytest.mark.xdist_group("browser" if place.parts[0] == "browser" else str(place)))
+def pytest_configure() -> None:
+    """Logs without Rich's tracebacks: drawing one holds everybody up, on a busy machine for seconds."""
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, plain])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> WholeFiles:
+    return WholeFiles(config, log)
 
 
 @pytest.fixture(scope="session")

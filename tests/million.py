@@ -31,7 +31,7 @@ select
     case when n % 20 <> 0 then 'helped' end
 from (
     select n, at, case when n % $4::int = 0 then at end as told from (
-        select n, $1::timestamptz + n * make_interval(secs => $2) as at from generate_series(1, $3::int) as n
+        select n, $1::timestamptz + n * make_interval(secs => $2) as at from generate_series($5::int, $3::int) as n
     ) as numbers
 ) as cases
 """
@@ -79,16 +79,20 @@ LEAVES = "select relid::regclass::text as name from pg_partition_tree($1::text::
 PART = 100_000
 
 
-async def fill_latency(connection: asyncpg.Connection, cases: int = MILLION, *, told: int = 1) -> None:
-    """`cases` cases of the site `s`; of each `told`th it is told what happened, which takes its time."""
-    await _without_indexes(connection, "latency", [(LATENCY, (BEGAN, SECONDS_BETWEEN, cases, told))])
+async def fill_latency(connection: asyncpg.Connection, cases: int = MILLION, *, told: int = 1, first: int = 1) -> None:
+    """`cases` cases of the site `s`, or those from the `first` on; of each `told`th it is told what happened, which
+    takes its time.
+    """
+    await _without_indexes(connection, "latency", [(LATENCY, (BEGAN, SECONDS_BETWEEN, cases, told, first))])
 
 
-async def fill_responses(connection: asyncpg.Connection, each: int, cases: int = MILLION, *, told: int = 1) -> None:
-    """`each` responders (at most 13, the officers among them) on each of `cases` cases; `told` as above."""
+async def fill_responses(
+    connection: asyncpg.Connection, each: int, cases: int = MILLION, *, told: int = 1, first: int = 1
+) -> None:
+    """`each` responders (at most 13, the officers among them) on each of `cases` cases; `told` and `first` as above."""
     parts = [
         (RESPONSES, (BEGAN, SECONDS_BETWEEN, start, min(start + PART - 1, cases), each, told))
-        for start in range(1, cases + 1, PART)
+        for start in range(first, cases + 1, PART)
     ]
     await _without_indexes(connection, "responses", parts)
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Self
@@ -22,6 +21,7 @@ from dispatch.fanout import Fanout, Watchdog
 from dispatch.fanout.stand_in import StandIn
 from dispatch.roster import Roster
 from dispatch.settings import Settings
+from tests.commands import Started
 from tests.village import Village, until
 
 
@@ -103,22 +103,26 @@ class FanoutProcess:
         }
 
     async def __aenter__(self) -> Self:
-        command = (sys.executable, "-m", "dispatch", "fanout")
-        self._process = await asyncio.create_subprocess_exec(*command, env=self._environment)
-        await until(self._is_up, "`dispatch fanout` to answer")
+        self._process = await asyncio.to_thread(Started, "fanout", env=self._environment)
+        self._end = asyncio.create_task(self._process.ended())
+        try:
+            await until(self._is_up, "`dispatch fanout` to answer")
+        except BaseException:
+            await self.kill()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.kill()
 
     async def _is_up(self) -> bool:
-        assert self._process.returncode is None
+        assert not self._end.done()
         with contextlib.suppress(NatsError, TimeoutError):
             return bool(await self._nc.request(f"ops.{self._site}.ping.fanout", timeout=0.5))
         return False
 
     async def kill(self) -> None:
         """As the kernel does it: at once, without a word."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGKILL)
-        await self._process.wait()
+        if not self._end.done():
+            os.kill(self._process.pid, signal.SIGKILL)
+        await self._end

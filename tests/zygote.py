@@ -1,7 +1,8 @@
 """Runs commands of ours as processes of their own without a second of imports for each.
 
 It imports what the commands need once, and forks for each that is asked for over the socket on its standard input: a
-JSON object `{"argv", "env"}` with four file descriptors, standard input, output, errors, and where the exit code goes.
+JSON object `{"argv", "env"}` with four file descriptors: standard input, output, errors, and where its process id goes
+and, once it has ended, its exit code.
 """
 
 from __future__ import annotations
@@ -41,10 +42,11 @@ def serve() -> None:
 
 
 def _reap(order: dict[str, object], fds: list[int]) -> None:
-    """Between the two: waits for the command, and tells its exit code."""
+    """Between the two: tells the command's process id, waits for it, and tells its exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if (command := os.fork()) == 0:
         _run(order, fds)
+    os.write(fds[3], f"{command} ".encode())
     code = os.waitstatus_to_exitcode(os.waitpid(command, 0)[1])
     os.write(fds[3], str(code).encode())
     os._exit(0)

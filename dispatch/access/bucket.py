@@ -10,6 +10,7 @@ from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from dispatch.errors import Unavailable
+from dispatch.events import latest
 
 ANSWER_SECONDS = 2.0
 
@@ -24,7 +25,7 @@ class Bucket:
         js = nc.jetstream(timeout=ANSWER_SECONDS)
         # `await js.key_value(name)` would ask the server what is known here, at every start.
         self._kv = KeyValue(name=name, stream=f"KV_{name}", pre=f"$KV.{name}.", js=js, direct=direct)
-        self._name = name
+        self._nc, self._name = nc, name
 
     async def get(self, key: str) -> bytes | None:
         """The value of `key`, or None when it has none. Raises `Unavailable`, as all of these do."""
@@ -81,15 +82,8 @@ class Bucket:
 
     async def items(self, keys: str) -> AsyncGenerator[tuple[str, bytes], None]:
         """Every key that matches the subject pattern `keys`, with its value."""
-        try:
-            watcher = await self._kv.watch(keys, ignore_deletes=True)
-            try:
-                while (update := await watcher.updates()) is not None:  # type: ignore[no-untyped-call]
-                    yield update.key, update.value or b""
-            finally:
-                await watcher.stop()  # type: ignore[no-untyped-call]
-        except (NatsError, TimeoutError) as error:
-            raise self._unavailable(error) from error
+        async for key, message in latest(self._nc, self._name, keys):
+            yield key, message.data
 
     def _unavailable(self, error: Exception) -> Unavailable:
         return Unavailable(f"the bucket {self._name} does not answer: {error!r}; try again")

@@ -23,7 +23,7 @@ from dispatch.settings import load_settings
 from dispatch.web.reports.month import ALL, MonthDesk
 from dispatch.web.reports.period import month_at, month_of
 from dispatch.web.reports.rows import STEPS
-from dispatch.web.reports.sheets import as_csv, as_xlsx
+from dispatch.web.reports.sheets import as_csv
 from dispatch.web.reports.tables import STEP_NAMES, month_tables
 from dispatch.web.reports.views import MonthReport, ResponseRowView
 
@@ -56,6 +56,8 @@ def report(
     if csv is not None:
         _write(csv, as_csv(month_tables(made)[0]).encode())
     if xlsx is not None:
+        from dispatch.web.reports.workbook import as_xlsx  # slow to import
+
         _write(xlsx, as_xlsx(month_tables(made)))
     if as_json:
         typer.echo(msgspec.json.encode(made))

@@ -11,7 +11,7 @@ from nats.js.errors import APIError, KeyWrongLastSequenceError, NotFoundError
 from nats.js.kv import KeyValue
 
 from dispatch.errors import NotFound, Unavailable
-from dispatch.events import DRILLS, Gap, Kind, Moment
+from dispatch.events import DRILLS, Gap, Kind, Moment, latest
 from dispatch.identifiers import TOKEN, AreaId, CaseId, HouseholdId, PressId, Site, case_id_for
 
 DEVICE = "drill:"
@@ -53,7 +53,7 @@ class DrillBook:
     """The drills of one site. Every method raises `Unavailable` when the server does not answer."""
 
     def __init__(self, nc: Client, site: Site | str) -> None:
-        self._js, self._site = nc.jetstream(timeout=2.0), Site(site)
+        self._nc, self._js, self._site = nc, nc.jetstream(timeout=2.0), Site(site)
 
     async def get(self, drill: str) -> Drill | None:
         """The drill, or None when there is none."""
@@ -94,16 +94,8 @@ class DrillBook:
 
     async def all(self) -> list[Drill]:
         """Every drill there was, newest first."""
-        found: list[Drill] = []
-        try:
-            watcher = await (await self._bucket()).watch(f"{self._site}.>", ignore_deletes=True)
-            try:
-                while (update := await watcher.updates()) is not None:  # type: ignore[no-untyped-call]
-                    found.append(msgspec.json.decode(update.value or b"", type=Drill))
-            finally:
-                await watcher.stop()  # type: ignore[no-untyped-call]
-        except (NatsError, APIError, TimeoutError) as error:
-            raise _away(error) from error
+        held = latest(self._nc, DRILLS, f"{self._site}.>")
+        found = [msgspec.json.decode(message.data, type=Drill) async for _, message in held]
         return sorted(found, key=lambda drill: drill.at, reverse=True)
 
     async def _bucket(self) -> KeyValue:

@@ -4,6 +4,7 @@
 needs stays in its modules.
 """
 
+from dispatch.events.buckets import latest
 from dispatch.events.codec import Commit, all_cases
 from dispatch.events.connection import connect
 from dispatch.events.direct import as_delivered, direct_get, last_of_each
@@ -100,6 +101,6 @@ __all__ = [
     "RespondersStoodDown", "Retry", "Role", "Source", "Stale", "Target", "Timers", "Via", "WideningAsked", "all_cases",
     "answer_subject", "as_delivered", "begin_behind", "believed", "bury", "commit_of", "connect", "consume",
     "decode_letter", "decode_mark", "decode_press", "direct_get", "drill_of", "encode_press", "ensure_streams",
-    "follow", "inbox_of", "is_cloud_event", "kind_of", "last_of_each", "letter_of", "marks_of", "moment_of",
+    "follow", "inbox_of", "is_cloud_event", "kind_of", "last_of_each", "latest", "letter_of", "marks_of", "moment_of",
     "press_subject", "silent_of", "since", "state_of", "work_consumer",
 ]  # fmt: skip

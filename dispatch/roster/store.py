@@ -19,7 +19,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from dispatch.clock import Clock, now
 from dispatch.errors import Conflict, NotFound, Unavailable, Unreadable
-from dispatch.events import ROSTER, direct_get, last_of_each
+from dispatch.events import ROSTER, direct_get, last_of_each, latest
 from dispatch.identifiers import TOKEN, AreaId, GroupId, HouseholdId, PersonId, Site
 from dispatch.roster.documents import Area, Document, DocumentKind, Group, Household, Person, Post
 from dispatch.roster.entries import Entry, decode, encode, is_deleted, key_of
@@ -120,18 +120,10 @@ class Roster:
 
     async def all(self, kind: DocumentKind) -> AsyncIterator[Document]:
         """Every document of `kind`, in no order. Reads the whole bucket: not for an alarm."""
-        try:
-            bucket = await self._js.key_value(ROSTER)
-            watcher = await bucket.watch(f"{self.site}.{kind}.>", ignore_deletes=True)
-            try:
-                while (update := await watcher.updates()) is not None:  # type: ignore[no-untyped-call]
-                    entry = self._read(kind, update.value or b"", update.revision or 0)
-                    if entry is not None:
-                        yield entry.document
-            finally:
-                await watcher.stop()  # type: ignore[no-untyped-call]
-        except (NatsError, TimeoutError) as error:
-            raise Unavailable(f"the roster does not answer: {error!r}") from error
+        async for _, message in latest(self._nc, ROSTER, f"{self.site}.{kind}.>"):
+            entry = self._read(kind, message.data, message.metadata.sequence.stream)
+            if entry is not None:
+                yield entry.document
 
     async def is_empty(self) -> bool:
         """Whether nothing was ever written to the roster of this site."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from playwright.async_api import Browser, async_playwright
@@ -30,10 +31,23 @@ async def live_system(servers: Servers, migrated_template: str) -> AsyncIterator
                 yield running
 
 
+WHOLE = ("chromium", "chromium-browser")
+LEAN = ("chromium-headless-shell", *WHOLE)
+"""Names of programs. The same engine without windows and extensions opens a page at a quarter of the cost."""
+
+
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    """The system's Chromium, or the one that DISPATCH_TEST_CHROMIUM names, or else Playwright's own."""
-    program = os.environ.get("DISPATCH_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    """A Chromium for pages that are looked at."""
+    async with launched(*LEAN) as browser:
+        yield browser
+
+
+@asynccontextmanager
+async def launched(*names: str) -> AsyncIterator[Browser]:
+    """The Chromium that DISPATCH_TEST_CHROMIUM names, or the first of `names` here, or else Playwright's own."""
+    found = (shutil.which(name) for name in names)
+    program = os.environ.get("DISPATCH_TEST_CHROMIUM") or next(filter(None, found), None)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=list(QUIET))
         yield browser

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from playwright.async_api import Page, Worker
+from playwright.async_api import Browser, Page, Worker
 
 from dispatch.fanout.ring import Ring, make_ring, scene_of
 from dispatch.identifiers import CaseId, PersonId
+from tests.browser.conftest import WHOLE, launched
 from tests.browser.people import People
 from tests.live import LiveSystem
 from tests.phones import Phone
@@ -38,6 +39,13 @@ TAP = """([tag, action]) => inTurn(() => registration.getNotifications({ tag }))
   dispatchEvent(new NotificationEvent("notificationclick", { notification, action }));
 })"""
 """A tap on a button of a notification, as the browser tells its worker of it."""
+
+
+@pytest.fixture(scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    """A whole Chromium: without windows it shows no notifications."""
+    async with launched(*WHOLE) as browser:
+        yield browser
 
 
 async def ring_for(live: LiveSystem, case: CaseId, person: str) -> Ring:

@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 from dispatch.embedded.child import alive
+from tests.commands import dispatch
 
 ROOT = Path(__file__).parents[2]
 READY = "Ctrl-C stops it"
@@ -84,12 +85,9 @@ async def up(data: Path, *options: str, **env: str) -> AsyncIterator[Up]:
 
 async def doctor(data: Path) -> dict[str, dict[str, Any]]:
     """What the doctor finds, by what was looked at."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "dispatch", "doctor", "--json"), stdout=PIPE, cwd=ROOT, env=environment(data)
-    )
-    output, _ = await process.communicate()
+    code, output, _ = await dispatch("doctor", "--json", env=environment(data))
     findings = {finding["what"]: finding for finding in json.loads(output)}
-    assert process.returncode == any(finding["state"] == "fail" for finding in findings.values())
+    assert code == any(finding["state"] == "fail" for finding in findings.values())
     return findings
 
 
@@ -128,7 +126,7 @@ async def test_everything_starts_heals_and_stops(server_folder: Path) -> None:
     assert (await doctor(server_folder))["dispatch up"]["state"] == "fail"
 
 
-async def test_it_starts_over_what_a_power_cut_leaves(server_folder: Path) -> None:
+async def test_it_starts_over_what_a_power_cut_leaves_and_its_children_end_with_it(server_folder: Path) -> None:
     async with up(server_folder) as running:
         await running.says(READY)
         url = re.search(r"http://[\d.:]+", running.printed)
@@ -142,11 +140,8 @@ async def test_it_starts_over_what_a_power_cut_leaves(server_folder: Path) -> No
         assert url[0] in running.printed
         await healthy(server_folder)
 
-
-async def test_its_children_end_with_it(server_folder: Path) -> None:
-    async with up(server_folder) as running:
-        await running.says(READY)
         children = running.children()
+        assert set(children) == ROLES | {"nats-server", "postgres"}
         running.process.kill()
         async with asyncio.timeout(20):
             while any(alive(process) for process in children.values()):  # noqa: ASYNC110 - not our children

@@ -54,7 +54,7 @@ from tests.unit.escalation_story import (
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories)
 def test_an_open_case_waits_for_what_will_come(history: list[Asked]) -> None:
     """For a time, or for the closing: that only with somebody there, and enough or the whole policy behind it."""
@@ -71,7 +71,7 @@ def test_an_open_case_waits_for_what_will_come(history: list[Asked]) -> None:
         assert wait.until <= max(ends) + max(LONGEST_PATIENCE, SLOWEST + LATENESS)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories)
 def test_nobody_who_is_to_be_rung_is_dropped(history: list[Asked]) -> None:
     """Whoever the log says was called, and not heard of nor let go since, has each channel rung or a time for it."""
@@ -93,7 +93,7 @@ def test_nobody_who_is_to_be_rung_is_dropped(history: list[Asked]) -> None:
             assert {channel for channel in known.rings if channel not in recorded} <= set(owed.get(known.call, ()))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories, plans)
 def test_a_step_calls_everybody_it_is_to_call(history: list[Asked], plan: Plan) -> None:
     """But for those who answered, were let go by name, are left out; and 110 where it has the case but for duress."""
@@ -112,7 +112,7 @@ def test_a_step_calls_everybody_it_is_to_call(history: list[Asked], plan: Plan) 
         assert (planned.responder in called) == (not let_go and not answered and not has_it), planned.responder
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories, by_hand)
 def test_what_is_asked_by_hand_puts_off_no_step(history: list[Asked], asked: Command) -> None:
     case = after(history)
@@ -149,7 +149,7 @@ def test_the_histories_begin_where_these_properties_matter() -> None:
     assert cases["duress"].duress_heeded
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(anything, max_size=15), st.lists(anything, max_size=15))
 def test_under_duress_those_who_pressed_see_a_cancelled_case_for_good(before: list[Asked], then: list[Asked]) -> None:
     case = after([press(), *before])
@@ -162,7 +162,7 @@ def test_under_duress_those_who_pressed_see_a_cancelled_case_for_good(before: li
         assert later.silent
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories, people, st.sampled_from(["going", "on_scene"]))
 def test_an_answer_stands_down_nobody_unless_it_makes_it_enough_or_is_the_first_arrival(
     history: list[Asked], who: PersonId, what: str
@@ -185,7 +185,7 @@ def test_an_answer_stands_down_nobody_unless_it_makes_it_enough_or_is_the_first_
         assert all(newest[person] in late for person in told_off)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories)
 def test_who_is_left_out_counts_for_nothing(history: list[Asked]) -> None:
     case = after(history)
@@ -193,7 +193,7 @@ def test_who_is_left_out_counts_for_nothing(history: list[Asked]) -> None:
     assert not case.left_out & {call.responder for call in case.owed()}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories, plans)
 def test_a_due_step_is_taken_and_the_next_is_later(history: list[Asked], plan: Plan) -> None:
     """Nothing runs in a circle: steps that are due at once are as many as the policy has, and no more."""

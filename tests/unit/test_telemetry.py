@@ -106,3 +106,15 @@ def test_on_a_terminal_a_warning_is_a_line_for_people(
         configure_command(settings)
         structlog.get_logger("x").warning("nats.away")
         assert capsys.readouterr().err.startswith("{") == is_json
+
+
+def test_for_people_a_traceback_is_without_what_its_variables_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("serve", Settings(log_format="console"))
+    phone = "+8613800000001"
+    try:
+        phone.index("x")
+    except ValueError:
+        structlog.get_logger("x").exception("failed")
+    said = capsys.readouterr().err
+    assert "ValueError: substring not found" in said
+    assert phone not in said

@@ -10,8 +10,6 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from dispatch.roster.imports.problems import BadFileError, Place
 
@@ -118,6 +116,9 @@ def _decoded(name: str, content: bytes) -> str:
 
 
 def _workbook(name: str, content: bytes) -> list[Sheet]:
+    from openpyxl import load_workbook  # slow to import, and text files need none of it
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             if sum(info.file_size for info in packed.infolist()) > MAX_UNPACKED_BYTES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-from openpyxl.utils import get_column_letter
 
 _SHOWN = 60
 
@@ -28,6 +27,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         place = f"{self.place.file}:{self.place.line}" if self.place.line else self.place.file
         if self.column:
+            from openpyxl.utils import get_column_letter  # slow to import, and most files have nothing wrong
+
             place += f":{get_column_letter(self.column)}({self.header})"
         shown = self.value if len(self.value) <= _SHOWN else f"{self.value[:_SHOWN]}…"
         where = f"{place} {shown!r} →" if self.place.line else f"{place}:"

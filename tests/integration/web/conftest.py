@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
+from argon2 import PasswordHasher
 
 from dispatch.cases import Case
+from dispatch.roster import pins
 from tests.conftest import database
 from tests.integration.web.at_home import HIM, HOME
 from tests.integration.web_world import World, settings_of, village_of
 from tests.servers import Servers
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """PINs are hashed by the same code at the least cost; the real cost is in `unit/test_pins.py`."""
+    monkeypatch.setattr(pins, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    pins._nobodys.cache_clear()
+    yield
+    pins._nobodys.cache_clear()
 
 
 @pytest.fixture(scope="module")
