@@ -277,12 +277,12 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         """When each thing happened for the first time on this case, to anybody who was not left out."""
         counted = [firsts for person, firsts in self.reached.items() if person not in self.left_out]
         return Firsts(
-            called=_earliest(firsts.called for firsts in counted),
-            delivered=_earliest(firsts.delivered for firsts in counted),
-            answered=_earliest(firsts.answered for firsts in counted),
-            going=_earliest(firsts.going for firsts in counted),
-            on_scene=_earliest(firsts.on_scene for firsts in counted),
-            cleared=_earliest(firsts.cleared for firsts in counted),
+            called=_earliest([firsts.called for firsts in counted]),
+            delivered=_earliest([firsts.delivered for firsts in counted]),
+            answered=_earliest([firsts.answered for firsts in counted]),
+            going=_earliest([firsts.going for firsts in counted]),
+            on_scene=_earliest([firsts.on_scene for firsts in counted]),
+            cleared=_earliest([firsts.cleared for firsts in counted]),
         )
 
     @property
@@ -318,7 +318,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 def evolve(case: Case, event: Event) -> Case:  # noqa: C901, PLR0911, PLR0912  (one return for each event)
     """`case` after `event`. Fails on an event it does not know, rather than overlook it."""
-    match event:
+    match event:  # most are outcomes and answers
+        case CallsRecorded():
+            return _record(case, event)
+        case ResponderReplied():
+            return _reply(case, event)
         case AlarmRaised():
             heard = {event.press: _heard(event)}
             return replace(case, raised=event, presses=(event.press,), heard=heard, last_pressed_at=event.accepted_at)
@@ -336,16 +340,12 @@ def evolve(case: Case, event: Event) -> Case:  # noqa: C901, PLR0911, PLR0912  (
             return _call(case, event)
         case PolicyStamped() | WideningAsked() | Escalated() | RespondersStoodDown() | EscalationPaused():
             return _widen(case, event)
-        case CallsRecorded():
-            return _record(case, event)
         case FellBack():
             return _fall_back(case, event)
         case HandedOver():
             return replace(case, handed_over=event)
         case HouseholdStamped() | ResidentsSpared():
             return _at_home(case, event)
-        case ResponderReplied():
-            return _reply(case, event)
         case ResponderCleared():
             return _reach(case, event.responder, Firsts(cleared=event.at))
         case ResponderLeftOut():
@@ -549,15 +549,15 @@ def _reply(case: Case, event: ResponderReplied) -> Case:
         going=event.at if event.answer == "going" else None,
         on_scene=event.at if event.answer == "on_scene" else None,
     )
-    replied = replace(
+    return replace(
         case,
         replies={**case.replies, event.responder: reply},
         reply_ids=case.reply_ids | {event.reply},
         awaited=case.awaited - {event.responder},
         dismissed=case.dismissed - {event.responder},
         given_up_at=given_up_at,
+        reached={**case.reached, event.responder: first_of(case.reached.get(event.responder), new)},
     )
-    return _reach(replied, event.responder, new)
 
 
 def _reach(case: Case, person: PersonId, new: Firsts) -> Case:
@@ -590,7 +590,7 @@ def first_of(known: Firsts | None, new: Firsts) -> Firsts:
 
 
 def _earliest(moments: Iterable[datetime | None]) -> datetime | None:
-    return min((at for at in moments if at is not None), default=None)
+    return min([at for at in moments if at is not None], default=None)
 
 
 def _earlier(known: datetime | None, new: datetime | None) -> datetime | None:

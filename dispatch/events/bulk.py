@@ -65,7 +65,8 @@ class Raw(NamedTuple):
         """
         fields = self.reply.split(b".")
         first = 5 if len(fields) == _FIELDS_WITHOUT_DOMAIN else 7
-        return int(fields[first]), int(fields[first + 1]), int(fields[first + 2]), int(fields[first + 3])
+        seq, delivery, stored, pending = map(int, fields[first : first + 4])
+        return seq, delivery, stored, pending
 
     def message(self, client: Client) -> Msg:
         """The same as a consumer of nats-py would have delivered it; its headers as far as they are ours."""

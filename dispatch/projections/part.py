@@ -30,7 +30,7 @@ from dispatch.cases import fold_whole
 from dispatch.events import CASES
 from dispatch.events.bulk import ALL, Raw, bulk, read
 from dispatch.identifiers import CaseId, Site
-from dispatch.projections.copying import Target, take_json, target_of
+from dispatch.projections.copying import Target, take_rows, target_of
 from dispatch.projections.models import all_projections
 from dispatch.projections.months import Months
 from dispatch.projections.projection import Change, Projection
@@ -115,7 +115,7 @@ async def _table(part: Part, projection: Projection) -> AsyncIterator[_Table]:
         server_settings={"application_name": f"dispatch rebuild {projection.name}", "synchronous_commit": "off"},
     )
     try:
-        await take_json(connection)
+        await take_rows(connection)
         months = await Months.of(connection, [f'"{part.schema}".{target.table}'])
         yield _Table(projection, target, connection, part.schema, months)
     finally:

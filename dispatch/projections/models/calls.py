@@ -9,6 +9,7 @@ import msgspec
 
 from dispatch.cases import Case
 from dispatch.events import (
+    AlarmRaised,
     Answer,
     CallsRecorded,
     Channel,
@@ -54,6 +55,7 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
 def rows(change: Change) -> list[CallRow]:
     """Rows of the calls that these commits touch; times that they do not tell are left to what is stored."""
     touched: dict[Key, Times] = {}
+    alarm = change.case.alarm
     for commit in change.commits:
         for event in commit.events:
             if isinstance(event, CallsRecorded):
@@ -61,7 +63,7 @@ def rows(change: Change) -> list[CallRow]:
             else:
                 for key in _touched(change.case, event):
                     touched.setdefault(key, {})
-    return [_row(change, key, times) for key, times in touched.items()]
+    return [_row(change, alarm, key, times) for key, times in touched.items()]
 
 
 def _touched(case: Case, event: Event) -> Iterator[Key]:
@@ -88,14 +90,14 @@ def _note_times(touched: dict[Key, Times], event: CallsRecorded) -> None:
             times[outcome.outcome] = outcome.at
 
 
-def _row(change: Change, key: Key, times: Times) -> CallRow:
+def _row(change: Change, alarm: AlarmRaised, key: Key, times: Times) -> CallRow:
     step, responder, channel = key
     call = change.case.calls[step, responder]
     outcome, reply = call.outcomes.get(channel), change.case.replies.get(responder)
     return CallRow(
         site=change.site,
-        case_id=change.case.id,
-        accepted_at=change.case.alarm.accepted_at,
+        case_id=alarm.case,
+        accepted_at=alarm.accepted_at,
         step=step,
         responder=responder,
         channel=channel,
