@@ -85,7 +85,10 @@ def _from_jsonb(value: bytes) -> Any:
 
 
 class _Moments(dict[datetime, bytes]):
-    """Times as `timestamptz` has them. The rows of a case say each about six times, and to write one takes long."""
+    """Times as `timestamptz` has them. The rows of a case say each about six times, and to write one takes long.
+
+    Their zones are UTC or a fixed offset, as the log has them: of two hours that share a name one would be lost.
+    """
 
     def __missing__(self, at: datetime) -> bytes:
         if len(self) >= MOMENTS:

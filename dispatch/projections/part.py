@@ -24,6 +24,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 import msgspec
+import structlog
 import uvloop
 
 from dispatch.cases import fold_whole
@@ -207,6 +208,8 @@ def _case_of(subject: bytes) -> CaseId:
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the rebuild, which ends this by closing its input
+    # Standard output is for what was done; of a connection that is lost for a moment the log speaks elsewhere.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     part = msgspec.json.decode(sys.stdin.readline(), type=Part)
     gc.freeze()
     gc.disable()  # nothing here makes cycles, and looking for them takes a third of the time
