@@ -9,6 +9,7 @@ import msgspec
 
 from dispatch.cases import Call, Case, Firsts
 from dispatch.events import (
+    AlarmRaised,
     Answer,
     CallsRecorded,
     Event,
@@ -58,8 +59,8 @@ def rows(change: Change) -> list[ResponseRow]:
     """Rows of the responders whom these commits touch."""
     events = (event for commit in change.commits for event in commit.events)
     touched = {person: None for event in events for person in _touched(change.case, event)}
-    first = _first_calls(change.case)
-    return [_row(change, first[responder]) for responder in touched if responder in first]
+    first, alarm, kind = _first_calls(change.case), change.case.alarm, change.case.kind
+    return [_row(change, alarm, kind, first[responder]) for responder in touched if responder in first]
 
 
 def _first_calls(case: Case) -> dict[PersonId, Call]:
@@ -86,8 +87,8 @@ def _touched(case: Case, event: Event) -> Iterable[PersonId]:
             return []
 
 
-def _row(change: Change, first: Call) -> ResponseRow:
-    case, alarm, responder = change.case, change.case.alarm, first.responder
+def _row(change: Change, alarm: AlarmRaised, kind: Kind, first: Call) -> ResponseRow:
+    case, responder = change.case, first.responder
     times, reply = case.reached.get(responder, NOTHING_YET), case.replies.get(responder)
     return ResponseRow(
         site=change.site,
@@ -97,7 +98,7 @@ def _row(change: Change, first: Call) -> ResponseRow:
         role=first.reasons[0].role if first.reasons else None,
         group_id=_group_of(first.reasons),
         areas=alarm.areas,
-        kind=case.kind,
+        kind=kind,
         drill=alarm.drill,
         left_out=responder in case.left_out,
         accepted_at=alarm.accepted_at,
