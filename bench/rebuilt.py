@@ -15,7 +15,7 @@ from dispatch.events import CASES, Commit, connect
 from dispatch.events.bulk import ALL, bulk, read
 from dispatch.identifiers import CaseId, Site
 from dispatch.projections import Change, Progress, Projection, all_projections, rebuilding
-from dispatch.projections.copying import take_json, target_of
+from dispatch.projections.copying import take_rows, target_of
 
 SITE = Site("past")
 GOAL = Goal(p50=20, p99=20, bare_p50=10, bare_p99=10)
@@ -82,7 +82,7 @@ async def _reading(url: str, last: int, events: int, sample: dict[CaseId, list[C
 async def _copying(dsn: str, changes: list[Change]) -> float:
     """Seconds to copy the rows of `changes`, which are made already, into tables like ours without indexes."""
     connection = await asyncpg.connect(dsn, server_settings={"synchronous_commit": "off"})
-    await take_json(connection)
+    await take_rows(connection)
     seconds = 0.0
     for projection in all_projections():
         seconds += await _copy(connection, projection, changes)

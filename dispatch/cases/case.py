@@ -150,12 +150,12 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         """When each thing happened for the first time on this case, to anybody who was not left out."""
         counted = [firsts for person, firsts in self.reached.items() if person not in self.left_out]
         return Firsts(
-            called=_earliest(firsts.called for firsts in counted),
-            delivered=_earliest(firsts.delivered for firsts in counted),
-            answered=_earliest(firsts.answered for firsts in counted),
-            going=_earliest(firsts.going for firsts in counted),
-            on_scene=_earliest(firsts.on_scene for firsts in counted),
-            cleared=_earliest(firsts.cleared for firsts in counted),
+            called=_earliest([firsts.called for firsts in counted]),
+            delivered=_earliest([firsts.delivered for firsts in counted]),
+            answered=_earliest([firsts.answered for firsts in counted]),
+            going=_earliest([firsts.going for firsts in counted]),
+            on_scene=_earliest([firsts.on_scene for firsts in counted]),
+            cleared=_earliest([firsts.cleared for firsts in counted]),
         )
 
     @property
@@ -190,4 +190,4 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _earliest(moments: Iterable[datetime | None]) -> datetime | None:
-    return min((at for at in moments if at is not None), default=None)
+    return min([at for at in moments if at is not None], default=None)

@@ -40,7 +40,11 @@ from dispatch.identifiers import PersonId
 
 def evolve(case: Case, event: Event) -> Case:  # noqa: C901, PLR0911, PLR0912  (one return for each event)
     """`case` after `event`. Fails on an event it does not know, rather than overlook it."""
-    match event:
+    match event:  # most are outcomes and answers
+        case CallsRecorded():
+            return _record(case, event)
+        case ResponderReplied():
+            return _reply(case, event)
         case AlarmRaised():
             heard = {event.press: _heard(event)}
             return replace(case, raised=event, presses=(event.press,), heard=heard, last_pressed_at=event.accepted_at)
@@ -58,16 +62,12 @@ def evolve(case: Case, event: Event) -> Case:  # noqa: C901, PLR0911, PLR0912  (
             return _call(case, event)
         case PolicyStamped() | WideningAsked() | Escalated() | RespondersStoodDown() | EscalationPaused():
             return _widen(case, event)
-        case CallsRecorded():
-            return _record(case, event)
         case FellBack():
             return _fall_back(case, event)
         case HandedOver():
             return replace(case, handed_over=event)
         case HouseholdStamped() | ResidentsSpared():
             return _at_home(case, event)
-        case ResponderReplied():
-            return _reply(case, event)
         case ResponderCleared():
             return _reach(case, event.responder, Firsts(cleared=event.at))
         case ResponderLeftOut():
@@ -271,15 +271,15 @@ def _reply(case: Case, event: ResponderReplied) -> Case:
         going=event.at if event.answer == "going" else None,
         on_scene=event.at if event.answer == "on_scene" else None,
     )
-    replied = replace(
+    return replace(
         case,
         replies={**case.replies, event.responder: reply},
         reply_ids=case.reply_ids | {event.reply},
         awaited=case.awaited - {event.responder},
         dismissed=case.dismissed - {event.responder},
         given_up_at=given_up_at,
+        reached={**case.reached, event.responder: first_of(case.reached.get(event.responder), new)},
     )
-    return _reach(replied, event.responder, new)
 
 
 def _reach(case: Case, person: PersonId, new: Firsts) -> Case:

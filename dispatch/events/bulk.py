@@ -47,25 +47,24 @@ class Raw(NamedTuple):
 
     @property
     def seq(self) -> int:
-        return self._said()[0]
+        return int(self._said()[0])
 
     @property
     def delivery(self) -> int:
         """Which of the consumer's deliveries it is, from 1."""
-        return self._said()[1]
+        return int(self._said()[1])
 
     @property
     def pending(self) -> int:
         """How many messages of the consumer come behind it."""
-        return self._said()[3]
+        return int(self._said()[3])
 
-    def _said(self) -> tuple[int, int, int, int]:
+    def _said(self) -> list[bytes]:
         """Stream sequence, delivery, time of storing in nanoseconds, pending: nats-server ADR-15, with and without a
         domain.
         """
         fields = self.reply.split(b".")
-        first = 5 if len(fields) == _FIELDS_WITHOUT_DOMAIN else 7
-        return int(fields[first]), int(fields[first + 1]), int(fields[first + 2]), int(fields[first + 3])
+        return fields[5:] if len(fields) == _FIELDS_WITHOUT_DOMAIN else fields[7:]
 
     def message(self, client: Client) -> Msg:
         """The same as a consumer of nats-py would have delivered it; its headers as far as they are ours."""
@@ -80,13 +79,13 @@ class Raw(NamedTuple):
             raise Unreadable("a message without the id of a commit")
         begin += len(_ID)
         end = self.headers.find(b"\r\n", begin)
-        seq, _, stored, _ = self._said()
+        seq, _, stored, *_ = self._said()
         return decode_commit(
             self.subject.decode(),
             {"ce-id": self.headers[begin:end].decode().strip()},
             self.body,
-            seq=seq,
-            stored_at=datetime.fromtimestamp(stored / 1_000_000_000.0, UTC),
+            seq=int(seq),
+            stored_at=datetime.fromtimestamp(int(stored) / 1_000_000_000.0, UTC),
         )
 
 

@@ -86,8 +86,9 @@ def decode_commit(
     events, case = decode_events(body), CaseId(parts[3])
     if not events:
         raise Unreadable("a commit without events")
-    if any(isinstance(event, AlarmRaised) and (event.case, event.household) != (case, parts[2]) for event in events):
-        raise Unreadable(f"an alarm of another case or household on the subject {subject!r}")
+    for event in events:
+        if isinstance(event, AlarmRaised) and (event.case, event.household) != (case, parts[2]):
+            raise Unreadable(f"an alarm of another case or household on the subject {subject!r}")
     if STORED_AT in headers:
         stored_at = datetime.fromisoformat(headers[STORED_AT])
     return Commit(id=CommitId(headers["ce-id"]), case=case, events=events, seq=seq, stored_at=stored_at)

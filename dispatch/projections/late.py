@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from nats.aio.client import Client
 
 from dispatch.events import CASES, CaseLog
-from dispatch.events.bulk import bulk, read
+from dispatch.events.bulk import Bulk, Raw, bulk, read
 from dispatch.identifiers import CaseId
 from dispatch.projections import checkpoints
 from dispatch.projections.burial import Burials
@@ -20,11 +20,14 @@ from dispatch.projections.projection import Projection
 from dispatch.projections.steps import Steps
 from dispatch.projections.writer import Writer, connect
 
+AT_ONCE = 50
+"""Cases that are read, and written, together."""
+
 
 async def write_late(nc: Client, whole: Part, cases: Sequence[CaseId], projections: Sequence[Projection]) -> None:
     """Write the rows of `cases` as of the end of `whole`, whatever of them is there already.
 
-    A statement of a read model moves its checkpoint on by one commit at least, so that is put back before each case.
+    A statement of a read model moves its checkpoint on by one commit at least, so that is put back before each time.
     """
     if not cases:
         return
@@ -39,14 +42,15 @@ async def write_late(nc: Client, whole: Part, cases: Sequence[CaseId], projectio
             connection = await connect(whole.dsn, projection.name, whole.schema)
             stack.callback(connection.terminate)
             places.append((connection, await Months.of(connection, tables_of(projection))))
-        for case in cases:
+        for first in range(0, len(cases), AT_ONCE):
             steps = Steps(log, burials)
-            subject = f"*.{whole.site}.*.{case}"
-            taken = [
-                await steps.take(raw.message(client))
-                async for page in read(client, CASES, subject, after=whole.after, until=whole.until)
-                for raw in page
-            ]
+            raws = [raw for case in cases[first : first + AT_ONCE] for raw in await _commits(client, whole, case)]
+            taken = [await steps.take(raw.message(client)) for raw in sorted(raws, key=lambda raw: raw.seq)]
             for projection, (connection, months) in zip(projections, places, strict=True):
                 await checkpoints.place(connection, whole.site, projection.name, start)
                 await Writer(projection, whole.site, connection, start, burials, months=months).write(taken)
+
+
+async def _commits(client: Bulk, whole: Part, case: CaseId) -> list[Raw]:
+    pages = read(client, CASES, f"*.{whole.site}.*.{case}", after=whole.after, until=whole.until)
+    return [raw async for page in pages for raw in page]

@@ -24,13 +24,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 import msgspec
+import structlog
 import uvloop
 
 from dispatch.cases import fold_whole
 from dispatch.events import CASES
 from dispatch.events.bulk import ALL, Raw, bulk, read
 from dispatch.identifiers import CaseId, Site
-from dispatch.projections.copying import Target, take_json, target_of
+from dispatch.projections.copying import Target, take_rows, target_of
 from dispatch.projections.models import all_projections
 from dispatch.projections.months import Months
 from dispatch.projections.projection import Change, Projection
@@ -115,7 +116,7 @@ async def _table(part: Part, projection: Projection) -> AsyncIterator[_Table]:
         server_settings={"application_name": f"dispatch rebuild {projection.name}", "synchronous_commit": "off"},
     )
     try:
-        await take_json(connection)
+        await take_rows(connection)
         months = await Months.of(connection, [f'"{part.schema}".{target.table}'])
         yield _Table(projection, target, connection, part.schema, months)
     finally:
@@ -207,6 +208,8 @@ def _case_of(subject: bytes) -> CaseId:
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the rebuild, which ends this by closing its input
+    # Standard output is for what was done; of a connection that is lost for a moment the log speaks elsewhere.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     part = msgspec.json.decode(sys.stdin.readline(), type=Part)
     gc.freeze()
     gc.disable()  # nothing here makes cycles, and looking for them takes a third of the time

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import asyncpg
@@ -27,12 +28,13 @@ from dispatch.projections import (
     ReadModels,
     all_projections,
     lane,
+    late,
     part,
     projector,
     rebuild,
     rebuilding,
 )
-from dispatch.projections.copying import tables_of, target_of
+from dispatch.projections.copying import tables_of, take_rows, target_of
 from dispatch.projections.models import board
 from dispatch.projections.shadow import schema_of
 from dispatch.settings import Settings
@@ -111,6 +113,27 @@ async def test_every_read_model_of_ours_can_be_copied() -> None:
     assert [one.name for one in all_projections() if target_of(one) is None] == []
 
 
+async def test_times_are_copied_as_they_are(postgres_dsn: str) -> None:
+    """To the microsecond, whatever their zone and century; one without a zone is refused, not guessed."""
+    east = timezone(timedelta(hours=8))
+    times = [
+        datetime(2026, 11, 22, 19, 59, 59, 999_999, tzinfo=east),
+        datetime(1969, 7, 20, 20, 17, 40, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(2026, 11, 22, 11, 59, 59, 999_999, tzinfo=UTC),
+    ]
+    copies, plain = await asyncpg.connect(postgres_dsn), await asyncpg.connect(postgres_dsn)
+    await take_rows(copies)
+    await plain.execute("create table told (place integer, at timestamptz)")
+    await copies.copy_records_to_table("told", records=[*enumerate(times), (len(times), None)])
+    assert [row["at"] for row in await plain.fetch("select at from told order by place")] == [*times, None]
+    assert [row["at"] for row in await copies.fetch("select at from told order by place")] == [*times, None]
+    with pytest.raises(TypeError):
+        await copies.copy_records_to_table("told", records=[(9, times[0].replace(tzinfo=None))])
+    await plain.close()
+    await copies.close()
+
+
 async def test_whatever_the_parts_and_what_is_held_the_rows_are_the_same(
     by_itself: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +152,7 @@ async def test_whatever_the_parts_and_what_is_held_the_rows_are_the_same(
     assert await sums(site.dsn) == lived
     monkeypatch.setattr(part, "HELD", 20)
     monkeypatch.setattr(part, "AT_ONCE", 3)
+    monkeypatch.setattr(late, "AT_ONCE", 2)
     async with site.under_way(processes=1) as held:
         await held.build()
         assert held.progress.late > 1, "cases went on after they were copied"

@@ -104,7 +104,8 @@ def reached(case: Case) -> set[PersonId]:
     confirmed = {
         call.responder
         for call in case.taking_part()
-        if any(outcome.outcome in {"delivered", "seen"} for outcome in call.outcomes.values())
+        for outcome in call.outcomes.values()
+        if outcome.outcome in {"delivered", "seen"}
     }
     return confirmed | case.replies.keys()
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container
 from datetime import datetime
 
 import msgspec
 
 from dispatch.cases import Case
 from dispatch.events import (
+    AlarmRaised,
     Answer,
     CallsRecorded,
     Channel,
-    Event,
     FellBack,
     Outcome,
     Reason,
@@ -54,30 +54,40 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
 def rows(change: Change) -> list[CallRow]:
     """Rows of the calls that these commits touch; times that they do not tell are left to what is stored."""
     touched: dict[Key, Times] = {}
+    answered: set[PersonId] = set()
     for commit in change.commits:
         for event in commit.events:
-            if isinstance(event, CallsRecorded):
-                _note_times(touched, event)
-            else:
-                for key in _touched(change.case, event):
-                    touched.setdefault(key, {})
-    return [_row(change, key, times) for key, times in touched.items()]
+            match event:
+                case CallsRecorded():
+                    _note_times(touched, event)
+                case ResponderReplied():
+                    answered.add(event.responder)
+                case RespondersCalled() | FellBack():
+                    for key in _rung(event):
+                        touched.setdefault(key, {})
+                case _:
+                    pass
+    for key in _calls_of(change.case, answered):
+        touched.setdefault(key, {})
+    alarm = change.case.alarm
+    return [_row(change, alarm, key, times) for key, times in touched.items()]
 
 
-def _touched(case: Case, event: Event) -> Iterator[Key]:
-    """The calls that an event is about, other than one that records outcomes."""
-    match event:
-        case ResponderReplied():
-            for call in case.calls.values():
-                if call.responder == event.responder:
-                    for channel in {*call.channels, *call.outcomes}:
-                        yield call.step, call.responder, channel
-        case RespondersCalled():
-            yield from ((event.step, call.responder, channel) for call in event.calls for channel in call.channels)
-        case FellBack():
-            yield from ((call.step, call.responder, call.channel) for call in event.calls)
-        case _:
-            pass
+def _rung(event: RespondersCalled | FellBack) -> list[Key]:
+    """The calls that are owed from this event on."""
+    if isinstance(event, FellBack):
+        return [(call.step, call.responder, call.channel) for call in event.calls]
+    return [(event.step, call.responder, channel) for call in event.calls for channel in call.channels]
+
+
+def _calls_of(case: Case, people: Container[PersonId]) -> list[Key]:
+    """The calls of `people`, over every channel that rang."""
+    return [
+        (call.step, call.responder, channel)
+        for call in case.calls.values()
+        if call.responder in people
+        for channel in (*call.channels, *call.outcomes)
+    ]
 
 
 def _note_times(touched: dict[Key, Times], event: CallsRecorded) -> None:
@@ -88,14 +98,14 @@ def _note_times(touched: dict[Key, Times], event: CallsRecorded) -> None:
             times[outcome.outcome] = outcome.at
 
 
-def _row(change: Change, key: Key, times: Times) -> CallRow:
+def _row(change: Change, alarm: AlarmRaised, key: Key, times: Times) -> CallRow:
     step, responder, channel = key
     call = change.case.calls[step, responder]
     outcome, reply = call.outcomes.get(channel), change.case.replies.get(responder)
     return CallRow(
         site=change.site,
-        case_id=change.case.id,
-        accepted_at=change.case.alarm.accepted_at,
+        case_id=alarm.case,
+        accepted_at=alarm.accepted_at,
         step=step,
         responder=responder,
         channel=channel,

@@ -5,7 +5,6 @@ What an older system says proves nothing: that is not how they are reached here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
@@ -14,6 +13,8 @@ from dispatch.cases import OUTCOME_RANK
 from dispatch.events import CallsRecorded, Event, ResponderReplied
 from dispatch.identifiers import CaseId, PersonId, Site
 from dispatch.projections.projection import Change, Projection
+
+PROOFS = frozenset(outcome for outcome, rank in OUTCOME_RANK.items() if rank >= OUTCOME_RANK["delivered"])
 
 
 class ReachabilityRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,23 +34,23 @@ def rows(change: Change) -> list[ReachabilityRow]:
     for commit in change.commits:
         for event in commit.events:
             for person, at in _proofs(event):
-                latest[person] = max(at, latest.get(person, at))
+                known = latest.get(person)
+                if known is None or known < at:
+                    latest[person] = at
     case = change.case.alarm.case
     return [
         ReachabilityRow(site=change.site, responder=person, case_id=case, proven_at=at) for person, at in latest.items()
     ]
 
 
-def _proofs(event: Event) -> Iterator[tuple[PersonId, datetime]]:
+def _proofs(event: Event) -> list[tuple[PersonId, datetime]]:
     match event:
         case CallsRecorded():
-            for outcome in event.outcomes:
-                if OUTCOME_RANK[outcome.outcome] >= OUTCOME_RANK["delivered"]:
-                    yield outcome.responder, outcome.at
+            return [(outcome.responder, outcome.at) for outcome in event.outcomes if outcome.outcome in PROOFS]
         case ResponderReplied():
-            yield event.responder, event.at
+            return [(event.responder, event.at)]
         case _:
-            pass
+            return []
 
 
 PROJECTION = Projection.beside(__file__, rows)

@@ -9,11 +9,13 @@ import msgspec
 
 from dispatch.cases import Call, Case, Firsts
 from dispatch.events import (
+    AlarmRaised,
     Answer,
     CallsRecorded,
     Event,
     Kind,
     PressedAgain,
+    Reason,
     ResponderCleared,
     ResponderLeftOut,
     ResponderReplied,
@@ -24,6 +26,7 @@ from dispatch.identifiers import AreaId, CaseId, GroupId, PersonId, Site
 from dispatch.projections.projection import Change, Projection
 
 IN_GROUP: tuple[Role, ...] = ("group_leader", "member")
+NOTHING_YET = Firsts()
 
 
 class ResponseRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,8 +59,8 @@ def rows(change: Change) -> list[ResponseRow]:
     """Rows of the responders whom these commits touch."""
     events = (event for commit in change.commits for event in commit.events)
     touched = {person: None for event in events for person in _touched(change.case, event)}
-    first = _first_calls(change.case)
-    return [_row(change, first[responder]) for responder in touched if responder in first]
+    first, alarm, kind = _first_calls(change.case), change.case.alarm, change.case.kind
+    return [_row(change, alarm, kind, first[responder]) for responder in touched if responder in first]
 
 
 def _first_calls(case: Case) -> dict[PersonId, Call]:
@@ -72,10 +75,10 @@ def _first_calls(case: Case) -> dict[PersonId, Call]:
 
 def _touched(case: Case, event: Event) -> Iterable[PersonId]:
     match event:
-        case RespondersCalled():
-            return [planned.responder for planned in event.calls]
         case CallsRecorded():
             return [outcome.responder for outcome in event.outcomes]
+        case RespondersCalled():
+            return [planned.responder for planned in event.calls]
         case ResponderReplied() | ResponderCleared() | ResponderLeftOut():
             return [event.responder]
         case PressedAgain():  # it may have said what it is about
@@ -84,18 +87,18 @@ def _touched(case: Case, event: Event) -> Iterable[PersonId]:
             return []
 
 
-def _row(change: Change, first: Call) -> ResponseRow:
-    case, alarm, responder = change.case, change.case.alarm, first.responder
-    times, reply = case.reached.get(responder, Firsts()), case.replies.get(responder)
+def _row(change: Change, alarm: AlarmRaised, kind: Kind, first: Call) -> ResponseRow:
+    case, responder = change.case, first.responder
+    times, reply = case.reached.get(responder, NOTHING_YET), case.replies.get(responder)
     return ResponseRow(
         site=change.site,
         case_id=alarm.case,
         responder=responder,
         step=first.step,
-        role=next((reason.role for reason in first.reasons), None),
-        group_id=next((GroupId(reason.of) for reason in first.reasons if reason.role in IN_GROUP), None),
+        role=first.reasons[0].role if first.reasons else None,
+        group_id=_group_of(first.reasons),
         areas=alarm.areas,
-        kind=case.kind,
+        kind=kind,
         drill=alarm.drill,
         left_out=responder in case.left_out,
         accepted_at=alarm.accepted_at,
@@ -107,6 +110,14 @@ def _row(change: Change, first: Call) -> ResponseRow:
         cleared_at=times.cleared,
         answer=reply.answer if reply else None,
     )
+
+
+def _group_of(reasons: Iterable[Reason]) -> GroupId | None:
+    """The group as whose leader or member somebody was called."""
+    for reason in reasons:
+        if reason.role in IN_GROUP:
+            return GroupId(reason.of)
+    return None
 
 
 PROJECTION = Projection.beside(__file__, rows)

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from dispatch.events import Event
 from dispatch.identifiers import CaseId, Site
@@ -35,7 +36,7 @@ def rows(change: Change) -> list[TimelineRow]:
             seq=commit.seq,
             index=index,
             at=event.at,
-            type=_described(type(event))[0],
+            type=_name_of(type(event)),
             data=_data_of(event),
         )
         for commit in change.commits
@@ -44,14 +45,15 @@ def rows(change: Change) -> list[TimelineRow]:
 
 
 @cache
-def _described(kind: type[Event]) -> tuple[str, tuple[str, ...]]:
-    """The name of a type of event without its version, and its fields but for the time."""
-    name = str(kind.__struct_config__.tag).rpartition(".")[0]
-    return name, tuple(field for field in kind.__struct_fields__ if field != "at")
+def _name_of(kind: type[Event]) -> str:
+    """The name of a type of event without its version."""
+    return str(kind.__struct_config__.tag).rpartition(".")[0]
 
 
 def _data_of(event: Event) -> dict[str, Any]:
-    return {name: getattr(event, name) for name in _described(type(event))[1]}
+    data = asdict(event)
+    del data["at"]
+    return data
 
 
 PROJECTION = Projection.beside(__file__, rows)
