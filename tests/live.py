@@ -20,6 +20,7 @@ from dispatch.roster import WebhookPoint, call_list, demo
 from tests.receivers import Receiver, receiving
 from tests.servers import Servers
 from tests.system import System, until
+from tests.the_clock import TheClock, file_in
 from tests.village import SECRET
 
 
@@ -30,6 +31,11 @@ class LiveSystem:
     system: System
     cast: demo.DemoCast
     tokens: Mapping[str, str]
+
+    @property
+    def clock(self) -> TheClock:
+        """Its clock, which can be moved where it was started with `movable`."""
+        return TheClock(self.system)
 
     @property
     def url(self) -> str:
@@ -116,9 +122,12 @@ def _members(cast: demo.DemoCast) -> dict[str, demo.CastMember]:
 
 
 @asynccontextmanager
-async def live(folder: Path, environment: Mapping[str, str] | None = None) -> AsyncIterator[LiveSystem]:
-    """`dispatch up --demo` on `folder`, ready, with a token for each of the cast."""
-    async with System(folder, environment=dict(environment or {})) as system:
+async def live(
+    folder: Path, environment: Mapping[str, str] | None = None, *, movable: bool = False
+) -> AsyncIterator[LiveSystem]:
+    """`dispatch up --demo` on `folder`, ready, with a token for each of the cast; where `movable`, its clock is."""
+    clock = {"DISPATCH_MOVED_CLOCK": str(file_in(folder))} if movable else {}
+    async with System(folder, environment={**(environment or {}), **clock}) as system:
         cast = demo.demo_cast()
         tokens = {
             name: await system.token(member.role, member.subject, member.area)

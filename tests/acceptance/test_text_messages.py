@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from dispatch.clock import now
 from dispatch.identifiers import CaseId, PersonId
 from dispatch.roster import SmsPoint, call_list
-from tests.conftest import on_server, with_database
+from tests.conftest import database
 from tests.live import LiveSystem, live, on_servers
 from tests.servers import Servers, open_folder
 from tests.smsc.fake import FakeSmsc, fake_smsc
@@ -26,25 +26,22 @@ async def smsc() -> AsyncIterator[FakeSmsc]:
 
 
 @pytest.fixture(scope="module")
-async def texting_system(servers: Servers, migrated_template: str, smsc: FakeSmsc) -> AsyncIterator[LiveSystem]:
+async def live_system(servers: Servers, migrated_template: str, smsc: FakeSmsc) -> AsyncIterator[LiveSystem]:
     """A system with an account at the SMSC."""
-    name = f"sms_{migrated_template}"
-    await on_server(servers, f"create database {name} template {migrated_template}")
-    with open_folder() as folder:
-        environment = on_servers(servers, with_database(servers.postgres_dsn, name))
-        async with live(folder, environment | smsc.environment) as running:
-            yield running
-    await on_server(servers, f"drop database {name} with (force)")
+    async with database(servers, migrated_template) as dsn:
+        with open_folder() as folder:
+            async with live(folder, on_servers(servers, dsn) | smsc.environment, movable=True) as running:
+                yield running
 
 
 @pytest.fixture
-async def numbers(texting_system: LiveSystem, smsc: FakeSmsc) -> AsyncIterator[Numbers]:
+async def numbers(live_system: LiveSystem, smsc: FakeSmsc) -> AsyncIterator[Numbers]:
     """A number for each of the thirteen who are called, and an SMSC that takes everything."""
-    called = (await call_list(texting_system.system.roster, texting_system.household, now())).called
+    called = (await call_list(live_system.system.roster, live_system.household, now())).called
     given = {entry.person.id: f"+861390013{n:04}" for n, entry in enumerate(called)}
     for entry in called:
         points = (SmsPoint(number=given[entry.person.id]),)
-        await texting_system.system.roster.put(replace(entry.person, contact_points=points), by="test")
+        await live_system.system.roster.put(replace(entry.person, contact_points=points), by="test")
     smsc.parts.clear()
     smsc.receipts = "none"
 
@@ -53,9 +50,9 @@ async def numbers(texting_system: LiveSystem, smsc: FakeSmsc) -> AsyncIterator[N
 
     await until(bound, "the worker to be bound")
     yield given
-    head = await texting_system.log.head(texting_system.household)
+    head = await live_system.log.head(live_system.household)
     if head is not None:
-        await texting_system.close(head.case)
+        await live_system.close(head.case)
 
 
 async def everybody_has(smsc: FakeSmsc, numbers: Numbers, words: str) -> None:
@@ -78,21 +75,21 @@ async def sms_outcomes(live: LiveSystem, case: CaseId) -> set[str]:
 
 
 async def test_a_press_is_thirteen_texts_and_an_answer_by_text_is_on_the_operators_desk(
-    texting_system: LiveSystem, numbers: Numbers, smsc: FakeSmsc
+    live_system: LiveSystem, numbers: Numbers, smsc: FakeSmsc
 ) -> None:
-    case = await texting_system.press(kind="fire")
-    assert await sms_outcomes(texting_system, case) == {"sent"}
+    case = await live_system.press(kind="fire")
+    assert await sms_outcomes(live_system, case) == {"sent"}
     await everybody_has(smsc, numbers, "火警 · ")
-    neighbour, officer = (PersonId(texting_system.subject(who)) for who in ("neighbour", "police"))
+    neighbour, officer = (PersonId(live_system.subject(who)) for who in ("neighbour", "police"))
     (text,) = smsc.texts(numbers[neighbour])
     assert "回复1前往 2不能 3到场" in text
     assert await smsc.says(numbers[neighbour], "1 10分钟") == 0
     assert await smsc.says(numbers[officer].removeprefix("+86"), "２") == 0
-    status, view = await texting_system.call("operator", "GET", f"/v1/cases/{case}")
+    status, view = await live_system.call("operator", "GET", f"/v1/cases/{case}")
     answers = {person["id"]: (person["answer"], person["eta_minutes"]) for person in view["responders"]}  # type: ignore[attr-defined]
     assert status == 200
     assert (answers[neighbour], answers[officer]) == (("going", 10), ("cannot", None))
-    await texting_system.close(case)
+    await live_system.close(case)
 
     async def told() -> bool:
         return "警情已结束" in smsc.texts(numbers[neighbour])[-1]
@@ -100,44 +97,44 @@ async def test_a_press_is_thirteen_texts_and_an_answer_by_text_is_on_the_operato
     await until(told, "the one who was coming to be told that it is over")
 
 
-async def test_the_link_in_a_text_answers(texting_system: LiveSystem, numbers: Numbers, smsc: FakeSmsc) -> None:
-    case = await texting_system.press(kind="intrusion")
+async def test_the_link_in_a_text_answers(live_system: LiveSystem, numbers: Numbers, smsc: FakeSmsc) -> None:
+    case = await live_system.press(kind="intrusion")
     await everybody_has(smsc, numbers, "入室 · ")
     person, number = next(iter(numbers.items()))
     link = next(text for text in smsc.texts(number) if text.startswith("入室")).rsplit(" ", 1)[1]
-    async with texting_system.system.http.post(
-        link.removeprefix(texting_system.url), json={"answer": "on_scene"}
+    async with live_system.system.http.post(
+        link.removeprefix(live_system.url), json={"answer": "on_scene"}
     ) as answered:
         assert answered.status in {200, 201}
-    assert (await texting_system.case(case)).replies[person].answer == "on_scene"
+    assert (await live_system.case(case)).replies[person].answer == "on_scene"
 
 
-async def test_receipts_say_who_has_it(texting_system: LiveSystem, numbers: Numbers, smsc: FakeSmsc) -> None:
+async def test_receipts_say_who_has_it(live_system: LiveSystem, numbers: Numbers, smsc: FakeSmsc) -> None:
     smsc.receipts = "delivered"
-    case = await texting_system.press(drill=True)
+    case = await live_system.press(drill=True)
 
     async def all_delivered() -> bool:
-        return await sms_outcomes(texting_system, case) == {"delivered"}
+        return await sms_outcomes(live_system, case) == {"delivered"}
 
     await until(all_delivered, "every text to be delivered")
     await everybody_has(smsc, numbers, "【演练 DRILL】求助 · ")
 
 
 async def test_an_smsc_that_is_away_delays_nobody_and_is_used_when_it_is_back(
-    texting_system: LiveSystem, numbers: Numbers, smsc: FakeSmsc
+    live_system: LiveSystem, numbers: Numbers, smsc: FakeSmsc
 ) -> None:
     await smsc.stop()
-    case = await texting_system.press()
-    finished = await texting_system.finished(case)
+    case = await live_system.press()
+    finished = await live_system.finished(case)
     reasons = {call.outcomes["sms"].reason for (step, _), call in finished.calls.items() if step == 0}
     assert all("no connection to the SMSC" in (reason or "") for reason in reasons)
-    await texting_system.close(case)
+    await live_system.close(case)
     await smsc.start()
 
     async def bound() -> bool:
         return smsc.bound > 0
 
     await until(bound, "the worker to be bound again", seconds=60)
-    again = await texting_system.press(kind="medical")
-    assert await sms_outcomes(texting_system, again) == {"sent"}
+    again = await live_system.press(kind="medical")
+    assert await sms_outcomes(live_system, again) == {"sent"}
     await everybody_has(smsc, numbers, "急病 · ")
