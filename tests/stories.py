@@ -24,6 +24,7 @@ from tests.village import SECRET
 LEADER_NEXT_DOOR = PersonId("p-0011")
 OFFICERS_NEXT_DOOR = frozenset({PersonId("a-0070"), PersonId("a-0071")})
 STATION = PersonId("s-0081")
+PATIENCE_SECONDS = 20.0
 
 
 class Phones:
@@ -54,7 +55,7 @@ class Phones:
             return all(rung[person] >= often for person, often in self._expected.items())
 
         try:
-            await until(as_often, "every phone to ring")
+            await until(as_often, "every phone to ring", seconds=PATIENCE_SECONDS)
         except AssertionError:
             self.are_as_told()
             raise

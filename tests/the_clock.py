@@ -56,6 +56,10 @@ class TheClock:
         """Put it forward by so many seconds while nobody is there to do what falls due in them."""
         self._clock.put_forward(now() + timedelta(seconds=seconds))
 
+    async def loses_its_timers(self) -> None:
+        """Nobody will say any more that something is due."""
+        await self._nc.jetstream().purge_stream(TIMERS, subject=f"timers.{self._site}.*")
+
     async def settles(self) -> None:
         """Wait until everything that there is to be done by now is done: afterwards nothing rings by itself."""
 
@@ -107,6 +111,6 @@ class TheClock:
             self._clock.put_forward(now())
             yield self
         finally:
-            await self._nc.jetstream().purge_stream(TIMERS, subject=f"timers.{self._site}.*")
+            await self.loses_its_timers()
             self._clock.put_forward(now() + BETWEEN_STORIES, pace=1)
             clock.go_by(None)

@@ -84,10 +84,19 @@ async def test_where_waiting_is_pointless_the_call_widens_at_once(
     await phones.ring(OFFICERS_NEXT_DOOR)
 
 
+async def test_somebody_who_cannot_be_reached_is_not_waited_for(live_system: LiveSystem, phones: Phones) -> None:
+    """Three officers must come, there are three, and one of them has no phone."""
+    await agree(live_system, Quorum(officers=3))
+    officer = PersonId(live_system.subject("police"))
+    await live_system.system.roster.update_person(officer, lambda known: replace(known, contact_points=()), "test")
+    await live_system.press()
+    await phones.ring(phones.group - {officer}, OFFICERS_NEXT_DOOR)
+
+
 async def test_an_empty_step_is_passed_over_at_once(
     live_system: LiveSystem, phones: Phones, the_clock: TheClock
 ) -> None:
-    """The policy asks for an officer of this station first, and there is nobody at any post of the command centre."""
+    """Four officers must come, there are three, and nobody is on duty at the command centre, which is to be called."""
     steps = (
         PolicyStep(call=("command_centre",), within_seconds=HOUR),
         PolicyStep(call=("neighbour_officers",), within_seconds=HOUR),

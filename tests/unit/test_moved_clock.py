@@ -105,7 +105,8 @@ def test_a_process_goes_by_it_where_it_is_told_to_and_nowhere_else(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "reached", [{"host": "0.0.0.0"}, {"host": "192.0.2.7"}, {"public_url": "https://dispatch.example"}]  # noqa: S104
+    "reached",
+    [{"host": "0.0.0.0"}, {"host": "192.0.2.7"}, {"public_url": "https://dispatch.example"}],  # noqa: S104
 )
 def test_nobody_goes_by_it_where_other_machines_reach_the_system(tmp_path: Path, reached: dict[str, str]) -> None:
     settings = Settings(moved_clock=tmp_path / "clock", **reached)  # type: ignore[arg-type]
