@@ -51,8 +51,8 @@ class Reachable:
         return [json.loads(self.phone.decrypt(request.body))["word"] for request in self.push.requests]
 
     def rung(self) -> tuple[int, int]:
-        """How often push and the messenger rang."""
-        topics = [message for message in self.ntfy.messages if message.to == self.topic]
+        """How often push and the messenger rang; word that one need not come makes no sound."""
+        topics = [message for message in self.ntfy.messages if message.to == self.topic and message.urgent]
         return self.words().count("called"), len(topics)
 
 

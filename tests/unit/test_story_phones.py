@@ -44,7 +44,7 @@ async def test_who_is_rung_as_the_story_says_fails_nothing(phones: Phones) -> No
 
 async def test_a_ring_that_was_not_expected_fails_the_story(phones: Phones) -> None:
     await call(phones, ANNA, BO)
-    with pytest.raises(AssertionError, match="rang and should not have: {'p-2': 1}"):
+    with pytest.raises(AssertionError, match=r"rang and should not have: {'p-2': 1}"):
         await phones.ring({ANNA})
     with pytest.raises(AssertionError, match="p-2"):
         await phones.are_silent()
@@ -52,19 +52,19 @@ async def test_a_ring_that_was_not_expected_fails_the_story(phones: Phones) -> N
 
 async def test_a_second_ring_fails_it_too_but_where_something_was_killed(phones: Phones) -> None:
     await call(phones, ANNA, ANNA)
-    with pytest.raises(AssertionError, match="rang and should not have: {'p-1': 1}"):
+    with pytest.raises(AssertionError, match=r"rang and should not have: {'p-1': 1}"):
         await phones.ring({ANNA})
     phones.may_ring_once_more({ANNA})
     await phones.are_silent()
     await call(phones, ANNA)
-    with pytest.raises(AssertionError, match="rang and should not have: {'p-1': 1}"):
+    with pytest.raises(AssertionError, match=r"rang and should not have: {'p-1': 1}"):
         await phones.are_silent()
 
 
 async def test_a_ring_that_is_missing_fails_it(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.stories.PATIENCE_SECONDS", 0.1)
     await call(phones, ANNA)
-    with pytest.raises(AssertionError, match="should have rung and did not: {'p-2': 1}"):
+    with pytest.raises(AssertionError, match=r"should have rung and did not: {'p-2': 1}"):
         await phones.ring({ANNA, BO})
 
 
