@@ -140,7 +140,7 @@ class Watchdog:
         if gone:
             self._stand_in.take_steps(await self._owing.late(at))
         left = Left(
-            gone_since=at - unanswered if gone else None,
+            gone_since=max(at - unanswered, self._answered["fanout"].at) if gone else None,
             untaken=await self._done(CASES, "calls") if "calls" in stuck and not gone else None,
             queueing=self._owing.queueing(at - QUEUES),
         )

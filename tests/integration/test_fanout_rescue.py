@@ -287,6 +287,18 @@ async def test_a_clock_that_is_put_forward_makes_nobody_silent_and_rings_nobody(
     assert village.rings() == [[], [], [], []]
 
 
+async def test_what_a_fan_out_had_before_it_went_has_its_time_by_the_clock_too(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the clock goes slowly, what was asked for before is not what was asked for since."""
+    monkeypatch.setattr(rescue, "AFTER", timedelta(minutes=1))
+    await opened(village)
+    looks, start = await looks_at(village), now()
+    async with watching(village, nats_settings, clock=lambda: start + (now() - start) / 100):
+        await looks.some_more(12)
+    assert village.rings() == [[], [], [], []]
+
+
 async def test_what_the_fan_out_has_made_meanwhile_is_not_rung(
     village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
