@@ -69,7 +69,7 @@ class CaseLog:
         after: int,
         newest: CaseId | None = None,
     ) -> Commit:
-        """Store `events` as one commit, durably, and return it with its sequence.
+        """Store `events` as one commit, durably, and return it with its sequence; stored `at`, or else it was there.
 
         `after` is the last sequence the decision was made on: the case's own, or with `newest` the household's
         (0 for none). `newest` must be given to open a case (that case itself) and for a case that is over

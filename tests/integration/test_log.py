@@ -106,6 +106,21 @@ async def test_a_long_case_is_loaded_whole(log: CaseLog) -> None:
     assert await texts(log) == [str(number) for number in range(600)]
 
 
+async def test_what_another_carried_out_meanwhile_is_known_with_all_that_came_before_it(
+    nc: Client, log: CaseLog
+) -> None:
+    """Else the process goes on with a case in which that never happened, and decides it once more."""
+    desk, other = CaseDesk(log), CaseDesk(CaseLog(nc, log.site))
+    case = (await desk.press(press("p"), plan)).case.id
+    first, second = (AddNote(id=CommitId(name), at=now(), author="op", text=name) for name in ("first", "second"))
+    await other.handle(case, first)
+    await other.handle(case, second)
+    assert [note.text for note in (await desk.handle(case, second)).case.notes] == ["first", "second"]
+    remembered = desk.remembered(case)
+    assert remembered is not None
+    assert [note.text for note in remembered.notes] == ["first", "second"]
+
+
 async def test_a_decision_on_an_old_state_is_refused(log: CaseLog) -> None:
     first = await append(log, "one", 0, opens=True)
     await append(log, "two", first)
