@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dispatch.errors import SetupError
 
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 CONTACT = re.compile(r"mailto:[^@\s]+@[^@\s]+|https://[^/\s]+\S*")
 
 
@@ -93,6 +94,9 @@ class Settings(BaseSettings):
 
     timezone: str = "Asia/Shanghai"
     """The IANA name of the time zone by whose clocks reports count days, weeks, months and hours."""
+
+    moved_clock: Path | None = None
+    """A file by which the tests' stories move the time (`dispatch.moved_clock`); never set where people are called."""
 
     watch_urls: str = ""
     """Where the watchdog tells of incidents: Apprise URLs, separated by spaces (they hold secrets)."""

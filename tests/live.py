@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from dispatch.roster import WebhookPoint, call_list, demo
 from tests.receivers import Receiver, receiving
 from tests.servers import Servers
 from tests.system import System, until
+from tests.the_clock import TheClock, file_in
 from tests.village import SECRET
 
 
@@ -30,6 +31,11 @@ class LiveSystem:
     system: System
     cast: demo.DemoCast
     tokens: Mapping[str, str]
+
+    @property
+    def clock(self) -> TheClock:
+        """Its clock, which can be moved where it was started with `movable`."""
+        return TheClock(self.system)
 
     @property
     def url(self) -> str:
@@ -116,9 +122,12 @@ def _members(cast: demo.DemoCast) -> dict[str, demo.CastMember]:
 
 
 @asynccontextmanager
-async def live(folder: Path, environment: Mapping[str, str] | None = None) -> AsyncIterator[LiveSystem]:
-    """`dispatch up --demo` on `folder`, ready, with a token for each of the cast."""
-    async with System(folder, environment=dict(environment or {})) as system:
+async def live(
+    folder: Path, environment: Mapping[str, str] | None = None, *, movable: bool = False
+) -> AsyncIterator[LiveSystem]:
+    """`dispatch up --demo` on `folder`, ready, with a token for each of the cast; where `movable`, its clock is."""
+    clock = {"DISPATCH_MOVED_CLOCK": str(file_in(folder))} if movable else {}
+    async with System(folder, environment={**(environment or {}), **clock}) as system:
         cast = demo.demo_cast()
         tokens = {
             name: await system.token(member.role, member.subject, member.area)
@@ -151,10 +160,6 @@ class Phones:
         """Each time that `person`'s phone was called, oldest first."""
         return [said for said in self.said(person) if said["word"] == "called"]
 
-    def words(self, person: str, case: CaseId) -> list[str]:
-        """What each message to `person`'s phone about `case` said, oldest first: called, stood_down or over."""
-        return [str(said["word"]) for said in self.said(person) if said["case"] == case]
-
     def rung(self) -> dict[PersonId, int]:
         """How often each phone rang."""
         return {person: len(self.rings(person)) for person in self.of}
@@ -168,14 +173,7 @@ class Phones:
 async def phones_of(live: LiveSystem) -> AsyncIterator[Phones]:
     """Give each of the thirteen who are called for the demo household a phone, and take it away afterwards."""
     called = (await call_list(live.system.roster, live.household, now())).called
-    async with phones_for(live, [entry.person.id for entry in called]) as phones:
-        yield phones
-
-
-@asynccontextmanager
-async def phones_for(live: LiveSystem, people: Iterable[PersonId]) -> AsyncIterator[Phones]:
-    """Give each of `people` a phone, and take it away afterwards."""
-    known = await live.system.roster.people(list(people))
+    known = await live.system.roster.people([entry.person.id for entry in called])
     async with AsyncExitStack() as stack:
         phones = Phones({})
         for person in known.values():
@@ -183,16 +181,3 @@ async def phones_for(live: LiveSystem, people: Iterable[PersonId]) -> AsyncItera
             point = WebhookPoint(url=receiver.url, secret=SECRET)
             await live.system.roster.put(replace(person, contact_points=(point,)), by="test")
         yield phones
-
-
-async def rung(phones: Phones, expected: dict[PersonId, int]) -> None:
-    """Wait until each phone rang as often as `expected`, and no phone more."""
-
-    async def as_often() -> bool:
-        return phones.rung() == expected
-
-    try:
-        await until(as_often, "every phone to ring as often as it should")
-    except AssertionError:
-        assert phones.rung() == expected
-        raise

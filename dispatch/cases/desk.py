@@ -198,6 +198,8 @@ class CaseDesk:
         )
         if commit.events != tuple(events):  # another process has carried this command out, in its own way
             return Handled(await self.load(case_id), ())
+        if commit.stored_at != command.at:  # it was there before: what came between `case` and it is on the log alone
+            return Handled(await self.load(case_id), commit.events)
         return Handled(self._remember(case_id, fold([commit], case)), commit.events)
 
     def _remember(self, case_id: CaseId, case: Case) -> Case:

@@ -39,7 +39,7 @@ async def examine(settings: Settings) -> list[Finding]:
     message_server, database, port, texts = await asyncio.gather(
         _message_server(settings), _database(settings), _port(settings), _texts(settings)
     )
-    return [_python(), _data_folder(settings), *message_server, *database, port, texts]
+    return [_python(), _data_folder(settings), *message_server, *database, port, texts, *_clock(settings)]
 
 
 def _python() -> Finding:
@@ -55,6 +55,16 @@ def _data_folder(settings: Settings) -> Finding:
     if settings.nats_url is not None:
         return Finding("dispatch up", "ok", "not running here; servers are named by the environment")
     return Finding("dispatch up", "fail", f"not running on {settings.data}", "run `dispatch up` or name your servers")
+
+
+def _clock(settings: Settings) -> list[Finding]:
+    """Nothing, but where the time can be moved."""
+    if settings.moved_clock is None:
+        return []
+    found = f"goes by {settings.moved_clock}: whoever writes there moves the time"
+    return [
+        Finding("the clock", "fail", found, "unset DISPATCH_MOVED_CLOCK: it is for tests, and people are called late")
+    ]
 
 
 async def _port(settings: Settings) -> Finding:

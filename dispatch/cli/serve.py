@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from dispatch.moved_clock import go_by_settings
 from dispatch.process import run
 from dispatch.roles import Role
 from dispatch.settings import load_settings
@@ -62,4 +63,5 @@ def _play(role: Role) -> None:
 
     settings = load_settings()
     configure(role, settings)
+    go_by_settings(settings)
     run(app.play(role, settings))

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from dispatch.moved_clock import go_by_settings
 from dispatch.settings import load_settings
 from dispatch.telemetry import configure
 
@@ -48,4 +49,5 @@ def up(
     with alone(load_settings().data):
         settings = load_settings()
         configure("up", settings.model_copy(update={"log_format": "console", "log_level": "error"}))
+        go_by_settings(settings)
         asyncio.run(Running(settings).until_stopped(demo=demo))

@@ -8,7 +8,7 @@ import msgspec
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from dispatch.clock import now
+from dispatch.clock import now, of_server
 from dispatch.errors import Unreadable
 
 _MAX_KEPT_BYTES = 64 * 1024
@@ -51,7 +51,7 @@ async def bury(
         at=now(),
         headers={str(k): v for k, v in (message.headers or {}).items()},
         body=message.data[:_MAX_KEPT_BYTES],
-        stored_at=metadata.timestamp,
+        stored_at=of_server(metadata.timestamp),
     )
     message_id = f"{by}:{letter.stream}:{letter.seq}" + (f":after-{after}" if after else "")
     await js.publish(f"dlq.{site}.{by}", msgspec.json.encode(letter), headers={"Nats-Msg-Id": message_id})

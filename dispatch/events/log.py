@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
-from dispatch.clock import now
+from dispatch.clock import for_server, now, of_server
 from dispatch.errors import DispatchError, Unavailable, Unreadable
 from dispatch.events.codec import Commit, all_cases, case_subject, commit_headers, decode_commit, encode_events
 from dispatch.events.direct import direct_get
@@ -69,7 +69,7 @@ class CaseLog:
         after: int,
         newest: CaseId | None = None,
     ) -> Commit:
-        """Store `events` as one commit, durably, and return it with its sequence.
+        """Store `events` as one commit, durably, and return it with its sequence; stored `at`, or else it was there.
 
         `after` is the last sequence the decision was made on: the case's own, or with `newest` the household's
         (0 for none). `newest` must be given to open a case (that case itself) and for a case that is over
@@ -165,13 +165,13 @@ class CaseLog:
             raise Unavailable(f"the log does not answer: {error!r}") from error
         last, seq = CaseId(str(message.subject).rpartition(".")[2]), int(message.seq or 0)
         newest = (message.headers or {}).get(NEWEST_CASE)
-        at = message.time or now()
+        at = of_server(message.time) if message.time else now()
         return Head(CaseId(newest), seq, case_seq=1, at=at) if newest else Head(last, seq, case_seq=seq, at=at)
 
     async def cases_since(self, household: HouseholdId, since: datetime) -> list[CaseId]:
         """The cases of `household` on which anything was stored since `since`. Raises `Unavailable`."""
         subject = self._household_subject(household)
-        place: dict[str, object] = {"start_time": since.isoformat()}
+        place: dict[str, object] = {"start_time": for_server(since).isoformat()}
         cases: dict[CaseId, None] = {}
         while True:
             page = await direct_get(self._nc, CASES, {**place, "next_by_subj": subject, "batch": _LOAD_BATCH})
@@ -207,11 +207,11 @@ def commit_of(message: Msg) -> Commit:
         message.headers,
         message.data,
         seq=metadata.sequence.stream,
-        stored_at=metadata.timestamp,
+        stored_at=of_server(metadata.timestamp),
     )
 
 
 def _stored_commit(message: Msg, seq: int) -> Commit:
     headers = message.headers or {}
-    stored_at = datetime.fromisoformat(headers["Nats-Time-Stamp"])
+    stored_at = of_server(datetime.fromisoformat(headers["Nats-Time-Stamp"]))
     return decode_commit(headers["Nats-Subject"], headers, message.data, seq=seq, stored_at=stored_at)

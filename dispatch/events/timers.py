@@ -12,6 +12,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 
+from dispatch.clock import for_server
 from dispatch.errors import Unavailable
 from dispatch.events.streams import TIMERS
 from dispatch.identifiers import CaseId, Site
@@ -27,8 +28,9 @@ class Timers:
 
     async def set(self, case: CaseId, at: datetime) -> None:
         """Let `case` be due at `at`, instead of at any time set before. Raises `Unavailable`."""
+        then = for_server(at).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         schedule = {
-            "Nats-Schedule": f"@at {at.astimezone(UTC).isoformat(timespec='milliseconds').replace('+00:00', 'Z')}",
+            "Nats-Schedule": f"@at {then}",
             "Nats-Schedule-Target": due_subject(self._site, case),
         }
         await self._publish(f"timers.{self._site}.{case}", schedule)

@@ -12,6 +12,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
 from dispatch.cases import Case, due_at, fold
+from dispatch.clock import for_server
 from dispatch.errors import Unavailable, Unreadable
 from dispatch.events import CASES, AlarmRaised, CallsRecorded, CaseLog, Channel, Commit, commit_of, direct_get
 from dispatch.events.stopping import stopping
@@ -130,7 +131,11 @@ class Owing:
         return int(message.seq or 0)
 
     async def _before(self, since: datetime, end: int) -> int:
-        request = {"start_time": since.isoformat(), "next_by_subj": f"cases.{self._log.site}.*.*", "batch": 1}
+        request = {
+            "start_time": for_server(since).isoformat(),
+            "next_by_subj": f"cases.{self._log.site}.*.*",
+            "batch": 1,
+        }
         first = await direct_get(self._nc, CASES, request)
         return int((first[0].headers or {})["Nats-Sequence"]) - 1 if first else end
 

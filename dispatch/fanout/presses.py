@@ -8,7 +8,7 @@ import structlog
 from nats.aio.msg import Msg
 
 from dispatch.cases import CaseDesk, Handled, Plan, RaiseAlarm
-from dispatch.clock import Clock, now
+from dispatch.clock import Clock, now, of_server
 from dispatch.errors import Conflict, Unavailable
 from dispatch.events import AlarmRaised, Press, RespondersCalled, decode_press
 from dispatch.fanout.directory import Directory
@@ -32,7 +32,7 @@ class Presses:
 
     async def handle(self, message: Msg) -> None:
         """Put the press on the log. Raises `Malformed` for one that cannot be read, `Unavailable` for "later"."""
-        arrived = message.metadata.timestamp
+        arrived = of_server(message.metadata.timestamp)
         press = decode_press(message.subject, message.headers, message.data, arrived=arrived)
         if await self._drills.is_too_late(press):
             PRESSES.labels("drill_over").inc()

@@ -13,7 +13,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from dispatch.clock import Clock, now
+from dispatch.clock import Clock, for_server, now, of_server
 from dispatch.errors import Refused, Unavailable
 from dispatch.events import INTAKE, as_delivered, direct_get
 from dispatch.fanout.presses import Presses
@@ -50,7 +50,7 @@ class Untaken:
             self._next = await self._first_of(self._clock() - LOOK_BACK)
         while True:
             found = await self._read({"seq": self._next})
-            ripe = [message for message in found if message.metadata.timestamp < before]
+            ripe = [message for message in found if of_server(message.metadata.timestamp) < before]
             if ripe:
                 self._next = ripe[-1].metadata.sequence.stream + 1
                 await self._take_all(ripe)
@@ -58,7 +58,7 @@ class Untaken:
                 return
 
     async def _first_of(self, since: datetime) -> int:
-        found = await self._read({"start_time": since.isoformat()}, batch=1)
+        found = await self._read({"start_time": for_server(since).isoformat()}, batch=1)
         return found[0].metadata.sequence.stream if found else 1
 
     async def _read(self, start: dict[str, object], batch: int = READ_AT_ONCE) -> list[Msg]:

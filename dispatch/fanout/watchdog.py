@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from time import monotonic
+from typing import NamedTuple
 
 import structlog
 from nats.aio.client import Client
@@ -16,7 +18,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
 from dispatch.cases import Case, due_at, follows
-from dispatch.clock import Clock, now
+from dispatch.clock import Clock, now, of_server
 from dispatch.errors import DispatchError
 from dispatch.events import CASES, INTAKE, CaseLog, Incident, Timers, direct_get
 from dispatch.events.stopping import stopping
@@ -46,6 +48,16 @@ QUEUES = timedelta(seconds=10)
 OTHERS = tuple(role for role in ROLES if role != "watch")
 
 
+class Moment(NamedTuple):
+    """When something was seen: of time that has `passed`, and by the clock.
+
+    How long somebody is silent is time that passed: a clock put forward makes nobody so, and rings nobody twice.
+    """
+
+    passed: timedelta
+    at: datetime
+
+
 class Watchdog:
     """Watches one site and keeps what is wrong in the bucket `INCIDENTS`."""
 
@@ -61,7 +73,7 @@ class Watchdog:
         self._incidents = Incidents(nc, self._site)
         self._alerts = Alerts(settings.watch_urls.split(), self._site)
         self._stand_in = stand_in
-        self._answered: dict[str, datetime] = {}
+        self._answered: dict[str, Moment] = {}
         self._watched = timedelta()
         """The time of the looks that did not fail: who cannot hear says of nobody that they are silent."""
         self._heard_at = timedelta()
@@ -72,7 +84,7 @@ class Watchdog:
     async def run(self) -> None:
         """Watch until cancelled."""
         start = self._clock()
-        self._answered = dict.fromkeys(OTHERS, start)
+        self._answered = dict.fromkeys(OTHERS, self._moment())
         async with asyncio.TaskGroup() as group:
             group.create_task(self._owing.follow(start - LOOK_BACK))
             for role in OTHERS:
@@ -81,23 +93,23 @@ class Watchdog:
             group.create_task(self._alerts.run())
 
     async def _look(self) -> None:
-        seen, found = self._clock(), list[Incident]()
+        seen, found = self._moment(), list[Incident]()
         looked = seen
         while not stopping():
             try:
                 if self._owing.caught_up.is_set():
                     found = await self._found()
-                    self._watched += self._clock() - looked
+                    self._watched += _passed() - looked.passed
                     self._alerts.are(found)
                     await self._do_it_ourselves(found)
                     await self._incidents.are(found)
                     await self._nc.publish(looked_subject(self._site))
-                    seen = self._clock()
+                    seen = self._moment()
             except (NatsError, APIError, TimeoutError, DispatchError) as error:
                 log.error("watchdog.blind", error=repr(error))
-            looked = self._clock()
-            if seen < looked - BLIND:
-                self._alerts.are([*found, _blind(seen)])
+            looked = self._moment()
+            if seen.passed < looked.passed - BLIND:
+                self._alerts.are([*found, _blind(seen.at)])
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _found(self) -> list[Incident]:
@@ -133,7 +145,7 @@ class Watchdog:
         if gone or stuck:
             self._stand_in.tell()
         left = Left(
-            gone_since=at - unanswered if gone else None,
+            gone_since=max(at - unanswered, self._answered["fanout"].at) if gone else None,
             untaken=await self._done(CASES, "calls") if "calls" in stuck and not gone else None,
             queueing=self._owing.queueing(at - QUEUES),
         )
@@ -160,7 +172,7 @@ class Watchdog:
         if done is None:
             return []
         oldest = await direct_get(self._nc, stream, {"seq": done + 1, "next_by_subj": subject, "batch": 1})
-        stored = [datetime.fromisoformat((message.headers or {})["Nats-Time-Stamp"]) for message in oldest]
+        stored = [of_server(datetime.fromisoformat((message.headers or {})["Nats-Time-Stamp"])) for message in oldest]
         late = [at for at in stored if at < self._clock() - WAITING]
         return [Incident(kind="waiting", what=job, since=at, detail=detail) for at in late]
 
@@ -182,23 +194,30 @@ class Watchdog:
             Incident(
                 kind="silent",
                 what=role,
-                since=heard,
+                since=heard.at,
                 detail=f"进程 {role} 没有应答 / the process {role} does not answer",
             )
             for role, heard in self._answered.items()
-            if heard < self._clock() - SILENT
+            if heard.passed < _passed() - SILENT
         ]
+
+    def _moment(self) -> Moment:
+        return Moment(_passed(), self._clock())
 
     async def _ping(self, role: Role) -> None:
         while not stopping():
             try:
                 await self._nc.request(ping_subject(self._site, role), timeout=LOOK_SECONDS)
-                self._answered[role] = self._clock()
+                self._answered[role] = self._moment()
                 if role == "fanout":
                     self._heard_at = self._watched
             except (NatsError, TimeoutError) as error:
                 log.debug("watchdog.no_answer", asked=role, error=repr(error))
             await asyncio.sleep(LOOK_SECONDS)
+
+
+def _passed() -> timedelta:
+    return timedelta(seconds=monotonic())
 
 
 def _blind(since: datetime) -> Incident:

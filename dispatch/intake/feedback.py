@@ -17,7 +17,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from dispatch.cases import Case, Status, fold, waits_for
-from dispatch.clock import Clock, now
+from dispatch.clock import Clock, for_server, now
 from dispatch.errors import Unreadable
 from dispatch.events import (
     CASES,
@@ -120,7 +120,7 @@ class ButtonFeedback:
     async def _range(self) -> tuple[int, int]:
         """Behind which position of the log it reads, and up to which nothing is said yet."""
         since: dict[str, object] = {
-            "start_time": (self._clock() - LOOK_BACK).isoformat(),
+            "start_time": for_server(self._clock() - LOOK_BACK).isoformat(),
             "next_by_subj": f"cases.{self._log.site}.*.*",
             "batch": 1,
         }

@@ -21,6 +21,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
+from dispatch.clock import of_server
 from dispatch.errors import DispatchError, NotFound, Oversized, Refused, Unavailable
 from dispatch.events import (
     INTAKE,
@@ -93,7 +94,7 @@ class ButtonAnswers:
             await _try_later(message, error)
 
     async def _answer(self, message: Msg) -> dict[str, object]:
-        stored_at = message.metadata.timestamp
+        stored_at = of_server(message.metadata.timestamp)
         try:
             press = decode_press(message.subject, message.headers, message.data, stored_at)
             if await self._find_household(press.household) is None:

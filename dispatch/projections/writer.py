@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from dispatch.clock import now
+from dispatch.clock import now, of_server
 from dispatch.identifiers import Site
 from dispatch.projections import checkpoints
 from dispatch.projections.burial import Burials
@@ -116,7 +116,9 @@ class Writer:
         """Note that Postgres has taken `prepared`."""
         self.position, self._commit_id = prepared.last.seq, prepared.last.commit_id
         ROWS.labels(self.projection.name).inc(prepared.count)
-        DELAY.labels(self.projection.name).observe(max(0.0, (now() - prepared.last.stored_at).total_seconds()))
+        DELAY.labels(self.projection.name).observe(
+            max(0.0, (now() - of_server(prepared.last.stored_at)).total_seconds())
+        )
 
     async def _one_by_one(self, steps: Sequence[Step], error: Exception) -> None:
         if len(steps) > 1:

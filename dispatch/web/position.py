@@ -8,6 +8,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
+from dispatch.clock import for_server
 from dispatch.errors import Unavailable
 from dispatch.events import CASES, direct_get
 
@@ -26,6 +27,10 @@ async def last_position(nc: Client, site: str) -> int:
 async def position_at(nc: Client, site: str, at: datetime) -> int:
     """The position from which to follow for all that the site stored since `at`. Raises `Unavailable`."""
     last = await last_position(nc, site)  # asked first: what is stored between the two questions is not passed over
-    request: dict[str, object] = {"batch": 1, "start_time": at.isoformat(), "next_by_subj": f"cases.{site}.*.*"}
+    request: dict[str, object] = {
+        "batch": 1,
+        "start_time": for_server(at).isoformat(),
+        "next_by_subj": f"cases.{site}.*.*",
+    }
     found = await direct_get(nc, CASES, request)
     return int((found[0].headers or {})["Nats-Sequence"]) - 1 if found else last

@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from typing_extensions import TypedDict
 
-from dispatch.clock import now
+from dispatch.clock import now, of_server
 from dispatch.errors import Unreadable
 from dispatch.events import (
     DLQ,
@@ -114,7 +114,11 @@ class Trouble:
             try:
                 self._latest = _latest(decode_letter(message.data))
             except Unreadable as error:
-                self._latest = {"by": message.subject, "reason": error.detail, "at": message.metadata.timestamp}
+                self._latest = {
+                    "by": message.subject,
+                    "reason": error.detail,
+                    "at": of_server(message.metadata.timestamp),
+                }
             self._letters += 1
             self._changed_at(message)
 
@@ -166,7 +170,7 @@ def _incident(key: str, message: Msg) -> IncidentView:
     except ValueError:
         value = None
     known = value if isinstance(value, dict) else {"detail": message.data.decode(errors="replace")[:500]}
-    since = known.get("since") or message.metadata.timestamp.isoformat()
+    since = known.get("since") or of_server(message.metadata.timestamp).isoformat()
     return {"kind": kind, "what": str(known.get("what") or what), "since": str(since), "detail": _text(known)}
 
 

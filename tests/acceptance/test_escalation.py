@@ -1,145 +1,191 @@
-"""Too few answer and the call widens by itself; enough answer and the others may stay at home."""
+"""Too few answer and the call widens by itself; enough answer and the others may stay at home.
+
+Where a story says nothing else, the case keeps to the policy that every village has from the start: two must come;
+after 45 s everybody is rung again and the leader next door too, after 45 s more the officers of the neighbouring
+villages and the station, after a minute the command centre.
+"""
 
 from __future__ import annotations
-
-from collections.abc import AsyncIterator
 
 import pytest
 from msgspec.structs import replace
 
-from dispatch.clock import now
-from dispatch.events import PolicyStep, Quorum, RespondersCalled, Target
-from dispatch.identifiers import AreaId, CaseId, GroupId, PersonId
-from dispatch.roster import EscalationPolicy, call_list
-from tests.live import LiveSystem, Phones, phones_for, rung
-from tests.system import until
+from dispatch.events import PolicyStep, Quorum, RespondersCalled
+from dispatch.identifiers import AreaId, CaseId, PersonId
+from dispatch.roster import EscalationPolicy
+from tests.live import LiveSystem
+from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, Phones, answer
+from tests.the_clock import TheClock
 
-LEADER_NEXT_DOOR, OFFICER_NEXT_DOOR = PersonId("p-0011"), PersonId("a-0070")
-VILLAGE, NEXT_VILLAGE = AreaId("maozhou"), AreaId("sanhua")
-GROUP, NEXT_GROUP = GroupId("g-01"), GroupId("g-02")
-PATIENT = 3600
-SOON = 2
+VILLAGE = AreaId("maozhou")
+MINUTE = 60
+HOUR = 60 * MINUTE
 
 
-@pytest.fixture
-async def phones(live_system: LiveSystem) -> AsyncIterator[Phones]:
-    """A phone for the thirteen who are called at once, and for those who come to their aid."""
-    called = (await call_list(live_system.system.roster, live_system.household, now())).called
-    everybody = [*(entry.person.id for entry in called), LEADER_NEXT_DOOR, OFFICER_NEXT_DOOR]
-    async with phones_for(live_system, everybody) as given:
-        assert len(given.of) == 15
-        yield given
-        head = await live_system.log.head(live_system.household)
-        if head is not None:
-            await live_system.close(head.case)
+async def ask(live: LiveSystem, case: CaseId, deed: str, **body: object) -> None:
+    status, _ = await live.call("operator", "POST", f"/v1/cases/{case}/{deed}", body)
+    assert status == 200
 
 
-async def agree(live: LiveSystem, quorum: Quorum, *within_seconds: int) -> None:
-    """The village's policy: call the group; then its neighbours too; then ring everybody once more."""
-    roster = live.system.roster
-    calls: tuple[tuple[Target, ...], ...] = (
-        ("group", "officers"),
-        ("neighbour_leaders", "neighbour_officers"),
-        ("again",),
-    )
-    steps = tuple(PolicyStep(call=calls[n], within_seconds=within) for n, within in enumerate(within_seconds))
-    area = (await roster.areas([VILLAGE]))[VILLAGE]
-    policy = EscalationPolicy(name="story", quorum=quorum, steps=steps)
-    await roster.put(replace(area, policies=(policy,), neighbours=(NEXT_VILLAGE,)), by="test")
-    group = (await roster.groups([GROUP]))[GROUP]
-    await roster.put(replace(group, neighbours=(NEXT_GROUP,)), by="test")
-
-
-async def answer(live: LiveSystem, case: CaseId, person: str, what: str) -> None:
-    link = await live.one_tap(case, person)
-    async with live.system.http.post(link, json={"answer": what}) as answered:
-        assert answered.status in {200, 201}
-
-
-def group_of(phones: Phones) -> set[PersonId]:
-    return phones.of.keys() - {LEADER_NEXT_DOOR, OFFICER_NEXT_DOOR}
-
-
-async def test_too_few_answer_and_the_neighbours_are_called(live_system: LiveSystem, phones: Phones) -> None:
-    await agree(live_system, Quorum(anyone=2), SOON, PATIENT)
+async def test_too_few_answer_and_the_call_widens_step_by_step(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
     case = await live_system.press(kind="intrusion")
-    await rung(phones, dict.fromkeys(phones.of, 1))
-    widened = await live_system.finished(case)
-    assert (widened.position, widened.last_step) == (1, 1)
-    assert {call.responder for call in widened.calls.values() if call.step == 1} == {
-        LEADER_NEXT_DOOR,
-        OFFICER_NEXT_DOOR,
-    }
+    await phones.ring(phones.group)
+    await the_clock.moves(44)
+    await phones.are_silent()
+    await the_clock.moves(1)
+    await phones.ring(phones.group, {LEADER_NEXT_DOOR})
+    await the_clock.moves(45)
+    everybody = phones.group | {LEADER_NEXT_DOOR, STATION} | OFFICERS_NEXT_DOOR
+    await phones.ring(everybody)
+    await the_clock.moves(60)
+    await phones.ring(everybody)
+    gaps = {gap.what for gap in (await live_system.case(case)).gaps}
+    assert "指挥中心 / command centre" in gaps, "there is none in this county, and the case says so"
 
 
-async def test_who_has_not_answered_is_rung_again_and_who_has_is_not(live_system: LiveSystem, phones: Phones) -> None:
-    await agree(live_system, Quorum(anyone=3), SOON, SOON, PATIENT)
+async def test_the_last_step_is_repeated_ever_more_slowly_and_never_forgotten(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    await live_system.press()
+    await phones.ring(phones.group)
+    await the_clock.moves(45 + 45 + 60)
+    everybody = phones.group | {LEADER_NEXT_DOOR, STATION} | OFFICERS_NEXT_DOOR
+    await phones.ring(phones.group | {LEADER_NEXT_DOOR}, everybody, everybody)
+    for minutes in (1, 2, 4, 8, 15, 15):
+        await the_clock.moves(minutes * MINUTE - 1)
+        await phones.are_silent()
+        await the_clock.moves(1)
+        await phones.ring(everybody)
+
+
+async def test_who_has_not_answered_is_rung_again_and_who_has_is_not(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
     case = await live_system.press()
-    coming, refusing = sorted(group_of(phones))[:2]
+    await phones.ring(phones.group)
+    coming, refusing = sorted(phones.group)[:2]
     await answer(live_system, case, coming, "going")
     await answer(live_system, case, refusing, "cannot")
-    await rung(phones, {person: 1 if person in {coming, refusing} else 2 for person in phones.of})
+    await the_clock.moves(45)
+    await phones.ring(phones.group - {coming, refusing}, {LEADER_NEXT_DOOR})
 
 
-async def test_where_waiting_is_pointless_the_call_widens_at_once(live_system: LiveSystem, phones: Phones) -> None:
-    await agree(live_system, Quorum(officers=3), PATIENT, PATIENT)
+async def test_where_waiting_is_pointless_the_call_widens_at_once(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    await agree(live_system, Quorum(officers=3))
     case = await live_system.press()
-    await rung(phones, dict.fromkeys(group_of(phones), 1) | {LEADER_NEXT_DOOR: 0, OFFICER_NEXT_DOOR: 0})
-    officer = live_system.subject("police")
-    await answer(live_system, case, officer, "cannot")
-    await rung(phones, dict.fromkeys(phones.of, 1))
+    await phones.ring(phones.group)
+    await the_clock.moves(10)
+    await phones.are_silent()
+    await answer(live_system, case, live_system.subject("police"), "cannot")
+    await phones.ring(OFFICERS_NEXT_DOOR)
 
 
-async def test_enough_help_and_the_others_are_thanked(live_system: LiveSystem, phones: Phones) -> None:
-    await agree(live_system, Quorum(neighbours=1, officers=1), PATIENT)
+async def test_somebody_who_cannot_be_reached_is_not_waited_for(live_system: LiveSystem, phones: Phones) -> None:
+    """Three officers must come, there are three, and one of them has no phone."""
+    await agree(live_system, Quorum(officers=3))
+    officer = PersonId(live_system.subject("police"))
+    await live_system.system.roster.update_person(officer, lambda known: replace(known, contact_points=()), "test")
+    await live_system.press()
+    await phones.ring(phones.group - {officer}, OFFICERS_NEXT_DOOR)
+
+
+async def test_an_empty_step_is_passed_over_at_once(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    """Four officers must come, there are three, and nobody is on duty at the command centre, which is to be called."""
+    steps = (
+        PolicyStep(call=("command_centre",), within_seconds=HOUR),
+        PolicyStep(call=("neighbour_officers",), within_seconds=HOUR),
+    )
+    await agree(live_system, Quorum(officers=4), *steps)
+    await live_system.press()
+    await phones.ring(phones.group, OFFICERS_NEXT_DOOR)
+    await the_clock.moves(1)
+
+
+async def test_enough_help_and_the_others_are_thanked(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
     case = await live_system.press()
-    await rung(phones, dict.fromkeys(group_of(phones), 1) | {LEADER_NEXT_DOOR: 0, OFFICER_NEXT_DOOR: 0})
-    neighbour, officer = live_system.subject("neighbour"), live_system.subject("police")
+    await phones.ring(phones.group)
+    coming = {PersonId(live_system.subject(who)) for who in ("neighbour", "police")}
+    for person in coming:
+        await answer(live_system, case, person, "going")
+    others = phones.group - coming
+    await phones.hear(others, case, "called", "stood_down")
+    await phones.hear(coming, case, "called")
+    assert (await live_system.case(case)).stood_down == others
+    await the_clock.moves(5 * MINUTE)
+    await phones.are_silent()
+    await live_system.close(case)
+    await phones.hear(coming, case, "called", "over")
+    await phones.hear(others, case, "called", "stood_down")
+
+
+async def test_those_who_are_going_do_not_arrive_and_the_call_widens(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    """Who does not say when is expected within ten minutes, and may be three minutes late."""
+    case = await live_system.press()
+    await phones.ring(phones.group)
+    coming = {PersonId(live_system.subject(who)) for who in ("neighbour", "police")}
+    for person in coming:
+        await answer(live_system, case, person, "going")
+    await the_clock.moves(13 * MINUTE - 1)
+    await phones.are_silent()
+    await the_clock.moves(1)
+    await phones.ring(phones.group - coming, {LEADER_NEXT_DOOR})
+
+
+async def test_one_who_gives_up_makes_it_too_few_again(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    case = await live_system.press()
+    await phones.ring(phones.group)
+    neighbour, officer = (PersonId(live_system.subject(who)) for who in ("neighbour", "police"))
     await answer(live_system, case, neighbour, "going")
     await answer(live_system, case, officer, "going")
-    others = group_of(phones) - {neighbour, officer}
-
-    async def thanked() -> bool:
-        return all(phones.words(person, case) == ["called", "stood_down"] for person in others)
-
-    await until(thanked, "the others to be stood down")
-    assert phones.words(neighbour, case) == phones.words(officer, case) == ["called"], "those who are going are kept"
-    assert (await live_system.case(case)).stood_down == others
-    await live_system.close(case)
-
-    async def told() -> bool:
-        return [phones.words(person, case)[-1] for person in (neighbour, officer)] == ["over", "over"]
-
-    await until(told, "those who were coming to be told that it is over")
-    assert all(phones.words(person, case) == ["called", "stood_down"] for person in others), "nobody is told twice"
-
-
-async def test_one_who_gives_up_makes_it_too_few_again(live_system: LiveSystem, phones: Phones) -> None:
-    await agree(live_system, Quorum(anyone=1), SOON, SOON)
-    case = await live_system.press()
-    neighbour = live_system.subject("neighbour")
-    await answer(live_system, case, neighbour, "going")
-    await live_system.finished(case)
+    others = phones.group - {neighbour, officer}
+    await phones.hear(others, case, "called", "stood_down")
+    await the_clock.moves(20)
     await answer(live_system, case, neighbour, "cannot")
-    await rung(phones, {p: 1 if p in {neighbour, LEADER_NEXT_DOOR, OFFICER_NEXT_DOOR} else 2 for p in phones.of})
+    await the_clock.moves(24)
+    await phones.are_silent()
+    await the_clock.moves(1)
+    await phones.ring(others, {LEADER_NEXT_DOOR})
 
 
-async def test_the_reason_of_a_step_stands_on_the_log(live_system: LiveSystem, phones: Phones) -> None:
-    await agree(live_system, Quorum(anyone=2), SOON, PATIENT)
+async def test_the_reason_of_a_step_stands_on_the_log(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
     case = await live_system.press()
-    await rung(phones, dict.fromkeys(phones.of, 1))
+    await the_clock.moves(45)
+    await phones.ring(phones.group, phones.group, {LEADER_NEXT_DOOR})
     events = [event for commit in await live_system.log.load(case) for event in commit.events]
     called = [event for event in events if isinstance(event, RespondersCalled)]
     roles = {call.responder: [reason.role for reason in call.reasons] for call in called[1].calls}
-    assert roles == {LEADER_NEXT_DOOR: ["group_leader"], OFFICER_NEXT_DOOR: ["auxiliary_officer"]}
+    assert roles[LEADER_NEXT_DOOR] == ["group_leader"]
+    assert roles.keys() == phones.group | {LEADER_NEXT_DOOR}
 
 
-async def test_one_on_scene_is_not_enough_and_each_step_is_taken_once(live_system: LiveSystem, phones: Phones) -> None:
-    await agree(live_system, Quorum(anyone=2), SOON, SOON, SOON)
+async def test_one_on_scene_is_not_enough_and_each_step_is_taken_once(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
     case = await live_system.press()
-    neighbour = live_system.subject("neighbour")
+    await phones.ring(phones.group)
+    neighbour = PersonId(live_system.subject("neighbour"))
     await answer(live_system, case, neighbour, "on_scene")
-    await rung(phones, {person: 1 if person == neighbour else 2 for person in phones.of})
+    others = phones.group - {neighbour}
+    await the_clock.moves(45 + 45 + 60)
+    next_door = {LEADER_NEXT_DOOR}
+    at_last = others | next_door | OFFICERS_NEXT_DOOR | {STATION}
+    await phones.ring(others | next_door, at_last, at_last)
+    await the_clock.moves(HOUR)
+    await phones.are_silent()
     _, view = await live_system.call("resident", "GET", f"/v1/cases/{case}")
     assert (view["status"], view["on_scene"]) == ("on_scene", 1)
     assert view["escalation"]["enough"] is False  # type: ignore[index]
@@ -147,20 +193,74 @@ async def test_one_on_scene_is_not_enough_and_each_step_is_taken_once(live_syste
 
 
 async def test_who_is_stood_down_by_name_stays_so_until_called_by_name(live_system: LiveSystem, phones: Phones) -> None:
-    await agree(live_system, Quorum(anyone=3), PATIENT, PATIENT, PATIENT)
     case = await live_system.press()
-    neighbour = live_system.subject("neighbour")
-    once = dict.fromkeys(group_of(phones), 1) | {LEADER_NEXT_DOOR: 0, OFFICER_NEXT_DOOR: 0}
-    await rung(phones, once)
+    neighbour = PersonId(live_system.subject("neighbour"))
+    others = phones.group - {neighbour}
+    await phones.ring(phones.group)
     await ask(live_system, case, "stand-down", responders=[neighbour])
     await ask(live_system, case, "widen")
-    await rung(phones, dict.fromkeys(phones.of, 1))
-    await ask(live_system, case, "widen")
-    await rung(phones, {person: 1 if person == neighbour else 2 for person in phones.of})
+    await phones.ring(others, {LEADER_NEXT_DOOR})
     await ask(live_system, case, "calls", responder=neighbour)
-    await rung(phones, dict.fromkeys(phones.of, 2))
+    await phones.ring({neighbour})
 
 
-async def ask(live: LiveSystem, case: CaseId, deed: str, **body: object) -> None:
-    status, _ = await live.call("operator", "POST", f"/v1/cases/{case}/{deed}", body)
-    assert status == 200
+async def test_an_operator_holds_the_escalation_back_for_a_while(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    case = await live_system.press()
+    await phones.ring(phones.group)
+    await ask(live_system, case, "pause", minutes=10)
+    await the_clock.moves(10 * MINUTE - 1)
+    await phones.are_silent()
+    await the_clock.moves(1)
+    await phones.ring(phones.group, {LEADER_NEXT_DOOR})
+
+
+async def test_an_operator_who_knows_more_widens_at_once_and_calls_one_more(
+    live_system: LiveSystem, phones: Phones
+) -> None:
+    case = await live_system.press()
+    await phones.ring(phones.group)
+    await ask(live_system, case, "widen")
+    await phones.ring(phones.group, {LEADER_NEXT_DOOR})
+    await ask(live_system, case, "calls", responder=STATION)
+    await phones.ring({STATION})
+
+
+async def test_a_policy_that_is_changed_changes_no_case_that_is_open(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    case = await live_system.press()
+    await phones.ring(phones.group)
+    await agree(live_system, Quorum(anyone=1), PolicyStep(call=("station",), within_seconds=5))
+    await the_clock.moves(44)
+    await phones.are_silent()
+    await the_clock.moves(1)
+    await phones.ring(phones.group, {LEADER_NEXT_DOOR})
+    await live_system.close(case)
+    await live_system.press()
+    await phones.ring(phones.group)
+    await the_clock.moves(45)
+    await phones.ring({STATION})
+
+
+@pytest.mark.parametrize("kind", ["fire", "medical"])
+async def test_a_kind_of_case_has_a_policy_of_its_own(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock, kind: str
+) -> None:
+    fire = PolicyStep(call=("station",), within_seconds=HOUR)
+    await agree(live_system, Quorum(anyone=5), fire, kinds=("fire",))
+    await live_system.press(kind=kind)
+    await phones.ring(phones.group)
+    await the_clock.moves(45)
+    await phones.ring(*([{STATION}] if kind == "fire" else [phones.group, {LEADER_NEXT_DOOR}]))
+
+
+async def agree(live: LiveSystem, quorum: Quorum, *then: PolicyStep, kinds: tuple[str, ...] = ()) -> None:
+    """The village's policy: call the group and its officers; after 45 s what follows, at first the officers nearby."""
+    first = PolicyStep(call=("group", "officers"), within_seconds=45)
+    last = PolicyStep(call=("neighbour_officers",), within_seconds=HOUR)
+    roster = live.system.roster
+    area = (await roster.areas([VILLAGE]))[VILLAGE]
+    policy = EscalationPolicy(name="story", quorum=quorum, steps=(first, *(then or (last,))), kinds=kinds)  # type: ignore[arg-type]
+    await roster.put(replace(area, policies=(policy,)), by="test")

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
+from msgspec.structs import replace
+from nats.aio.msg import Msg
 from standardwebhooks.webhooks import Webhook
 
+from dispatch.clock import now
+from dispatch.events import answer_subject
 from dispatch.identifiers import PersonId, notification_id
-from tests.live import LiveSystem, Phones
+from dispatch.roster import Household, WebhookPoint, call_list
+from tests.live import LiveSystem
+from tests.receivers import receiving, status
+from tests.stories import LEADER_NEXT_DOOR, Phones
 from tests.system import until
+from tests.the_clock import TheClock
 from tests.village import SECRET
 
 Document = dict[str, Any]
@@ -29,26 +39,25 @@ async def read_model(live: LiveSystem, path: str, condition: Callable[[Document]
 
 async def test_one_press_rings_thirteen_phones_once(live_system: LiveSystem, phones: Phones) -> None:
     case = await live_system.press(kind="intrusion")
-    finished = await live_system.finished(case)
-    assert len(phones.of) == 13
-    assert phones.rung() == dict.fromkeys(phones.of, 1), "everybody's phone rings, and once"
+    await phones.ring(phones.group)
+    finished = await live_system.case(case)
     assert {call.best().outcome for call in finished.calls.values()} == {"sent"}  # type: ignore[union-attr]
-    for person in phones.of:
+    for person in phones.group:
         (ring,) = phones.rings(person)
         assert ring["notification"] == notification_id(case, person)
         assert (ring["case"], ring["kind"], ring["responder"]) == (case, "intrusion", person)
         assert str(ring["title"]).strip()
-    await live_system.close(case)
 
 
 async def test_a_ring_is_signed_as_standard_webhooks_asks(live_system: LiveSystem, phones: Phones) -> None:
-    case = await live_system.press()
-    await live_system.finished(case)
-    request = phones.of[next(iter(phones.of))].requests[0]
+    await live_system.press()
+    await phones.ring(phones.group)
+    (request,) = phones.requests(min(phones.group))
     headers = {name.lower(): value for name, value in request.headers.items()}
-    verified = Webhook(SECRET).verify(request.body, headers)
-    assert verified == json.loads(request.body)
-    await live_system.close(case)
+    at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+    assert abs(now() - at) < timedelta(minutes=1)
+    # Its own `verify` knows the real time alone.
+    assert Webhook(SECRET).sign(headers["webhook-id"], at, request.body.decode()) == headers["webhook-signature"]
 
 
 async def test_the_same_press_twice_is_one_press_and_another_is_recorded(
@@ -63,15 +72,13 @@ async def test_the_same_press_twice_is_one_press_and_another_is_recorded(
         return len((await live_system.case(case)).presses) == 2
 
     await until(both, "the second press to be recorded on the open case")
-    await live_system.finished(case)
-    assert phones.rung() == dict.fromkeys(phones.of, 1), "a second press rings nobody twice"
-    await live_system.close(case)
+    await phones.ring(phones.group)
 
 
 async def test_answers_reach_the_case_and_silence_nobody(live_system: LiveSystem, phones: Phones) -> None:
     case = await live_system.press()
     neighbour, officer = (PersonId(live_system.subject(who)) for who in ("neighbour", "police"))
-    await live_system.finished(case)
+    await phones.ring(phones.group)
     link = await live_system.one_tap(case, neighbour)
     async with live_system.system.http.get(link) as page:
         assert page.status == 200
@@ -83,17 +90,15 @@ async def test_answers_reach_the_case_and_silence_nobody(live_system: LiveSystem
     replied = await live_system.case(case)
     assert (replied.status, replied.replies[neighbour].eta_minutes) == ("on_scene", 4)
     assert replied.replies[officer].answer == "on_scene"
-    assert phones.rung() == dict.fromkeys(phones.of, 1)
+    await phones.are_silent()
     status, view = await live_system.call("resident", "GET", f"/v1/cases/{case}")
     assert (status, view["coming"], view["on_scene"]) == (200, 1, 1)
     assert "phone" not in json.dumps(view), "the resident's page carries nobody's number"
-    await live_system.close(case)
 
 
-@pytest.mark.usefixtures("phones")
-async def test_the_read_models_tell_the_whole_story(live_system: LiveSystem) -> None:
+async def test_the_read_models_tell_the_whole_story(live_system: LiveSystem, phones: Phones) -> None:
     case = await live_system.press(kind="medical")
-    await live_system.finished(case)
+    await phones.ring(phones.group)
     await live_system.call("police", "POST", f"/v1/cases/{case}/replies", {"answer": "going", "eta_minutes": 3})
     await live_system.call("operator", "POST", f"/v1/cases/{case}/notes", {"text": "救护车已出发"})
     await live_system.call("operator", "POST", f"/v1/cases/{case}/resolve", {"resolution": "helped"})
@@ -121,27 +126,119 @@ async def test_the_read_models_tell_the_whole_story(live_system: LiveSystem) -> 
     assert measured["delivered_at"] is None, "no phone said that it rang"
 
 
+async def test_what_is_known_of_a_call_never_gets_worse(live_system: LiveSystem, phones: Phones) -> None:
+    case = await live_system.press()
+    await phones.ring(phones.group)
+    person = min(phones.group)
+    link = await live_system.one_tap(case, person)
+    for said, known in (("delivered", "delivered"), ("seen", "seen"), ("delivered", "seen")):
+        body = {"channel": "webhook", "outcome": said}
+        async with live_system.system.http.post(f"{link}/receipt", json=body) as receipt:
+            assert receipt.status == 200
+        call = (await live_system.case(case)).calls[0, person]
+        assert call.outcomes["webhook"].outcome == known
+
+
+async def test_who_pressed_hears_how_many_come_and_what_happens_next(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    """On their page, and on the answer topic of a button, for a light or a beeper."""
+    async with button_of(live_system) as heard:
+        case = await live_system.press()
+        await phones.ring(phones.group)
+        begun = await heard(lambda said: said["next"] is not None)
+        assert (begun["case"], begun["coming"], begun["next"]["what"]) == (case, 0, "widens")
+        widens = datetime.fromisoformat(begun["next"]["at"])
+        assert timedelta(seconds=44) < widens - now() <= timedelta(seconds=45)
+        await the_clock.moves(45)
+        await phones.ring(phones.group, {LEADER_NEXT_DOOR})
+        await heard(lambda said: said["next"]["what"] == "widens" and said["next"]["at"] > begun["next"]["at"])
+        for who, minutes in (("neighbour", 9), ("police", 4)):
+            reply = {"answer": "going", "eta_minutes": minutes}
+            assert (await live_system.call(who, "POST", f"/v1/cases/{case}/replies", reply))[0] == 200
+        coming = await heard(lambda said: said["coming"] == 2)
+        assert (coming["status"], coming["next"]["what"]) == ("under_way", "arrival")
+        eta = datetime.fromisoformat(coming["nearest_eta_at"])
+        assert timedelta(minutes=3) < eta - now() <= timedelta(minutes=4)
+        _, page = await live_system.call("resident", "GET", f"/v1/cases/{case}")
+        assert (page["coming"], page["nearest_eta_at"]) == (2, coming["nearest_eta_at"])
+        await live_system.close(case)
+        assert (await heard(lambda said: said["status"] == "resolved"))["next"] is None
+
+
+async def test_who_pressed_a_silent_alarm_hears_nothing(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    async with button_of(live_system) as heard:
+        silent = await live_system.press(silent=True)
+        await phones.ring(phones.group)
+        await the_clock.moves(45)
+        await phones.ring(phones.group, {LEADER_NEXT_DOOR})
+        await live_system.close(silent)
+        await live_system.press()
+        await phones.ring(phones.group)
+        first = await heard(lambda _: True)
+        assert first["case"] != silent
+
+
+async def test_in_a_storm_everybody_is_rung_once_for_each_case(live_system: LiveSystem, phones: Phones) -> None:
+    """Every household of the county presses at once. One phone of each group is dead, and delays nobody."""
+    roster = live_system.system.roster
+    homes = [home for home in [one async for one in roster.all("household")] if isinstance(home, Household)]
+    called = {home.id: {one.person.id for one in (await call_list(roster, home.id, now())).called} for home in homes}
+    dead = {min(people) for people in called.values()}
+    async with receiving(status(503)) as nobody:
+        for person in (await roster.people(dead)).values():
+            point = WebhookPoint(url=nobody.url, secret=SECRET)
+            await roster.put(replace(person, contact_points=(point,)), by="test")
+        pressed = await asyncio.gather(
+            *(live_system.call("operator", "POST", "/v1/alarms", {"household": home.id}, key=home.id) for home in homes)
+        )
+        assert {accepted for accepted, _ in pressed} == {202}
+        await phones.ring(*(people - dead for people in called.values()))
+    assert len(homes) > 20
+
+
+@asynccontextmanager
+async def button_of(live: LiveSystem) -> AsyncIterator[Callable[[Callable[[Document], bool]], Awaitable[Document]]]:
+    """What is said to the household's button: gives a function that waits for something and gives it."""
+    said: list[Document] = []
+
+    async def hear(message: Msg) -> None:
+        said.append(json.loads(message.data))
+
+    async def heard(condition: Callable[[Document], bool]) -> Document:
+        async def found() -> Document | None:
+            feedback = [one for one in said if "case" in one]
+            return next((one for one in feedback if condition(one)), None)
+
+        return await until(found, "the button to hear it")
+
+    subject = answer_subject(live.system.settings.site, live.household)
+    subscription = await live.system.nc.subscribe(subject, cb=hear)
+    yield heard
+    await subscription.unsubscribe()
+
+
 async def test_a_press_that_is_refused_says_why_and_stops_nobody(live_system: LiveSystem, phones: Phones) -> None:
     refused: list[tuple[int, Document]] = [
         await live_system.call("neighbour", "POST", "/v1/alarms", {}),
         await live_system.call("resident", "POST", "/v1/alarms", ["no", "alarm"]),
         await live_system.call("resident", "POST", "/v1/alarms", {"kind": "x" * 5000}),
     ]
-    assert [status for status, _ in refused] == [403, 400, 413]
-    for status, problem in refused:
-        assert problem["status"] == status
+    assert [code for code, _ in refused] == [403, 400, 413]
+    for code, problem in refused:
+        assert problem["status"] == code
         assert problem["detail"]
-    case = await live_system.press()
-    await live_system.finished(case)
-    assert phones.rung() == dict.fromkeys(phones.of, 1)
-    await live_system.close(case)
+    await phones.are_silent()
+    await live_system.press()
+    await phones.ring(phones.group)
 
 
 async def test_a_drill_rings_and_says_that_it_is_one(live_system: LiveSystem, phones: Phones) -> None:
-    case = await live_system.press(drill=True)
-    await live_system.finished(case)
-    for person in phones.of:
+    await live_system.press(drill=True)
+    await phones.ring(phones.group)
+    for person in phones.group:
         (ring,) = phones.rings(person)
         assert ring["drill"] is True
         assert "演练" in str(ring["title"])
-    await live_system.close(case)

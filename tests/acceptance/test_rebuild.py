@@ -5,13 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections.abc import AsyncIterator
 
 import asyncpg
+import pytest
 
 from dispatch.identifiers import CaseId
 from tests.commands import dispatch
-from tests.live import LiveSystem, Phones
+from tests.live import LiveSystem
+from tests.stories import County, Phones
 from tests.system import until
+
+
+@pytest.fixture
+async def phones(county: County) -> AsyncIterator[Phones]:
+    """Everybody's phones, by the real time: people press all the while."""
+    async with county.story() as given:
+        yield given
 
 
 async def test_what_a_bug_left_on_the_board_is_mended_while_alarms_go_on(
@@ -20,7 +30,7 @@ async def test_what_a_bug_left_on_the_board_is_mended_while_alarms_go_on(
     first = await live_system.press()
     await live_system.finished(first)
     await live_system.close(first)
-    await shows(live_system, first, called=len(phones.of))
+    await shows(live_system, first, called=len(phones.group))
     settings = live_system.system.settings
     connection = await asyncpg.connect(settings.require_postgres())
     await connection.execute("update board set called = 0")  # as a version with a bug would have written it
@@ -57,12 +67,13 @@ async def test_what_a_bug_left_on_the_board_is_mended_while_alarms_go_on(
     await asyncio.gather(*people)
     assert (code, "rebuilt: board" in out) == (0, True), err
     assert first in err, "the row that was wrong is named"
-    await shows(live_system, first, called=len(phones.of))
+    await shows(live_system, first, called=len(phones.group))
     after = await press_when_the_key_may(live_system)
     await live_system.finished(after)
     for case in (*pressed, after):
-        await shows(live_system, case, called=len(phones.of))
+        await shows(live_system, case, called=len(phones.group))
     await live_system.close(after)
+    await phones.ring(*[phones.group] * len([first, *pressed, after]))
 
 
 async def press_when_the_key_may(live_system: LiveSystem) -> CaseId:

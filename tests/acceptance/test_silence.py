@@ -3,62 +3,24 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
 from dispatch.clock import now
-from dispatch.events import PolicyStep, Quorum
-from dispatch.identifiers import AreaId, CaseId, PersonId
-from dispatch.roster import EscalationPolicy, LeftOut, call_list
+from dispatch.identifiers import CaseId, PersonId
+from dispatch.roster import LeftOut
 from dispatch.web.views import LIVES_THERE
-from tests.live import LiveSystem, Phones, phones_for, rung
+from tests.live import LiveSystem
+from tests.stories import LEADER_NEXT_DOOR, Phones
 from tests.system import until
+from tests.the_clock import TheClock
 
-OFFICER_NEXT_DOOR = PersonId("a-0070")
-VILLAGE, NEXT_VILLAGE = AreaId("maozhou"), AreaId("sanhua")
-PATIENT, SOON = 3600, 2
 PIN, DURESS = "4711", "0815"
-
-
-@pytest.fixture
-async def phones(live_system: LiveSystem) -> AsyncIterator[Phones]:
-    """A phone for the thirteen who are called at once, and for the officer of the next village."""
-    live = live_system
-    called = (await call_list(live.system.roster, live.household, now())).called
-    async with phones_for(live, [*(entry.person.id for entry in called), OFFICER_NEXT_DOOR]) as given:
-        assert len(given.of) == 14
-        yield given
-        for case in await live.log.cases_since(live.household, now() - timedelta(hours=1)):
-            await live.close(case)
-    await live.call("operator", "POST", f"/v1/households/{live.household}/pin", {"pin": None, "duress_pin": None})
-    await live_there(live)
-    for person in (await live.call("operator", "GET", left_out(live)))[1]["left_out"]:  # type: ignore[attr-defined]
-        await live.call("operator", "DELETE", f"{left_out(live)}/{person['person']}")
 
 
 def left_out(live: LiveSystem) -> str:
     return f"/v1/households/{live.household}/left-out"
-
-
-async def agree(live: LiveSystem, within_seconds: int) -> None:
-    """The village's policy: two must come; else the group again, and the officers of the next village."""
-    roster = live.system.roster
-    area = (await roster.areas([VILLAGE]))[VILLAGE]
-    steps = (
-        PolicyStep(call=("group", "officers"), within_seconds=within_seconds),
-        PolicyStep(call=("again", "neighbour_officers"), within_seconds=PATIENT),
-    )
-    policy = EscalationPolicy(name="story", quorum=Quorum(anyone=2), steps=steps)
-    await roster.put(replace(area, policies=(policy,), neighbours=(NEXT_VILLAGE,)), by="test")
-
-
-def at_once(phones: Phones, *but: PersonId) -> dict[PersonId, int]:
-    """Everybody once, but for the next village and for those named."""
-    return {person: int(person not in {OFFICER_NEXT_DOOR, *but}) for person in phones.of}
 
 
 async def at_home(live: LiveSystem, case: CaseId) -> dict[str, Any]:
@@ -92,14 +54,13 @@ async def press_again(live: LiveSystem, before: CaseId) -> CaseId:
 
 
 async def made_to_cancel(live: LiveSystem, phones: Phones) -> tuple[CaseId, dict[str, object]]:
-    """A press, and a cancel with the duress PIN; everybody is called at once, and then again with the next village."""
-    await agree(live, PATIENT)
+    """A press, and a cancel with the duress PIN; all are called at once, and then again with the leader next door."""
     await give_pins(live)
     case = await live.press()
-    await rung(phones, at_once(phones))
+    await phones.ring(phones.group)
     status, shown = await cancel(live, case, DURESS)
     assert (status, shown["status"]) == (200, "cancelled")
-    await rung(phones, {p: 1 if p == OFFICER_NEXT_DOOR else 2 for p in phones.of})
+    await phones.ring(phones.group, {LEADER_NEXT_DOOR})
     return case, shown
 
 
@@ -111,10 +72,9 @@ async def leave_out(live: LiveSystem, person: str) -> None:
 async def test_everybody_who_comes_to_a_silent_alarm_is_told_not_to_ring_back(
     live_system: LiveSystem, phones: Phones
 ) -> None:
-    await agree(live_system, PATIENT)
     case = await live_system.press(silent=True)
-    await rung(phones, at_once(phones))
-    for person in phones.of.keys() - {OFFICER_NEXT_DOOR}:
+    await phones.ring(phones.group)
+    for person in phones.group:
         (ring,) = phones.rings(person)
         assert ring["silent"] is True
         assert "请勿回拨" in str(ring["body"])
@@ -127,7 +87,7 @@ async def test_a_cancel_under_duress_calls_for_more_and_nobody_at_home_can_tell(
     live_system: LiveSystem, phones: Phones
 ) -> None:
     case, shown = await made_to_cancel(live_system, phones)
-    for person in phones.of:
+    for person in {*phones.group, LEADER_NEXT_DOOR}:
         ring = phones.rings(person)[-1]
         assert (ring["duress"], ring["silent"]) == (True, True)
         assert "不要让对方看出您已知情" in str(ring["body"])
@@ -144,8 +104,8 @@ async def test_a_press_after_a_duress_opens_another_case_and_calls_everybody(
     """As it would after a cancel, for whoever makes them press once more looks on."""
     first, shown = await made_to_cancel(live_system, phones)
     second = await press_again(live_system, first)
-    await rung(phones, {p: 1 if p == OFFICER_NEXT_DOOR else 3 for p in phones.of})
-    for person in phones.of.keys() - {OFFICER_NEXT_DOOR}:
+    await phones.ring(phones.group)
+    for person in phones.group:
         ring = phones.rings(person)[-1]
         assert (ring["case"], ring["duress"], ring["silent"]) == (second, True, True)
         assert "同一户" in str(ring["title"])
@@ -156,23 +116,26 @@ async def test_a_press_after_a_duress_opens_another_case_and_calls_everybody(
     assert (await cancel(live_system, second, PIN))[1]["status"] == "cancelled"
     assert [(await live_system.case(case)).is_open for case in (first, second)] == [True, False]
     third = await press_again(live_system, second)
-    await rung(phones, {p: 1 if p == OFFICER_NEXT_DOOR else 4 for p in phones.of})
-    words = {person: phones.words(person, second) for person in phones.of if person != OFFICER_NEXT_DOOR}
-    assert set(map(tuple, words.values())) == {("called",)}, "nobody is told to stay at home while the first goes on"
+    await phones.ring(phones.group)
+    words = {tuple(phones.words(person, second)) for person in phones.group}
+    assert words == {("called",)}, "nobody is told to stay at home while the first goes on"
     assert (await live_system.case(third)).beside == first
     assert (await cancel(live_system, third, DURESS))[1]["status"] == "cancelled"
+    await phones.ring(phones.group, {LEADER_NEXT_DOOR})
     assert [(await live_system.case(case)).is_open for case in (first, third)] == [True, True]
     assert (await at_home(live_system, first)) == shown
 
 
-async def test_who_lives_there_is_not_rung_while_nothing_may_be_heard(live_system: LiveSystem, phones: Phones) -> None:
-    await agree(live_system, PATIENT)
+async def test_who_lives_there_is_not_rung_while_nothing_may_be_heard(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
     him = PersonId(live_system.subject("neighbour"))
     await live_there(live_system, him)
     case = await live_system.press(silent=True)
-    await rung(phones, at_once(phones, him))
-    assert (await live_system.call("operator", "POST", f"/v1/cases/{case}/widen", {}))[0] == 200
-    await rung(phones, {p: 0 if p == him else 1 if p == OFFICER_NEXT_DOOR else 2 for p in phones.of})
+    others = phones.group - {him}
+    await phones.ring(others)
+    await the_clock.moves(45)
+    await phones.ring(others, {LEADER_NEXT_DOOR})
     view: Any = (await live_system.call("operator", "GET", f"/v1/cases/{case}"))[1]
     assert [gap["reason"] for gap in view["gaps"] if "高德贵" in gap["what"]] == [LIVES_THERE]
     assert LIVES_THERE not in str(await at_home(live_system, case))
@@ -183,7 +146,6 @@ async def test_who_lives_there_is_not_rung_while_nothing_may_be_heard(live_syste
 async def test_who_lives_there_hears_of_a_duress_what_they_would_of_a_cancel(
     live_system: LiveSystem, phones: Phones
 ) -> None:
-    await agree(live_system, PATIENT)
     await give_pins(live_system)
     him = PersonId(live_system.subject("neighbour"))
     await live_there(live_system, him)
@@ -192,13 +154,9 @@ async def test_who_lives_there_hears_of_a_duress_what_they_would_of_a_cancel(
     for pin in (PIN, DURESS):
         case = await live_system.press()
         cases.append(case)
-        await live_system.finished(case)
+        await phones.ring(phones.group)
         await cancel(live_system, case, pin)
-
-        async def told(case: CaseId = case) -> bool:
-            return phones.words(him, case) == ["called", "over"]
-
-        await until(told, "his phone to be told that it is over")
+        await phones.hear({him}, case, "called", "over")
         told_him = [said for said in phones.said(him) if said["case"] == case]
         heard.append([(said["word"], said["title"], said["body"], said["duress"], said["silent"]) for said in told_him])
         status, seen = await live_system.call("neighbour", "GET", f"/v1/cases/{case}")
@@ -208,10 +166,10 @@ async def test_who_lives_there_hears_of_a_duress_what_they_would_of_a_cancel(
         timeline: Any = (await live_system.call("neighbour", "GET", f"/v1/cases/{case}/timeline"))[1]["entries"]
         assert "duress_signalled" not in {entry["type"] for entry in timeline}
     assert heard[0] == heard[1]
-    await rung(phones, {p: 1 if p == OFFICER_NEXT_DOOR else 2 if p == him else 3 for p in phones.of})
+    await phones.ring(phones.group - {him}, {LEADER_NEXT_DOOR})
     case = cases[-1]
     second = await press_again(live_system, case)
-    await rung(phones, {p: 1 if p == OFFICER_NEXT_DOOR else 3 if p == him else 4 for p in phones.of})
+    await phones.ring(phones.group)
     ring = phones.rings(him)[-1]
     assert (ring["case"], ring["duress"], ring["silent"]) == (second, False, False)
     assert "同一户" not in f"{ring['title']}{ring['body']}"
@@ -219,24 +177,19 @@ async def test_who_lives_there_hears_of_a_duress_what_they_would_of_a_cancel(
     assert (seen["duress"], seen["beside"], seen["silent"]) == (False, None, False)
     await live_system.close(case)
     await live_system.close(second)
-
-    async def over() -> bool:
-        return all(phones.words(p, second)[-1:] == ["over"] for p in phones.of if p != OFFICER_NEXT_DOOR)
-
-    await until(over, "everybody to be told that it is over")
+    await phones.hear(phones.group, second, "called", "over")
     assert phones.words(him, case) == ["called", "over"], "which he was told before"
 
 
 async def test_a_duress_on_a_drill_is_an_alarm_in_earnest(live_system: LiveSystem, phones: Phones) -> None:
-    await agree(live_system, PATIENT)
     await give_pins(live_system)
     case = await live_system.press(drill=True)
-    await rung(phones, at_once(phones))
+    await phones.ring(phones.group)
     answer = {"answer": "cannot"}
     assert (await live_system.call("neighbour", "POST", f"/v1/cases/{case}/replies", answer))[0] == 200
     assert (await cancel(live_system, case, DURESS))[1]["status"] == "cancelled"
-    await rung(phones, {p: 1 if p == OFFICER_NEXT_DOOR else 2 for p in phones.of})
-    for person in phones.of:
+    await phones.ring(phones.group, {LEADER_NEXT_DOOR})
+    for person in {*phones.group, LEADER_NEXT_DOOR}:
         ring = phones.rings(person)[-1]
         assert (ring["drill"], ring["duress"]) == (False, True)
         assert "DRILL" not in str(ring["title"])
@@ -246,36 +199,39 @@ async def test_a_duress_on_a_drill_is_an_alarm_in_earnest(live_system: LiveSyste
     assert (await at_home(live_system, case))["drill"] is True
 
 
-async def test_a_cancel_with_the_pin_ends_it_and_everybody_is_told(live_system: LiveSystem, phones: Phones) -> None:
-    await agree(live_system, PATIENT)
+async def test_a_cancel_with_the_pin_ends_it_and_everybody_is_told(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
     await give_pins(live_system)
     case = await live_system.press()
-    await live_system.finished(case)
+    await phones.ring(phones.group)
     assert (await cancel(live_system, case, "0000"))[0] == 403
     assert (await live_system.case(case)).is_open, "the alarm goes on"
     assert (await cancel(live_system, case, PIN))[0] == 200
-
-    async def told() -> bool:
-        return all(phones.words(p, case) == ["called", "over"] for p in phones.of if p != OFFICER_NEXT_DOOR)
-
-    await until(told, "everybody to be told that it is over")
-    await rung(phones, at_once(phones))
+    await phones.hear(phones.group, case, "called", "over")
+    await the_clock.moves(45)
+    await phones.are_silent()
 
 
-async def test_who_is_left_out_is_never_called_for_that_household(live_system: LiveSystem, phones: Phones) -> None:
-    await agree(live_system, SOON)
+async def test_who_is_left_out_is_never_called_for_that_household(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
     him = PersonId(live_system.subject("neighbour"))
-    for person in (him, OFFICER_NEXT_DOOR):
+    for person in (him, LEADER_NEXT_DOOR):
         await leave_out(live_system, person)
     case = await live_system.press()
-    await rung(phones, {p: 0 if p in {him, OFFICER_NEXT_DOOR} else 2 for p in phones.of})
+    others = phones.group - {him}
+    await phones.ring(others)
+    await the_clock.moves(45)
+    await phones.ring(others)
+    trail: Any = (await live_system.call("operator", "GET", left_out(live_system)))[1]["trail"]
+    told = [(entry["person"], entry["reason"], entry["by"]) for entry in trail[-2:]]
+    operator = live_system.cast.operator.subject
+    assert [who for who, _, _ in told] == [him, LEADER_NEXT_DOOR]
+    assert {(why, by) for _, why, by in told} == {("violent towards her", f"operator:{operator}")}
     assert him not in str(await at_home(live_system, case))
     await live_system.close(case)
-
-    async def over() -> bool:
-        return all(phones.words(p, case)[-1:] == ["over"] for p in phones.of if p not in {him, OFFICER_NEXT_DOOR})
-
-    await until(over, "the others to be told that it is over")
+    await phones.hear(others, case, "called", "called", "over")
     assert phones.words(him, case) == []
 
 
@@ -283,55 +239,46 @@ async def test_who_was_left_out_while_their_call_was_planned_is_not_called_again
     live_system: LiveSystem, phones: Phones
 ) -> None:
     """The roster says it and the case does not know: the plan was read before, or who wrote it was killed."""
-    await agree(live_system, PATIENT)
     him, roster = PersonId(live_system.subject("neighbour")), live_system.system.roster
     case = await live_system.press()
-    await rung(phones, at_once(phones))
+    await phones.ring(phones.group)
     entry = LeftOut(person=him, by="test", at=now(), reason="x")
     await roster.update_household(live_system.household, lambda home: replace(home, left_out=(entry,)), "test")
     assert (await live_system.call("operator", "POST", f"/v1/cases/{case}/widen", {}))[0] == 200
-    await rung(phones, {p: 1 if p in {him, OFFICER_NEXT_DOOR} else 2 for p in phones.of})
+    await phones.ring(phones.group - {him}, {LEADER_NEXT_DOOR})
     assert (await live_system.call("neighbour", "GET", f"/v1/cases/{case}"))[0] == 404
 
 
 async def test_who_is_left_out_while_it_goes_on_hears_no_more_of_it(live_system: LiveSystem, phones: Phones) -> None:
-    await agree(live_system, PATIENT)
     him = PersonId(live_system.subject("neighbour"))
     case = await live_system.press()
-    await rung(phones, at_once(phones))
+    await phones.ring(phones.group)
     link = await live_system.one_tap(case, him)
     await leave_out(live_system, him)
     assert (await live_system.call("operator", "POST", f"/v1/cases/{case}/widen", {}))[0] == 200
-    await rung(phones, {p: 1 if p in {him, OFFICER_NEXT_DOOR} else 2 for p in phones.of})
+    await phones.ring(phones.group - {him}, {LEADER_NEXT_DOOR})
     assert (await live_system.call("neighbour", "GET", f"/v1/cases/{case}"))[0] == 404
     async with live_system.system.http.get(f"{link}/case") as answer:
         assert answer.status == 404
     await live_system.close(case)
-
-    async def over() -> bool:
-        return all(phones.words(p, case)[-1] == "over" for p in phones.of if p != him)
-
-    await until(over, "the others to be told that it is over")
+    await phones.hear(phones.group - {him}, case, "called", "called", "over")
     assert phones.words(him, case) == ["called"]
 
 
 async def test_an_operator_calls_who_is_left_out_only_knowingly(live_system: LiveSystem, phones: Phones) -> None:
-    await agree(live_system, PATIENT)
     him = PersonId(live_system.subject("neighbour"))
     await leave_out(live_system, him)
     case = await live_system.press()
-    await rung(phones, at_once(phones, him))
+    await phones.ring(phones.group - {him})
     path = f"/v1/cases/{case}/calls"
     assert (await live_system.call("operator", "POST", path, {"responder": him}))[0] == 409
     assert (await live_system.call("operator", "POST", path, {"responder": him, "even_left_out": True}))[0] == 200
-    await rung(phones, at_once(phones))
+    await phones.ring({him})
 
 
 async def test_a_false_alarm_keeps_its_record_and_is_counted_as_one(live_system: LiveSystem, phones: Phones) -> None:
-    await agree(live_system, PATIENT)
     case = await live_system.press()
-    await rung(phones, at_once(phones))
-    await live_system.finished(case)
+    await phones.ring(phones.group)
     before = (await live_system.call("operator", "GET", "/v1/latency"))[1]["summary"]
     body = {"resolution": "false_alarm", "text": "猫"}
     assert (await live_system.call("operator", "POST", f"/v1/cases/{case}/resolve", body))[0] == 200

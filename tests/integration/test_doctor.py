@@ -74,3 +74,12 @@ async def test_texts_that_are_not_set_up_are_missed_only_where_somebody_is_calle
         assert state == "ok"
         assert "hidden" not in said
     assert (await texts(**account))[0] == "fail"
+
+
+async def test_a_clock_that_can_be_moved_is_no_clock_to_call_people_by(tmp_path: Path) -> None:
+    async def clock(**settings: object) -> list[str]:
+        findings = await examine(Settings(data=tmp_path, nats_url=None, postgres_dsn=None, **settings))  # type: ignore[arg-type]
+        return [finding.state for finding in findings if finding.what == "the clock"]
+
+    assert await clock() == []
+    assert await clock(moved_clock=tmp_path / "clock") == ["fail"]

@@ -49,6 +49,21 @@ def press(name: str, *, drill: bool = False) -> RaiseAlarm:
     return RaiseAlarm(id=CommitId(f"press-{name}"), at=at, accepted_at=at, press=pressed)
 
 
+async def test_what_another_carried_out_meanwhile_is_known_with_all_that_came_before_it(
+    nc: Client, log: CaseLog
+) -> None:
+    """Else the process goes on with a case in which that never happened, and decides it once more."""
+    desk, other = CaseDesk(log), CaseDesk(CaseLog(nc, log.site))
+    case = (await desk.press(press("p"), plan)).case.id
+    first, second = (AddNote(id=CommitId(name), at=now(), author="op", text=name) for name in ("first", "second"))
+    await other.handle(case, first)
+    await other.handle(case, second)
+    assert [note.text for note in (await desk.handle(case, second)).case.notes] == ["first", "second"]
+    remembered = desk.remembered(case)
+    assert remembered is not None
+    assert [note.text for note in remembered.notes] == ["first", "second"]
+
+
 @pytest.mark.parametrize("body", [b"garbage", b'{"events":[]}', b'{"events":[{"type":"case_paused.v1"}]}'])
 async def test_a_message_that_is_no_commit_stops_nobody(log: CaseLog, nc: Client, body: bytes) -> None:
     desk = CaseDesk(log)

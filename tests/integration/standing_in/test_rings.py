@@ -22,10 +22,11 @@ from dispatch.errors import Unavailable
 from dispatch.events import (
     Answer,
     Incident,
+    IncidentBook,
     PlannedCall,
     Reason,
 )
-from dispatch.fanout import Watchdog, own_channels, rescue
+from dispatch.fanout import Watchdog, own_channels, rescue, watchdog
 from dispatch.fanout.reasons import AT_HOME, NOT_WANTED
 from dispatch.identifiers import AreaId, CommitId, GroupId, HouseholdId, PersonId
 from dispatch.roles import looked_subject, ping_subject
@@ -253,6 +254,35 @@ async def test_work_that_is_old_when_all_come_back_is_left_to_the_fan_out_for_a_
         await looks.some_more()
     assert village.rings() == [[], [], [], []]
     assert (await village.case(pressed)).raised is None
+
+
+async def test_a_clock_that_is_put_forward_makes_nobody_silent_and_rings_nobody(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here it runs ahead all the time: a hundred seconds of it are one in which everybody answers."""
+    be_away_for(timedelta(seconds=15), monkeypatch)
+    monkeypatch.setattr(watchdog, "SILENT", timedelta(seconds=15))
+    await everybody_here(village)
+    looks, start = await looks_at(village), now()
+    pressed = await village.press()
+    async with watching(village, nats_settings, clock=lambda: start + (now() - start) * 100):
+        await looks.some_more(4)
+        told = await IncidentBook(village.nc, village.site).told("silent.*")
+    assert told == {}
+    assert (await village.case(pressed)).raised is None, "the fan-out is there, and takes it when it can"
+    assert village.rings() == [[], [], [], []]
+
+
+async def test_what_a_fan_out_had_before_it_went_has_its_time_by_the_clock_too(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the clock goes slowly, what was asked for before is not what was asked for since."""
+    monkeypatch.setattr(rescue, "AFTER", timedelta(minutes=1))
+    await opened(village)
+    looks, start = await looks_at(village), now()
+    async with watching(village, nats_settings, clock=lambda: start + (now() - start) / 100):
+        await looks.some_more(12)
+    assert village.rings() == [[], [], [], []]
 
 
 async def test_what_the_fan_out_has_made_meanwhile_is_not_rung(

@@ -1,0 +1,154 @@
+"""Something breaks: a timer is lost, a press cannot be read, who calls people hangs. Nobody is forgotten."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+import pytest
+
+from dispatch.cases import Case
+from dispatch.clock import now
+from dispatch.events import CASES, INTAKE, DeadLetter, Timers
+from dispatch.identifiers import PersonId
+from tests.live import LiveSystem
+from tests.stories import LEADER_NEXT_DOOR, County, Phones
+from tests.system import until
+from tests.the_clock import TheClock
+
+
+async def test_a_timer_that_is_lost_is_missed_by_the_watchdog_and_the_step_is_taken(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    await live_system.press()
+    await phones.ring(phones.group)
+    await the_clock.loses_its_timers()
+    await the_clock.moves(45)
+    await phones.are_silent()
+    await the_clock.moves(4)
+    await phones.ring(phones.group, {LEADER_NEXT_DOOR})
+    await the_clock.moves(45)
+    assert phones.rung()[LEADER_NEXT_DOOR] == 2, "and from there on all goes its way"
+    phones.may_ring_once_more(phones.rung())
+
+
+async def test_a_timer_that_rings_too_early_and_again_and_again_does_no_harm(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    case = await live_system.press()
+    await phones.ring(phones.group)
+    timers = Timers(live_system.system.nc, live_system.system.settings.site)
+    for _ in range(3):
+        await timers.ring(case)
+    await phones.are_silent()
+    await the_clock.moves(45)
+    for _ in range(3):
+        await timers.ring(case)
+    await phones.ring(phones.group, {LEADER_NEXT_DOOR})
+
+
+async def test_a_press_that_cannot_be_read_is_shown_with_its_reason_until_somebody_has_seen_to_it(
+    live_system: LiveSystem, phones: Phones
+) -> None:
+    desk = DeadLetters(live_system)
+    await live_system.system.nc.jetstream().publish(desk.subject, b"no press of ours")
+    letter = await desk.newest()
+    assert "cannot be read" in letter["reason"]
+    assert (await desk.do(letter, "retry"))["state"] == "open", "it still cannot be read"
+    dismissed = await desk.do(letter, "dismiss", reason="a button that is being set up")
+    assert (dismissed["state"], dismissed["mark"]["by"]) == ("dismissed", "operator:whole-site")
+    assert await desk.letters() == []
+    await phones.are_silent()
+
+
+async def test_a_press_that_was_given_up_is_tried_again_and_rings_everybody(
+    live_system: LiveSystem, phones: Phones
+) -> None:
+    desk = DeadLetters(live_system)
+    letter = DeadLetter(
+        by="fanout", reason="an error of ours", stream=INTAKE, subject=desk.subject, seq=1, at=now(), headers={},
+        body=b'{"press_id": "given-up", "kind": "fire"}', stored_at=now(),
+    )  # fmt: skip
+    subject = f"dlq.{live_system.system.settings.site}.fanout"
+    await live_system.system.nc.jetstream().publish(subject, msgspec.json.encode(letter))
+    assert (await desk.do(await desk.newest(), "retry"))["state"] == "retried"
+    await phones.ring(phones.group)
+    assert {phones.rings(person)[0]["kind"] for person in phones.group} == {"fire"}
+
+
+class DeadLetters:
+    """The DLQ desk of somebody who may see to the whole site."""
+
+    def __init__(self, live: LiveSystem) -> None:
+        self._live = live
+        self.subject = f"intake.press.{live.system.settings.site}.{live.household}"
+
+    async def letters(self) -> list[dict[str, Any]]:
+        return (await self._ask("GET", "/v1/dlq"))["letters"]  # type: ignore[no-any-return]
+
+    async def newest(self) -> dict[str, Any]:
+        """The letter that lies there, waited for."""
+
+        async def found() -> dict[str, Any] | None:
+            letters = await self.letters()
+            return letters[0] if letters else None
+
+        return await until(found, "a dead letter")
+
+    async def do(self, letter: Mapping[str, Any], deed: str, **body: object) -> dict[str, Any]:
+        return await self._ask("POST", f"/v1/dlq/{letter['seq']}/{deed}", body)
+
+    async def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {await self._live.system.token('operator', 'whole-site')}"}
+        async with self._live.system.http.request(method, path, json=body, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+async def real_phones(county: County) -> AsyncIterator[Phones]:
+    """Everybody's phones, by the real time: how long somebody hangs is not a matter of the clock."""
+    async with county.story() as given:
+        yield given
+
+
+@pytest.fixture
+async def stuck(live_system: LiveSystem) -> AsyncIterator[int]:
+    """The fan-out's process, which does nothing at all until it is woken, here or by the test."""
+    pid = await until(lambda: live_system.system.pid("fanout"), "the fan-out")
+    os.kill(pid, signal.SIGSTOP)
+    yield pid
+    os.kill(pid, signal.SIGCONT)
+
+
+async def test_everybody_is_called_and_hears_at_most_one_ring_too_many_when_it_wakes(
+    live_system: LiveSystem, real_phones: Phones, stuck: int
+) -> None:
+    phones = real_phones
+    case_id = await live_system.press(kind="fire")
+    case = await live_system.finished(case_id)
+    assert phones.rung() == dict.fromkeys(phones.group, 1)
+    assert {reached(case, person) for person in phones.group} == {True}
+
+    os.kill(stuck, signal.SIGCONT)
+    for stream, job in ((INTAKE, "fanout"), (CASES, "calls")):
+        await until(lambda s=stream, j=job: has_done(live_system, s, j), f"{job} to be done")  # type: ignore[misc]
+    phones.may_ring_once_more(phones.group)
+    await phones.ring(phones.group)
+    for person in phones.group:
+        assert len({ring["notification"] for ring in phones.rings(person)}) == 1, "and it shows as one alert"
+
+
+def reached(case: Case, person: PersonId) -> bool:
+    calls = [call for call in case.calls.values() if call.responder == person]
+    return any(outcome.outcome == "sent" for call in calls for outcome in call.outcomes.values())
+
+
+async def has_done(live_system: LiveSystem, stream: str, job: str) -> bool:
+    """Whether the fan-out has dealt with everything that it had and that came meanwhile."""
+    consumer = f"{job}-{live_system.system.settings.site}"
+    info = await live_system.system.nc.jetstream().consumer_info(stream, consumer)
+    return not info.num_pending and not info.num_ack_pending
