@@ -87,6 +87,17 @@ class Reports(Protocol):
     ) -> Sequence[Row]:
         """What those who were called did, by `responder`, `group` or `area`."""
 
+    async def called(
+        self,
+        *,
+        by: str,
+        since: datetime,
+        until: datetime,
+        area: AreaId | None = None,
+        officers: bool | None = None,
+    ) -> int:
+        """How many rows a workload would have, but for that of nobody."""
+
     async def hot_spots(
         self,
         *,
