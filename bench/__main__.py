@@ -19,12 +19,13 @@ from bench.programme import SCENES, Sizes, play
 from bench.scene import RESPONDERS, console
 
 QUICK = Sizes(
-    presses=100, alarms=40, storm=30, past=500, reported=10_000, commands=5, messages=500, households=10_000,
+    presses=100, alarms=40, seen=10, storm=30, past=500, reported=10_000, commands=5, messages=500, households=10_000,
     cases=1000, times=100,
 )  # fmt: skip
 _HELP = {
     "presses": "presses to time",
     "alarms": "alarms of 13 calls to time, and the load of the memory scene",
+    "seen": "alarms to time on the screen of an operator",
     "storm": "alarms at once in the storm; 0: none",
     "past": "past cases to rebuild",
     "reported": "cases in the tables of the reports",

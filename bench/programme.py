@@ -9,7 +9,20 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import accepted, committed, consuming, deciding, last_call, long_log, lookup, memory, rebuilt, reports, storm
+from bench import (
+    accepted,
+    committed,
+    consuming,
+    deciding,
+    last_call,
+    long_log,
+    lookup,
+    memory,
+    on_screen,
+    rebuilt,
+    reports,
+    storm,
+)
 from bench.figures import Failed, Listing, Result
 from bench.scene import Scene, console, scene, servers, temporary_folder
 from dispatch.embedded import EmbeddedNats
@@ -28,6 +41,7 @@ class Sizes:
 
     presses: int = 1000
     alarms: int = 300
+    seen: int = 60
     storm: int = 1000
     past: int = 20_000
     reported: int = MILLION
@@ -66,6 +80,10 @@ async def _last_call(stage: Stage) -> list[Result]:
 
 async def _accepted(stage: Stage) -> list[Result]:
     return [await accepted.compare(await stage.system(), stage.sizes.presses)]
+
+
+async def _on_screen(stage: Stage) -> list[Result]:
+    return [await on_screen.compare(await stage.system(), stage.sizes.seen)]
 
 
 async def _storm(stage: Stage) -> list[Result]:
@@ -124,6 +142,7 @@ Play = Callable[[Stage], Awaitable[Sequence[Result]]]
 SCENES: Mapping[str, Play] = {
     "last-call": _last_call,
     "accepted": _accepted,
+    "on-screen": _on_screen,
     "storm": _storm,
     "committed": _committed,
     "rebuilt": _rebuilt,

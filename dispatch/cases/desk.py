@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
+from typing import Self
 
 import msgspec
 from msgspec.structs import replace
@@ -32,6 +34,26 @@ class Handled(msgspec.Struct, frozen=True):
     events: tuple[Event, ...]
 
 
+class _Planning:
+    """The plan for a press: made once, and made while the log is still asked whether the press needs one."""
+
+    def __init__(self, make: Callable[[], Awaitable[Plan]]) -> None:
+        self._make = make
+        self._task: asyncio.Future[Plan] | None = None
+
+    def begin(self) -> asyncio.Future[Plan]:
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._make())
+        return self._task
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._task is not None and not self._task.cancel() and not self._task.cancelled():
+            self._task.exception()  # who did not need the plan need not know what was wrong with it
+
+
 class CaseDesk:
     """Carries commands out on cases of one site.
 
@@ -42,6 +64,8 @@ class CaseDesk:
     def __init__(self, log: CaseLog) -> None:
         self.log = log
         self._remembered: OrderedDict[CaseId, Case] = OrderedDict()
+        self._latest: dict[HouseholdId, CaseId] = {}
+        """The case of each household that was remembered last."""
 
     async def load(self, case_id: CaseId) -> Case:
         """The case as the log has it now; `Case()` when there is none."""
@@ -92,6 +116,13 @@ class CaseDesk:
         A real press ends a drill that is under way and opens a case of its own.
         Raises `Unavailable` when the log cannot be reached.
         """
+        with _Planning(partial(plan, command.press)) as planning:
+            latest = self._latest.get(command.press.household)
+            if latest is None or not self._remembered[latest].as_pressed.is_open:
+                planning.begin()
+            return await self._press(command, planning)
+
+    async def _press(self, command: RaiseAlarm, planning: _Planning) -> Handled:
         household, press = command.press.household, command.press.press
         for attempt in range(TRIES):
             head = await self.log.head(household)
@@ -103,7 +134,7 @@ class CaseDesk:
                 await self._end_drill(latest.id, command)
                 continue
             if latest.as_pressed.is_open and is_news(latest, command):
-                return await self.handle(latest.id, replace(command, plan=await plan(command.press)))
+                return await self.handle(latest.id, replace(command, plan=await planning.begin()))
             if latest.as_pressed.is_open or is_repeat(latest, command):
                 return await self.handle(latest.id, command)
             if head and (known := await self._heard_before(head, command)) is not None:
@@ -111,7 +142,7 @@ class CaseDesk:
             new = case_id_for(household, press)
             if head and (await self.load(new)).raised is not None:
                 new = case_id_for(household, PressId(f"{press}@{head.seq}"))  # an id that was used before
-            planned = replace(command, plan=await plan(command.press), case=new, beside=await self.under_duress(latest))
+            planned = replace(command, plan=await planning.begin(), case=new, beside=await self.under_duress(latest))
             events = decide(Case(), planned)
             opening = Head(new, seq=head.seq if head else 0, case_seq=0, at=command.at)
             try:
@@ -176,8 +207,11 @@ class CaseDesk:
             return known
         self._remembered[case_id] = case
         self._remembered.move_to_end(case_id)
+        self._latest[household_of(case_id)] = case_id
         while len(self._remembered) > REMEMBERED_CASES:
-            self._remembered.popitem(last=False)
+            forgotten, _ = self._remembered.popitem(last=False)
+            if self._latest.get(household_of(forgotten)) == forgotten:
+                del self._latest[household_of(forgotten)]
         return case
 
 

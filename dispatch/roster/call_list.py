@@ -50,7 +50,7 @@ Wanted = tuple[PersonId, Reason]
 
 
 async def call_list(roster: Roster, household: HouseholdId, at: datetime) -> CallList:
-    """The call list of `household` at `at`, in four round trips. Raises `Unavailable` alone.
+    """The call list of `household` at `at`, in three round trips. Raises `Unavailable` alone.
 
     Who is left out is not on it, and not among the gaps either: others read those.
     """
@@ -58,9 +58,14 @@ async def call_list(roster: Roster, household: HouseholdId, at: datetime) -> Cal
     if home is None:
         reason = "户籍不在名册中，无人可呼叫 / not in the roster; nobody can be called"
         return CallList(gaps=(Gap(what=f"household {household}", reason=reason),))
-    groups, areas = await asyncio.gather(roster.groups([home.group] if home.group else []), roster.area_path(home.area))
+    likely = roster.likely_path(home.area)
+    groups, areas, posts = await asyncio.gather(
+        roster.groups([home.group] if home.group else []), roster.area_path(home.area), roster.posts_of(likely)
+    )
     group = groups.get(home.group) if home.group else None
-    posts = await roster.posts_of([area.id for area in areas] or [home.area])
+    path = [area.id for area in areas] or [home.area]
+    if path != likely:  # the tree has changed, or is seen for the first time
+        posts = await roster.posts_of(path)
     wanted, gaps = whom(home, group, areas, posts, at)
     wanted = [one for one in wanted if one[0] not in left_out_of(home)]
     people = await roster.people({person for person, _ in wanted})

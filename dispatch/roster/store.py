@@ -83,14 +83,15 @@ class Roster:
         step: AreaId | None = area
         while step is not None and step not in {a.id for a in path}:
             if step not in found:
-                found |= await self.areas(self._guess(step))
+                found |= await self.areas(self.likely_path(step))
             if step not in found:
                 break
             path.append(found[step])
             step = self._parents[step] = found[step].parent
         return tuple(path)
 
-    def _guess(self, area: AreaId) -> list[AreaId]:
+    def likely_path(self, area: AreaId) -> list[AreaId]:
+        """`area` and those above it as they were last seen, smallest first; at no cost."""
         guess, step = [area], self._parents.get(area)
         while step is not None and step not in guess:
             guess.append(step)
