@@ -106,15 +106,17 @@ class Reports:
         group: GroupId | None = None,
         responder: PersonId | None = None,
         officers: bool | None = None,
+        nobody: bool = True,
         limit: int,
     ) -> Sequence[Row]:
         """What those who were called did, by `responder`, `group` (as whose member they were called) or `area` (in
         which the case was): at most `limit` rows, those called most first. `officers`: these alone, or all but these.
+        `nobody`: with a row, under the key "", of what belongs to no group or area.
         """
         asked = (area, kind, group, since, until, responder, officers, by)
         async with self._reader.at_one_moment() as fetch:
             # Of everybody in a site the percentiles alone take a second, and few are shown.
-            most = await fetch(queries.most_called, *asked, limit)
+            most = await fetch(queries.most_called, *asked, limit, nobody)
             rows = await fetch(queries.workload, *asked, [row["key"] for row in most], ANSWERED_SECONDS)
         return [_workload(row) for row in rows]
 

@@ -123,11 +123,12 @@ where drill
     and -- here: these_cases
 
 -- name: most_called
--- Who was called most, by `$9`.
+-- Who was called most, by `$9`; with `$11` also what belongs to nobody.
 select key, count(*) as called
 from (
     -- here: work_by_key
 ) as work
+where $11::boolean or key <> ''
 group by key
 order by called desc, key
 limit $10

@@ -121,9 +121,8 @@ class MonthDesk:
     async def _work(self, by: str, officers: bool | None, most: int) -> tuple[list[Row], int]:
         """The work of at most `most` groups or officers, and how many there are."""
         where = self._where(self._month)
-        # One may be that of nobody.
         found, called = await asyncio.gather(
-            self._reports.workload(by=by, **where, officers=officers, limit=most + 1),
+            self._reports.workload(by=by, **where, officers=officers, nobody=False, limit=most),
             self._reports.called(by=by, **where, officers=officers),
         )
-        return [row for row in found if row["key"]][:most], called
+        return list(found), called
