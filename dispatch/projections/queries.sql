@@ -3,7 +3,7 @@
 select * from board
 where site = $1
     and ($2::text is null or status = $2)
-    and ($3::text is null or $3 = any(areas))
+    and ($3::text is null or areas @> array[$3])
     and ($4::text is null or kind = $4)
     and ($5::text is null or (raised_at, case_id) < (select raised_at, case_id from board where site = $1 and case_id = $5))
 order by raised_at desc, case_id desc
@@ -15,7 +15,7 @@ select * from board
 where site = $1
     and is_open = $2
     and ($3::text is null or status = $3)
-    and ($4::text is null or $4 = any(areas))
+    and ($4::text is null or areas @> array[$4])
     and ($5::text is null or kind = $5)
     and ($6::text is null or (raised_at, case_id) < (select raised_at, case_id from board where site = $1 and case_id = $6))
 order by raised_at desc, case_id desc
@@ -35,13 +35,17 @@ select seq, index, at, type, data from timeline where site = $1 and case_id = $2
 -- Each call of a case with its outcome, in the order of the steps.
 select * from calls where site = $1 and case_id = $2 order by step, responder, channel
 
+-- part: these_cases
+-- The cases in question: of a site, and where it is given of an area and in a period.
+    site = $1
+        and ($2::text is null or areas @> array[$2])
+        and ($3::timestamptz is null or accepted_at >= $3)
+        and ($4::timestamptz is null or accepted_at < $4)
+
 -- name: latency
 -- The steps of each case and the seconds between them, newest first.
 select * from latency
-where site = $1
-    and ($2::text is null or areas @> array[$2])
-    and ($3::timestamptz is null or accepted_at >= $3)
-    and ($4::timestamptz is null or accepted_at < $4)
+where -- here: these_cases
 order by accepted_at desc, case_id desc
 limit $5
 
@@ -90,11 +94,8 @@ with sums as (
         percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by accepted_to_resolved)
             filter (where accepted_to_resolved >= 0) as percentiles_10
     from latency
-    where site = $1
-        and not drill
-        and ($2::text is null or areas @> array[$2])
-        and ($3::timestamptz is null or accepted_at >= $3)
-        and ($4::timestamptz is null or accepted_at < $4)
+    where not drill
+        and -- here: these_cases
 )
 select name, count, backwards, percentiles
 from sums cross join lateral (values
@@ -112,20 +113,7 @@ from sums cross join lateral (values
 
 -- name: response_summary
 -- The same over the responders who were called, but for those who were left out. Within an area its cases come first.
-with found as (
-    select responses.* from responses
-    where $2::text is null
-        and site = $1
-        and ($3::timestamptz is null or accepted_at >= $3)
-        and ($4::timestamptz is null or accepted_at < $4)
-    union all
-    select responses.* from latency join responses using (site, case_id)
-    where $2::text is not null
-        and site = $1
-        and latency.areas @> array[$2]
-        and ($3::timestamptz is null or (latency.accepted_at >= $3 and responses.accepted_at >= $3))
-        and ($4::timestamptz is null or (latency.accepted_at < $4 and responses.accepted_at < $4))
-), sums as (
+with sums as (
     select
         count(*) filter (where called_to_delivered >= 0) as count_1,
         count(*) filter (where called_to_delivered < 0) as backwards_1,
@@ -143,8 +131,20 @@ with found as (
         count(*) filter (where called_to_on_scene < 0) as backwards_4,
         percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_on_scene)
             filter (where called_to_on_scene >= 0) as percentiles_4
-    from found
-    where not drill
+    from (
+        select * from responses where $2::text is null
+        union all
+        select responses.*
+        from (select case_id, accepted_at as at from latency where -- here: these_cases
+        ) as found
+        join responses using (case_id)
+        where $2::text is not null
+            and responses.accepted_at between at and at
+    ) as calls
+    where site = $1
+        and ($3::timestamptz is null or accepted_at >= $3)
+        and ($4::timestamptz is null or accepted_at < $4)
+        and not drill
         and not left_out
 )
 select name, count, backwards, percentiles
@@ -162,10 +162,7 @@ select
     count(*) filter (where not drill and resolution = 'false_alarm') as false_alarms,
     count(*) filter (where drill) as drills
 from latency
-where site = $1
-    and ($2::text is null or areas @> array[$2])
-    and ($3::timestamptz is null or accepted_at >= $3)
-    and ($4::timestamptz is null or accepted_at < $4)
+where -- here: these_cases
 
 -- name: responses
 -- The steps of each responder on a case.

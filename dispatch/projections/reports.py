@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -27,9 +28,9 @@ PERCENTILES: Final = ("p50", "p90", "p95", "p99")
 class ReportQueries(msgspec.Struct, frozen=True, kw_only=True):
     response: str
     drills: str
+    most_called: str
+    called: str
     workload: str
-    hot_hours: str
-    hot_areas: str
     hot_spots: str
 
 
@@ -69,10 +70,16 @@ class Reports:
         An open case is judged as of `as_of`. `responder`: cases on which they were called, and not left out.
         """
         bounds = (ANSWERED_SECONDS, UNDER_WAY_SECONDS, CLOSED_SECONDS)
-        rows = await self._reader.fetch(
-            queries.response, area, kind, group, since, until, as_of, by, zone, *bounds, limit, responder
+        parts = await asyncio.gather(
+            *(
+                self._reader.fetch(
+                    queries.response, area, kind, group, start, end, responder, as_of, by, zone, *bounds, limit
+                )
+                for start, end in halves(by, since, until, zone)
+            )
         )
-        return [_response(row) for row in rows]
+        rows = sorted((row for part in parts for row in part), key=lambda row: (-row["cases"], row["key"]))
+        return [_response(row) for row in rows[:limit]]
 
     async def drills(
         self,
@@ -99,15 +106,32 @@ class Reports:
         group: GroupId | None = None,
         responder: PersonId | None = None,
         officers: bool | None = None,
+        nobody: bool = True,
         limit: int,
     ) -> Sequence[Row]:
         """What those who were called did, by `responder`, `group` (as whose member they were called) or `area` (in
         which the case was): at most `limit` rows, those called most first. `officers`: these alone, or all but these.
+        `nobody`: with a row, under the key "", of what belongs to no group or area.
         """
-        rows = await self._reader.fetch(
-            queries.workload, area, kind, group, responder, officers, since, until, by, ANSWERED_SECONDS, limit
-        )
+        asked = (area, kind, group, since, until, responder, officers, by)
+        async with self._reader.at_one_moment() as fetch:
+            # Of everybody in a site the percentiles alone take a second, and few are shown.
+            most = await fetch(queries.most_called, *asked, limit, nobody)
+            rows = await fetch(queries.workload, *asked, [row["key"] for row in most], ANSWERED_SECONDS)
         return [_workload(row) for row in rows]
+
+    async def called(
+        self,
+        *,
+        by: str,
+        since: datetime,
+        until: datetime,
+        area: AreaId | None = None,
+        officers: bool | None = None,
+    ) -> int:
+        """How many rows a workload would have without a limit, but for that of nobody."""
+        [row] = await self._reader.fetch(queries.called, area, None, None, since, until, None, officers, by)
+        return int(row["called"])
 
     async def hot_spots(
         self,
@@ -122,12 +146,33 @@ class Reports:
         """Where and when cases come together: `hours` of the week (`day` 1 is Monday), `areas` by kind, and `spots`,
         which are both; at most `limit` rows of the last two.
         """
-        hours, areas, spots = await asyncio.gather(
-            self._reader.fetch(queries.hot_hours, area, kind, since, until, zone),
-            self._reader.fetch(queries.hot_areas, area, kind, since, until, limit),
-            self._reader.fetch(queries.hot_spots, area, kind, since, until, zone, limit),
-        )
-        return {"hours": hours, "areas": areas, "spots": spots}
+        rows = await self._reader.fetch(queries.hot_spots, area, kind, None, since, until, None, zone, limit)
+        hours = sorted(_counted(rows, "hours", ("day", "hour")), key=lambda row: (row["day"], row["hour"]))
+        return {
+            "hours": hours,
+            "areas": _counted(rows, "areas", ("area", "kind")),
+            "spots": _counted(rows, "spots", ("area", "kind", "day", "hour")),
+        }
+
+
+def halves(by: str, since: datetime, until: datetime, zone: str) -> list[tuple[datetime, datetime]]:
+    """[since, until), in two where no day, week or month of a report by these is cut: they are counted side by side."""
+    middle = (since + (until - since) / 2).astimezone(ZoneInfo(zone)).date()
+    match by:
+        case "day":
+            first = middle
+        case "week":
+            first = middle - timedelta(days=middle.weekday())
+        case "month":
+            first = middle.replace(day=1)
+        case _:
+            return [(since, until)]
+    cut = datetime.combine(first, time(), ZoneInfo(zone))
+    return [(since, cut), (cut, until)] if since < cut < until else [(since, until)]
+
+
+def _counted(rows: Sequence[Row], what: str, names: Sequence[str]) -> list[Row]:
+    return [{name: row[name] for name in (*names, "cases")} for row in rows if row["what"] == what]
 
 
 def _response(row: Row) -> Row:
@@ -136,13 +181,14 @@ def _response(row: Row) -> Row:
 
 
 def _step(row: Row, step: str) -> dict[str, Any]:
-    within, missed, backwards = (row[f"{step}_{verdict}"] for verdict in ("within", "missed", "backwards"))
+    within, backwards, not_due = (row[f"{step}_{verdict}"] for verdict in ("within", "backwards", "not_due"))
     no_target, unknown = (row.get(f"{step}_{verdict}", 0) for verdict in ("no_target", "unknown"))
+    missed = row["cases"] - within - backwards - not_due - no_target - unknown
     judged = within + missed
     return {
         "within": within,
         "missed": missed,
-        "not_due": row["cases"] - judged - unknown - backwards - no_target,
+        "not_due": not_due,
         "unknown": unknown,
         "backwards": backwards,
         "no_target": no_target,

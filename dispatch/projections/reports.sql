@@ -1,8 +1,56 @@
--- name: response
--- How fast help came, by `$8`: cases, verdicts of each of the four steps, percentiles. See docs/LATENCY.md.
-with judged as (
+-- part: these_cases
+-- The cases in question: of a site, and where it is given of an area, a kind, a group, with a responder on them.
+    site = $1
+        and ($2::text is null or areas @> array[$2])
+        and ($3::text is null or kind = $3)
+        and ($4::text is null or group_id = $4)
+        and accepted_at >= $5
+        and accepted_at < $6
+        and ($7::text is null or case_id = any(array(
+            select case_id from responses
+            where site = $1
+                and responder = $7
+                and accepted_at >= $5
+                and accepted_at < $6
+                and not left_out
+        )))
+
+-- part: work_by_key
+-- The calls in question, by `$9`. Within an area its cases are found first, by the index of `latency`, and each looked
+-- for in its own month: `between` says so to Postgres without making it think that hardly any will be found.
     select
-        case $8::text
+        case $9::text
+            when 'responder' then responder
+            when 'group' then coalesce(group_id, '')
+            else coalesce(areas[1], '')
+        end as key,
+        *
+    from (
+        select * from responses where $2::text is null
+        union all
+        select responses.* from latency join responses using (site, case_id)
+        where $2::text is not null
+            and latency.areas @> array[$2]
+            and latency.accepted_at >= $5
+            and latency.accepted_at < $6
+            and responses.accepted_at between latency.accepted_at and latency.accepted_at
+    ) as calls
+    where site = $1
+        and accepted_at >= $5
+        and accepted_at < $6
+        and not drill
+        and not left_out
+        and ($3::text is null or kind = $3)
+        and ($4::text is null or group_id = $4)
+        and ($7::text is null or responder = $7)
+        and ($8::boolean is null or coalesce(role not in ('group_leader', 'member'), false) = $8)
+
+-- name: response
+-- How fast help came, by `$9`: cases, verdicts of each of the four steps, percentiles. See docs/LATENCY.md.
+-- Whatever has no verdict here is missed: so only the few cases that never came to a step are judged one by one.
+with found as (
+    select
+        case $9::text
             when 'total' then ''
             when 'kind' then kind
             when 'target' then coalesce(target_seconds::text, '')
@@ -10,124 +58,96 @@ with judged as (
             when 'area' then coalesce(
                 areas[coalesce(array_position(areas, $2), cardinality(areas) + 1) - 1], $2, ''
             )
-            else to_char(date_trunc($8, accepted_at at time zone $9), 'YYYY-MM-DD')
+            else date_trunc($9, accepted_at at time zone $10)::date::text
         end as key,
         resolution,
         cancelled_at,
-        accepted_to_closed as closed_seconds,
-        accepted_to_answered as answered_seconds,
-        accepted_to_under_way as under_way_seconds,
-        accepted_to_on_scene as on_scene_seconds,
-        step_verdict(accepted_to_answered, $10, watched, excused) as answered,
-        step_verdict(accepted_to_under_way, $11, watched, excused) as under_way,
-        step_verdict(accepted_to_on_scene, target_seconds, watched, excused) as on_scene,
         imported,
-        case
-            when imported and accepted_to_closed is null then 'unknown'
-            else step_verdict(accepted_to_closed, $12, watched, excused)
-        end as closed
-    from latency, lateral (
-        select
-            coalesce(accepted_to_closed, extract(epoch from $7 - accepted_at)::float8) as watched,
-            coalesce(resolution = 'false_alarm', not imported) as excused
-    ) as ending
-    where site = $1
-        and not drill
-        and ($2::text is null or areas @> array[$2])
-        and ($3::text is null or kind = $3)
-        and ($4::text is null or group_id = $4)
-        and accepted_at >= $5
-        and accepted_at < $6
-        and ($14::text is null or case_id = any(array(
-            select case_id from responses
-            where site = $1
-                and responder = $14
-                and accepted_at >= $5
-                and accepted_at < $6
-                and not left_out
-        )))
+        target_seconds,
+        accepted_to_answered as answered,
+        accepted_to_under_way as under_way,
+        accepted_to_on_scene as on_scene,
+        accepted_to_closed as closed,
+        coalesce(accepted_to_closed, extract(epoch from $8 - accepted_at)::float8) as watched,
+        coalesce(resolution = 'false_alarm', not imported) as excused
+    from latency
+    where not drill
+        and -- here: these_cases
 )
 select
     key,
     count(*) as cases,
-    count(*) filter (where closed_seconds is null and not imported) as open,
+    count(*) filter (where closed is null and not imported) as open,
     count(cancelled_at) as cancelled,
     count(*) filter (where resolution = 'false_alarm') as false_alarms,
-    count(*) filter (where answered = 'within') as answered_within,
-    count(*) filter (where answered = 'missed') as answered_missed,
-    count(*) filter (where answered = 'backwards') as answered_backwards,
-    count(*) filter (where answered_seconds >= 0) as answered_count,
-    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by answered_seconds)
-        filter (where answered_seconds >= 0) as answered_percentiles,
-    count(*) filter (where under_way = 'within') as under_way_within,
-    count(*) filter (where under_way = 'missed') as under_way_missed,
-    count(*) filter (where under_way = 'backwards') as under_way_backwards,
-    count(*) filter (where under_way_seconds >= 0) as under_way_count,
-    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by under_way_seconds)
-        filter (where under_way_seconds >= 0) as under_way_percentiles,
-    count(*) filter (where on_scene = 'within') as on_scene_within,
-    count(*) filter (where on_scene = 'missed') as on_scene_missed,
-    count(*) filter (where on_scene = 'backwards') as on_scene_backwards,
-    count(*) filter (where on_scene = 'no_target') as on_scene_no_target,
-    count(*) filter (where on_scene_seconds >= 0) as on_scene_count,
-    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by on_scene_seconds)
-        filter (where on_scene_seconds >= 0) as on_scene_percentiles,
-    count(*) filter (where closed = 'within') as closed_within,
-    count(*) filter (where closed = 'missed') as closed_missed,
-    count(*) filter (where closed = 'unknown') as closed_unknown,
-    count(*) filter (where closed = 'backwards') as closed_backwards,
-    count(*) filter (where closed_seconds >= 0) as closed_count,
-    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by closed_seconds)
-        filter (where closed_seconds >= 0) as closed_percentiles
-from judged
+    count(*) filter (where answered between 0 and $11) as answered_within,
+    count(*) filter (where answered < 0) as answered_backwards,
+    count(*) filter (where answered is null and step_verdict(null, $11, watched, excused) = 'not_due')
+        as answered_not_due,
+    count(*) filter (where answered >= 0) as answered_count,
+    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by answered) filter (where answered >= 0)
+        as answered_percentiles,
+    count(*) filter (where under_way between 0 and $12) as under_way_within,
+    count(*) filter (where under_way < 0) as under_way_backwards,
+    count(*) filter (where under_way is null and step_verdict(null, $12, watched, excused) = 'not_due')
+        as under_way_not_due,
+    count(*) filter (where under_way >= 0) as under_way_count,
+    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by under_way) filter (where under_way >= 0)
+        as under_way_percentiles,
+    count(*) filter (where on_scene between 0 and target_seconds) as on_scene_within,
+    count(*) filter (where on_scene < 0 and target_seconds is not null) as on_scene_backwards,
+    count(*) filter (where on_scene is null and step_verdict(null, target_seconds, watched, excused) = 'not_due')
+        as on_scene_not_due,
+    count(*) filter (where target_seconds is null) as on_scene_no_target,
+    count(*) filter (where on_scene >= 0) as on_scene_count,
+    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by on_scene) filter (where on_scene >= 0)
+        as on_scene_percentiles,
+    count(*) filter (where closed between 0 and $13) as closed_within,
+    count(*) filter (where closed < 0) as closed_backwards,
+    count(*) filter (where closed is null and not imported and step_verdict(null, $13, watched, excused) = 'not_due')
+        as closed_not_due,
+    count(*) filter (where closed is null and imported) as closed_unknown,
+    count(*) filter (where closed >= 0) as closed_count,
+    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by closed) filter (where closed >= 0)
+        as closed_percentiles
+from found
 group by key
 order by cases desc, key
-limit $13
+limit $14
 
 -- name: drills
 -- How many drills there were, which no figure counts.
 select count(*) as drills
 from latency
-where site = $1
-    and drill
-    and ($2::text is null or areas @> array[$2])
-    and ($3::text is null or kind = $3)
-    and ($4::text is null or group_id = $4)
-    and accepted_at >= $5
-    and accepted_at < $6
-    and ($7::text is null or case_id = any(array(
-        select case_id from responses
-        where site = $1
-            and responder = $7
-            and accepted_at >= $5
-            and accepted_at < $6
-            and not left_out
-    )))
+where drill
+    and -- here: these_cases
+
+-- name: most_called
+-- Who was called most, by `$9`; with `$11` also what belongs to nobody.
+select key, count(*) as called
+from (
+    -- here: work_by_key
+) as work
+where $11::boolean or key <> ''
+group by key
+order by called desc, key
+limit $10
+
+-- name: called
+-- How many were called, by `$9`; what belongs to nobody is not one of them.
+select count(*) as called
+from (
+    select key from (
+        -- here: work_by_key
+    ) as work
+    where key <> ''
+    group by key
+) as each_of_them
 
 -- name: workload
--- What those who were called did, by `$9`. Within an area (`$2`) its cases are found first, by the index of `latency`.
-with found as (
-    select responses.* from responses
-    where $2::text is null
-        and site = $1
-        and accepted_at >= $7
-        and accepted_at < $8
-    union all
-    select responses.* from latency join responses using (site, case_id)
-    where $2::text is not null
-        and site = $1
-        and latency.areas @> array[$2]
-        and latency.accepted_at >= $7
-        and latency.accepted_at < $8
-        and responses.accepted_at >= $7
-        and responses.accepted_at < $8
-)
+-- What those with the keys `$10` did when they were called, by `$9`.
 select
-    case $9::text
-        when 'responder' then responder
-        when 'group' then coalesce(group_id, '')
-        else coalesce(areas[1], '')
-    end as key,
+    key,
     count(*) as called,
     count(called_at) as rung,
     count(delivered_at) as delivered,
@@ -135,7 +155,7 @@ select
     count(going_at) as going,
     count(on_scene_at) as on_scene,
     count(*) filter (where answer = 'cannot') as cannot,
-    count(*) filter (where called_to_answered between 0 and $10) as prompt,
+    count(*) filter (where called_to_answered between 0 and $11) as prompt,
     count(*) filter (where called_to_answered < 0) as answered_backwards,
     count(*) filter (where called_to_answered >= 0) as answered_count,
     percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_answered)
@@ -144,62 +164,37 @@ select
     count(*) filter (where called_to_on_scene >= 0) as on_scene_count,
     percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_on_scene)
         filter (where called_to_on_scene >= 0) as on_scene_percentiles
-from found
-where not drill
-    and not left_out
-    and ($3::text is null or kind = $3)
-    and ($4::text is null or group_id = $4)
-    and ($5::text is null or responder = $5)
-    and ($6::boolean is null or coalesce(role not in ('group_leader', 'member'), false) = $6)
+from (
+    -- here: work_by_key
+) as work
+where key = any($10::text[])
 group by key
 order by called desc, key
-limit $11
-
--- name: hot_hours
--- How many cases there were in each hour of the week (1: Monday) where the clocks are those of `$6`.
-select
-    extract(isodow from accepted_at at time zone $6)::int as day,
-    extract(hour from accepted_at at time zone $6)::int as hour,
-    count(*) as cases
-from latency
-where site = $1
-    and not drill
-    and ($2::text is null or areas @> array[$2])
-    and ($3::text is null or kind = $3)
-    and accepted_at >= $4
-    and accepted_at < $5
-group by 1, 2
-order by 1, 2
-
--- name: hot_areas
--- How many cases of each kind each area had, the most first.
-select coalesce(areas[1], '') as area, kind, count(*) as cases
-from latency
-where site = $1
-    and not drill
-    and ($2::text is null or areas @> array[$2])
-    and ($3::text is null or kind = $3)
-    and accepted_at >= $4
-    and accepted_at < $5
-group by 1, 2
-order by cases desc, area, kind
-limit $6
 
 -- name: hot_spots
--- In which area, kind and hour of the week cases come together, the most first.
-select
-    coalesce(areas[1], '') as area,
-    kind,
-    extract(isodow from accepted_at at time zone $6)::int as day,
-    extract(hour from accepted_at at time zone $6)::int as hour,
-    count(*) as cases
-from latency
-where site = $1
-    and not drill
-    and ($2::text is null or areas @> array[$2])
-    and ($3::text is null or kind = $3)
-    and accepted_at >= $4
-    and accepted_at < $5
-group by 1, 2, 3, 4
-order by cases desc, area, kind, day, hour
-limit $7
+-- How many cases there were: in each hour of the week (1: Monday) where the clocks are those of `$8`; of each kind in
+-- each area; and of both. The most first, and of the last two at most `$9`.
+with counted as (
+    select
+        case grouping(day, area) when 1 then 'hours' when 2 then 'areas' else 'spots' end as what,
+        day, hour, area, kind, count(*) as cases
+    from latency
+    cross join lateral (select accepted_at at time zone $8 as at) as there
+    cross join lateral (
+        select
+            extract(isodow from at)::int as day,
+            extract(hour from at)::int as hour,
+            coalesce(areas[1], '') as area
+    ) as spot
+    where not drill
+        and -- here: these_cases
+    group by grouping sets ((day, hour), (area, kind), (day, hour, area, kind))
+)
+select wanted.what, day, hour, area, kind, cases
+from (values ('hours', 168), ('areas', $9), ('spots', $9)) as wanted (what, most)
+cross join lateral (
+    select * from counted
+    where counted.what = wanted.what
+    order by cases desc, area, kind, day, hour
+    limit most
+) as those

@@ -1,4 +1,8 @@
-"""Named queries: each stands in a `.sql` file beside its module, under `-- name: …` and a line of purpose."""
+"""Named queries: each stands in a `.sql` file beside its module, under `-- name: …` and a line of purpose.
+
+What several of them have in common stands once, under `-- part: …` and its purpose, and goes where a line says
+`-- here: …`.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,22 @@ import msgspec
 
 Queries = TypeVar("Queries", bound=msgspec.Struct)
 
-_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_HEAD = re.compile(r"^-- (name|part): (\w+)\n", re.MULTILINE)
+_HERE = re.compile(r"-- here: (\w+)$", re.MULTILINE)
 
 
 def load(path: Path, into: type[Queries]) -> Queries:
     """The queries in the file at `path`, one for each field of `into`.
 
-    Raises `ValueError` when the file holds others than `into` names.
+    Raises `ValueError` when the file holds others than `into` names, and `KeyError` for a part that it does not hold.
     """
-    _, *parts = _NAME.split(path.read_text("utf-8"))
-    queries = {name: text.strip() for name, text in zip(parts[::2], parts[1::2], strict=True)}
-    if sorted(queries) != sorted(into.__struct_fields__) or len(queries) * 2 != len(parts):
-        raise ValueError(f"{path.name} holds the queries {parts[::2]}, expected {list(into.__struct_fields__)}")
-    return into(**queries)
+    _, *found = _HEAD.split(path.read_text("utf-8"))
+    sections = list(zip(found[::3], found[1::3], found[2::3], strict=True))
+    parts = {name: text.strip() for kind, name, text in sections if kind == "part"}
+    named = [
+        (name, _HERE.sub(lambda here: parts[here[1]], text).strip()) for kind, name, text in sections if kind == "name"
+    ]
+    names = [name for name, _ in named]
+    if sorted(names) != sorted(into.__struct_fields__):
+        raise ValueError(f"{path.name} holds the queries {names}, expected {list(into.__struct_fields__)}")
+    return into(**dict(named))

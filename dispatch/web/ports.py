@@ -83,9 +83,21 @@ class Reports(Protocol):
         group: GroupId | None = None,
         responder: PersonId | None = None,
         officers: bool | None = None,
+        nobody: bool = True,
         limit: int,
     ) -> Sequence[Row]:
-        """What those who were called did, by `responder`, `group` or `area`."""
+        """What those who were called did, by `responder`, `group` or `area`; that of `nobody` under the key ""."""
+
+    async def called(
+        self,
+        *,
+        by: str,
+        since: datetime,
+        until: datetime,
+        area: AreaId | None = None,
+        officers: bool | None = None,
+    ) -> int:
+        """How many rows a workload would have, but for that of nobody."""
 
     async def hot_spots(
         self,

@@ -14,6 +14,7 @@ import pytest
 
 from dispatch.projections import queries as lists
 from dispatch.projections import reports
+from dispatch.projections.reader import SETTINGS
 from tests.conftest import on_server, with_database
 from tests.million import ENDED, MILLION, SECONDS_BETWEEN, fill_latency, fill_responses
 from tests.servers import Servers
@@ -36,18 +37,20 @@ WHOLE_MONTHS = None
 """Every row of a month is asked for, so that reading it from its beginning to its end is the best way."""
 
 
+def cases(area: str, period: str, *more: str, responder: str = NOTHING) -> str:
+    return ", ".join((SITE, area, NOTHING, NOTHING, period, responder, *more))
+
+
 def response(area: str, period: str, by: str, responder: str = NOTHING) -> str:
-    return ", ".join((SITE, area, NOTHING, NOTHING, period, AS_OF, f"'{by}'", ZONE, LIMITS, "100", responder))
+    return cases(area, period, AS_OF, f"'{by}'", ZONE, LIMITS, "100", responder=responder)
 
 
-def workload(area: str, responder: str, by: str) -> str:
-    return ", ".join((SITE, area, NOTHING, NOTHING, responder, NOTHING, MONTH, f"'{by}'", "30", "100"))
+def work(area: str, by: str, *more: str, responder: str = NOTHING) -> str:
+    return cases(area, MONTH, NOTHING, f"'{by}'", *more, responder=responder)
 
 
-def hot(area: str, *more: str) -> str:
-    return ", ".join((SITE, area, NOTHING, MONTH, *more))
-
-
+OFFICERS = "array['o-1-12', 'o-2-12', 'o-3-12']"
+GROUPS = "array['g-1', 'g-2', 'g-3']"
 READS = {
     "a month of the site": (reports.queries.response, response("null", MONTH, "total"), WHOLE_MONTHS),
     "a month of the site by area": (reports.queries.response, response("null", MONTH, "area"), WHOLE_MONTHS),
@@ -55,21 +58,24 @@ READS = {
     "twelve months of the site": (reports.queries.response, response("null", YEAR, "month"), WHOLE_MONTHS),
     "twelve months of a village": (reports.queries.response, response("'v-17'", YEAR, "month"), BY_AREA),
     "the cases of one officer": (reports.queries.response, response("null", MONTH, "total", "'o-17-12'"), BY_PERSON),
-    "the drills of a month": (
-        reports.queries.drills,
-        hot("null", NOTHING).replace("null, null", "null, null, null", 1),
-        WHOLE_MONTHS,
+    "the drills of a month": (reports.queries.drills, cases("null", MONTH), WHOLE_MONTHS),
+    "who was called most": (reports.queries.most_called, work("null", "responder", "100", "true"), WHOLE_MONTHS),
+    "who was called most in a village": (
+        reports.queries.most_called,
+        work("'v-17'", "responder", "100", "true"),
+        BY_AREA,
     ),
-    "the work of a month": (reports.queries.workload, workload("null", NOTHING, "responder"), WHOLE_MONTHS),
-    "the work of a village": (reports.queries.workload, workload("'v-17'", NOTHING, "responder"), BY_AREA),
+    "how many groups were called": (reports.queries.called, work("null", "group"), WHOLE_MONTHS),
+    "the work of some groups": (reports.queries.workload, work("null", "group", GROUPS, "30"), WHOLE_MONTHS),
+    "the work of some officers": (reports.queries.workload, work("null", "responder", OFFICERS, "30"), BY_PERSON),
+    "the work of a village": (reports.queries.workload, work("'v-17'", "group", GROUPS, "30"), BY_AREA),
     "the work of one officer": (
-        reports.queries.workload,
-        workload("null", "'o-17-12'", "responder"),
+        reports.queries.most_called,
+        work("null", "area", "9", "true", responder="'o-17-12'"),
         BY_PERSON,
     ),
-    "the hours of a week": (reports.queries.hot_hours, hot("null", ZONE), WHOLE_MONTHS),
-    "the areas": (reports.queries.hot_areas, hot("'t-3'", "100"), BY_AREA),
-    "the hot spots of a village": (reports.queries.hot_spots, hot("'v-17'", ZONE, "100"), BY_AREA),
+    "the hot spots of the site": (reports.queries.hot_spots, cases("null", MONTH, ZONE, "100"), WHOLE_MONTHS),
+    "the hot spots of a village": (reports.queries.hot_spots, cases("'v-17'", MONTH, ZONE, "100"), BY_AREA),
     "the newest cases": (lists.queries.latency, f"{SITE}, null, {MONTH}, 100", BY_TIME),
     "the summary of a month": (lists.queries.case_summary, f"{SITE}, null, {MONTH}", WHOLE_MONTHS),
     "the responders of a month": (lists.queries.response_summary, f"{SITE}, null, {MONTH}", WHOLE_MONTHS),
@@ -83,7 +89,7 @@ async def million(servers: Servers, migrated_template: str) -> AsyncIterator[asy
     """A connection to a database with the newest of a million cases, as reports ask it."""
     name = f"million_{secrets.token_hex(4)}"
     await on_server(servers, f"create database {name} template {migrated_template}")
-    settings = {"plan_cache_mode": "force_custom_plan", "jit": "off", "synchronous_commit": "off"}
+    settings = {**SETTINGS, "synchronous_commit": "off"}
     connection = await asyncpg.connect(with_database(servers.postgres_dsn, name), server_settings=settings)
     await fill_latency(connection, told=100, first=FIRST)
     await fill_responses(connection, 1, told=100, first=FIRST)

@@ -257,6 +257,8 @@ async def test_the_work_of_everybody_equals_an_independent_computation(office: O
     everybody = len(PEOPLE) * sum(not case.drill for case in cases)
     assert {key: row["called"] for key, row in (await office.workload("group")).items()} == {"g-1": everybody}
     assert await office.workload(officers=True) == {}
+    assert await office.models.reports.called(by="responder", since=SINCE, until=UNTIL) == len(PEOPLE)
+    assert await office.models.reports.called(by="responder", since=SINCE, until=UNTIL, officers=True) == 0
     assert set(await office.workload(responder=PersonId("p-1"))) == {"p-1"}
     assert await office.workload(group=GroupId("g-2")) == {}
 

@@ -183,6 +183,16 @@ class _Two(msgspec.Struct):
     two: str
 
 
+def test_what_queries_have_in_common_stands_once(tmp_path: Path) -> None:
+    path = tmp_path / "some.sql"
+    common = "-- part: mine\nsite = $1\n"
+    path.write_text(f"{common}-- name: one\nselect -- here: mine\nlimit 1\n-- name: two\nselect 2\n")
+    assert load(path, _Two) == _Two(one="select site = $1\nlimit 1", two="select 2")
+    path.write_text("-- name: one\nselect -- here: mine\n-- name: two\nselect 2\n")
+    with pytest.raises(KeyError, match="mine"):
+        load(path, _Two)
+
+
 def test_a_file_of_queries_must_hold_exactly_those_expected(tmp_path: Path) -> None:
     path = tmp_path / "some.sql"
     path.write_text("-- name: one\nselect 1\n\n-- name: two\nselect 2\n")

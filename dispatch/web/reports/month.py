@@ -16,10 +16,10 @@ from dispatch.web.reports.views import HotAreaView, HourView, LeftOutView, Month
 MOST_AREAS = 500
 MOST_LISTED = 30
 """Areas, and groups or officers, that the page lists; a file has them all."""
-MOST_COUNTED = 5_000
-"""How many of these are read to say how many are not listed."""
 ALL = 1_000_000
 TREND_MONTHS = 12
+WORK: tuple[tuple[str, bool | None], ...] = (("group", None), ("responder", True))
+"""Whose work is shown: by what, and whether officers alone."""
 
 
 class MonthDesk:
@@ -44,7 +44,7 @@ class MonthDesk:
         sums, lists, work, hot = await asyncio.gather(
             asyncio.gather(*(self._total(months_before(month, back)) for back in (0, 1, 12))),
             asyncio.gather(*(self._response(by, month, ALL) for by in ("kind", "target", "day"))),
-            asyncio.gather(self._work("group", None, most), self._work("responder", True, most)),
+            asyncio.gather(*(self._work(by, who, most or MOST_LISTED) for by, who in WORK)),
             self._reports.hot_spots(**self._where(month), zone=month.zone, limit=MOST_LISTED),
         )
         months = await self._response("month", whole_trend, ALL)
@@ -53,11 +53,11 @@ class MonthDesk:
         shown = [area.id for area in path].index(within) + 1 if within in {area.id for area in path} else len(path)
         kinds, targets, days = lists
         areas = every_area[: most or MOST_AREAS]
-        groups, officers = (rows[: most or MOST_LISTED] for rows in work)
+        (groups, all_groups), (officers, all_officers) = work
         left_out: LeftOutView = {
             "areas": len(every_area) - len(areas),
-            "groups": len(work[0]) - len(groups),
-            "officers": len(work[1]) - len(officers),
+            "groups": all_groups - len(groups),
+            "officers": all_officers - len(officers),
         }
         hot_names = await names_of(self._roster, "area", (row["area"] for row in hot["areas"]))
         return {
@@ -118,8 +118,11 @@ class MonthDesk:
             await self._reports.response(by=by, **where, as_of=self._as_of, zone=period.zone, limit=limit),
         )
 
-    async def _work(self, by: str, officers: bool | None, most: int | None) -> list[Row]:
-        # One may be that of nobody, and one more tells that there are more.
-        limit = (most or MOST_COUNTED) + 2
-        found = await self._reports.workload(by=by, **self._where(self._month), officers=officers, limit=limit)
-        return [row for row in found if row["key"]]
+    async def _work(self, by: str, officers: bool | None, most: int) -> tuple[list[Row], int]:
+        """The work of at most `most` groups or officers, and how many there are."""
+        where = self._where(self._month)
+        found, called = await asyncio.gather(
+            self._reports.workload(by=by, **where, officers=officers, nobody=False, limit=most),
+            self._reports.called(by=by, **where, officers=officers),
+        )
+        return list(found), called
