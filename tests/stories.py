@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from dispatch.clock import now
 from dispatch.events import CASES
-from dispatch.identifiers import CaseId, PersonId
+from dispatch.identifiers import CaseId, PersonId, PostId
 from dispatch.roster import Document, Person, Roster, WebhookPoint, call_list
 from dispatch.roster.documents import KINDS, DocumentKind
 from tests.live import LiveSystem
@@ -24,6 +24,9 @@ from tests.village import SECRET
 LEADER_NEXT_DOOR = PersonId("p-0011")
 OFFICERS_NEXT_DOOR = frozenset({PersonId("a-0070"), PersonId("a-0071")})
 STATION = PersonId("s-0081")
+CENTRE = PersonId("z-0083")
+"""Who stands at the command centre."""
+CENTRE_POST = PostId("centre-mouding")
 PATIENCE_SECONDS = 20.0
 
 

@@ -14,7 +14,7 @@ from dispatch.events import PolicyStep, Quorum, RespondersCalled
 from dispatch.identifiers import AreaId, CaseId, PersonId
 from dispatch.roster import EscalationPolicy
 from tests.live import LiveSystem
-from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, Phones, answer
+from tests.stories import CENTRE, CENTRE_POST, LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, Phones, answer
 from tests.the_clock import TheClock
 
 VILLAGE = AreaId("maozhou")
@@ -40,9 +40,8 @@ async def test_too_few_answer_and_the_call_widens_step_by_step(
     everybody = phones.group | {LEADER_NEXT_DOOR, STATION} | OFFICERS_NEXT_DOOR
     await phones.ring(everybody)
     await the_clock.moves(60)
-    await phones.ring(everybody)
-    gaps = {gap.what for gap in (await live_system.case(case)).gaps}
-    assert "指挥中心 / command centre" in gaps, "there is none in this county, and the case says so"
+    await phones.ring(everybody | {CENTRE})
+    assert (await live_system.case(case)).gaps == ()
 
 
 async def test_the_last_step_is_repeated_ever_more_slowly_and_never_forgotten(
@@ -51,8 +50,9 @@ async def test_the_last_step_is_repeated_ever_more_slowly_and_never_forgotten(
     await live_system.press()
     await phones.ring(phones.group)
     await the_clock.moves(45 + 45 + 60)
-    everybody = phones.group | {LEADER_NEXT_DOOR, STATION} | OFFICERS_NEXT_DOOR
-    await phones.ring(phones.group | {LEADER_NEXT_DOOR}, everybody, everybody)
+    all_but_the_centre = phones.group | {LEADER_NEXT_DOOR, STATION} | OFFICERS_NEXT_DOOR
+    everybody = all_but_the_centre | {CENTRE}
+    await phones.ring(phones.group | {LEADER_NEXT_DOOR}, all_but_the_centre, everybody)
     for minutes in (1, 2, 4, 8, 15, 15):
         await the_clock.moves(minutes * MINUTE - 1)
         await phones.are_silent()
@@ -102,9 +102,13 @@ async def test_an_empty_step_is_passed_over_at_once(
         PolicyStep(call=("neighbour_officers",), within_seconds=HOUR),
     )
     await agree(live_system, Quorum(officers=4), *steps)
-    await live_system.press()
+    (centre,) = await live_system.system.roster.posts_named([CENTRE_POST])
+    await live_system.system.roster.put(replace(centre.document, duty=()), by="test")
+    case = await live_system.press()
     await phones.ring(phones.group, OFFICERS_NEXT_DOOR)
     await the_clock.moves(1)
+    gaps = {gap.what for gap in (await live_system.case(case)).gaps}
+    assert "指挥中心 / command centre" in gaps, "nobody is there, and the case says so"
 
 
 async def test_enough_help_and_the_others_are_thanked(
@@ -183,7 +187,7 @@ async def test_one_on_scene_is_not_enough_and_each_step_is_taken_once(
     await the_clock.moves(45 + 45 + 60)
     next_door = {LEADER_NEXT_DOOR}
     at_last = others | next_door | OFFICERS_NEXT_DOOR | {STATION}
-    await phones.ring(others | next_door, at_last, at_last)
+    await phones.ring(others | next_door, at_last, at_last | {CENTRE})
     await the_clock.moves(HOUR)
     await phones.are_silent()
     _, view = await live_system.call("resident", "GET", f"/v1/cases/{case}")
