@@ -17,6 +17,7 @@ from dispatch.cases import OUTCOME_RANK, Call, Case, CaseDesk, is_spared, still_
 from dispatch.clock import Clock, now
 from dispatch.events import CallOutcome, Channel, Commit, FellBack, RespondersCalled, commit_of
 from dispatch.fanout.channels import Sent
+from dispatch.fanout.channels.sender import failed
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import ACCEPTED_TO_SENT, CALL_SECONDS, CALLS
 from dispatch.fanout.reasons import AT_HOME, CLOSED, MADE_ELSEWHERE, NOT_WANTED, why_not
@@ -179,12 +180,13 @@ class Calls:
         _count(case, outcome)
         return outcome
 
-    def _why_not(self, case_id: CaseId, owed: Owed) -> str | None:
+    async def _why_not(self, case_id: CaseId, owed: Owed) -> Sent | None:
         """Why a ring that has waited for its turn is not to be made any more, as far as this process knows."""
         case = self._desk.remembered(case_id)
         if case is None:
             return None
-        return why_not(case, owed.call) if self._made(case_id, owed) is None else MADE_ELSEWHERE
+        reason = why_not(case, owed.call) if self._made(case_id, owed) is None else MADE_ELSEWHERE
+        return failed(reason) if reason is not None else None
 
     def _made(self, case_id: CaseId, owed: Owed) -> CallOutcome | None:
         """What came of the ring where another process has made it; where that failed, it is still ours to make."""

@@ -6,13 +6,16 @@ Open pages see that on the case itself. Here it goes to the phones that rang, in
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Mapping
+from functools import partial
 from typing import Protocol
 
 import structlog
 from nats.aio.msg import Msg
 
 from dispatch.cases import Call, Case, CaseDesk
+from dispatch.errors import Unavailable
 from dispatch.events import (
     CASES,
     CallOutcome,
@@ -26,19 +29,23 @@ from dispatch.events import (
 )
 from dispatch.fanout.calls import Links, Rings, area_of
 from dispatch.fanout.channels import Sent
+from dispatch.fanout.channels.sender import Unless, failed
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import NOTICES
+from dispatch.fanout.need import Needs
 from dispatch.fanout.reasons import CLOSED, NOT_WANTED
 from dispatch.fanout.ring import Ring, Word, take_back
 from dispatch.fanout.turns import Place, Rank, Turns
-from dispatch.fanout.work import Job
-from dispatch.identifiers import PersonId, Site, household_of
+from dispatch.fanout.work import Job, LeftToOthers
+from dispatch.identifiers import CaseId, PersonId, Site, household_of
 from dispatch.roster import Person
 
 log = structlog.get_logger()
 
 IN_HAND = 2048
 IN_FLIGHT_SECONDS = 0.5
+NOT_TRUE = failed("called again meanwhile, or wanted for another case of the household")
+NOT_READ = failed("the log does not say whether it is still true")
 TOLD = (RespondersStoodDown, CaseResolved, CaseCancelled, DuressSignalled)
 """After these there is word for somebody; under duress for those who live there, to whom the case is over."""
 
@@ -52,7 +59,9 @@ class Channels(Protocol):
     Raises `Unavailable` for a channel that is left to somebody else.
     """
 
-    async def send(self, ring: Ring, channel: Channel, person: Person | None, place: Place) -> Sent: ...
+    async def send(
+        self, ring: Ring, channel: Channel, person: Person | None, place: Place, *, unless: Unless
+    ) -> Sent: ...
 
 
 class Notices:
@@ -60,8 +69,12 @@ class Notices:
 
     def __init__(self, desk: CaseDesk, *, directory: Directory, links: Links, sending: Channels, turns: Turns) -> None:
         self._desk, self._directory, self._links, self._sending, self._turns = desk, directory, links, sending, turns
-        self._told: dict[int, Told] = {}
-        """Who was told of a commit that is not dealt with, so that they are not told again when it comes again."""
+        self._needs = Needs(desk)
+        self._told: OrderedDict[int, Told] = OrderedDict()
+        """Who was told of a commit that is not dealt with, so that they are not told again when it comes again.
+
+        Another process may deal with it at last: the oldest are forgotten.
+        """
 
     async def handle(self, message: Msg) -> None:
         """Tell whom the commit concerns. Raises `Unreadable` when it is none, `Unavailable` for "later"."""
@@ -70,29 +83,29 @@ class Notices:
             return
         turn = Place(Rank.NOTICE, drill=False, area=household_of(commit.case))
         async with self._turns.at(turn):
-            case = await self._desk.known(commit.case, commit.seq)
-        word, people = whom_to_tell(case, commit)
-        if await self._goes_on(case):  # at the same place: nobody may believe that they need not come
-            people &= case.residents
-        told = self._told.setdefault(commit.seq, set())
+            need = await self._needs.of(commit.case)
+        if need.case.seq < commit.seq:
+            raise Unavailable(f"the log is behind on case {commit.case}")
+        word, people = whom_to_tell(need.case, commit)
+        told = self._told_of(commit.seq)
         while True:
             # Who was called again meanwhile, or left out, is told nothing.
-            told_now = people & (case.stood_down if word == "stood_down" else case.called())
-            calls = [call for call in newest_calls(case) if call.responder in told_now]
+            case = need.case
+            calls = [c for c in newest_calls(case) if c.responder in people and need.is_true(word, c)]
             rung = {(call.responder, channel): call for call in calls for channel in rang(call)}
             await self._tell(case, word, {key: call for key, call in rung.items() if key not in told}, told)
             if not any(call.owed() for call in calls):
-                del self._told[commit.seq]
+                self._told.pop(commit.seq, None)
                 return
             await asyncio.sleep(IN_FLIGHT_SECONDS)  # a ring that is under way is taken back once it has arrived
             async with self._turns.at(turn):
-                case = await self._desk.load(case.id)
+                need = await self._needs.of(commit.case)
 
-    async def _goes_on(self, case: Case) -> bool:
-        """Whether the household's case under duress goes on, beside which `case` was opened. Raises `Unavailable`."""
-        if case.beside is None:
-            return False
-        return await self._desk.under_duress(await self._desk.load(case.beside)) is not None
+    def _told_of(self, seq: int) -> Told:
+        told = self._told.setdefault(seq, set())
+        if len(self._told) > IN_HAND:
+            self._told.popitem(last=False)
+        return told
 
     async def _tell(self, case: Case, word: Word, calls: Mapping[tuple[PersonId, Channel], Call], told: Told) -> None:
         if not calls:
@@ -103,14 +116,29 @@ class Notices:
 
         async def tell(call: Call, channel: Channel) -> None:
             ring = take_back(rings.of(call), word)
-            sent = await self._sending.send(ring, channel, page.people.get(call.responder), place)
-            NOTICES.labels(channel, sent.outcome).inc()
+            person = page.people.get(call.responder)
+            sent = await self._sending.send(
+                ring, channel, person, place, unless=partial(self._unless, word, call, case.id)
+            )
+            if sent is NOT_READ:
+                raise Unavailable(NOT_READ.reason or "")
+            if sent is not NOT_TRUE:
+                NOTICES.labels(channel, sent.outcome).inc()
             told.add((call.responder, channel))
 
         tries = await asyncio.gather(*(tell(call, key[1]) for key, call in calls.items()), return_exceptions=True)
         log.info("notices.sent", case=case.id, word=word, sent=len(calls))
-        for error in filter(None, tries):  # the others are told all the same
+        for error in sorted(filter(None, tries), key=lambda error: isinstance(error, LeftToOthers)):
+            # The others are told all the same, and what we can do ourselves is tried soonest.
             raise error
+
+    async def _unless(self, word: Word, call: Call, case: CaseId) -> Sent | None:
+        """What has waited for its turn, or is tried again, may be true no more: the log is asked each time."""
+        try:
+            need = await self._needs.of(case)
+        except Unavailable:
+            return NOT_READ
+        return None if need.is_true(word, call) else NOT_TRUE
 
 
 def telling(site: Site | str, notices: Notices) -> Job:

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from dispatch.cases import OUTCOME_RANK
-from dispatch.errors import Unavailable
 from dispatch.events import Channel
 from dispatch.fanout.channels import HasProviders, Sender, Sent
-from dispatch.fanout.channels.sender import failed
+from dispatch.fanout.channels.sender import Unless, always, failed
 from dispatch.fanout.lanes import LATE, LIMITS, PAUSES_SECONDS, Limits
 from dispatch.fanout.ring import Ring
 from dispatch.fanout.sending import retire
 from dispatch.fanout.shares import Shares
 from dispatch.fanout.turns import Place
+from dispatch.fanout.work import LeftToOthers
 from dispatch.roster import ContactPoint, Person, Roster, points_for
 
 AT_ONCE = 256
 """Over one channel."""
-
-Unless = Callable[[], Awaitable[Sent | None]]
-"""Says before each try what came of it elsewhere, or None where it is still to be sent."""
-
-
-async def _still() -> None:
-    return None
 
 
 class OwnChannels:
@@ -43,14 +36,14 @@ class OwnChannels:
         return channel in self._senders
 
     async def send(
-        self, ring: Ring, channel: Channel, person: Person | None, place: Place, *, unless: Unless = _still
+        self, ring: Ring, channel: Channel, person: Person | None, place: Place, *, unless: Unless = always
     ) -> Sent:
         """The best over all of the person's contact points: the first that takes it may be an old machine's.
 
-        Raises `Unavailable` for a channel that is not set up here.
+        Raises `LeftToOthers` for a channel that is not set up here.
         """
         if channel not in self:
-            raise Unavailable(f"{channel} is not set up here, and left to the fan-out")
+            raise LeftToOthers(f"{channel} is not set up here, and left to the fan-out")
         points = points_for(person, channel) if channel != "live" else (None,)
         if not points:
             return failed("no contact point for this channel any more")

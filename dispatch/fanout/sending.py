@@ -12,7 +12,7 @@ from dispatch.cases import OUTCOME_RANK
 from dispatch.errors import DispatchError
 from dispatch.events import Channel
 from dispatch.fanout.channels import HasProviders, Sender, Sent
-from dispatch.fanout.channels.sender import failed
+from dispatch.fanout.channels.sender import Unless, always
 from dispatch.fanout.lanes import LIMITS, Lane, Limits
 from dispatch.fanout.ring import Ring
 from dispatch.fanout.turns import Place
@@ -40,12 +40,12 @@ class Sending:
         place: Place,
         *,
         another: bool = False,
-        unless: Callable[[], str | None] = lambda: None,
+        unless: Unless = always,
     ) -> Sent:
         """What came of it: the best over the person's contact points. Those that are gone are retired.
 
-        `place` is that of the ring in the queues; `another`: the person can be reached another way. `unless` says
-        at the last moment, before each try, why it is not to be sent any more.
+        `place` is that of the ring in the queues; `another`: the person can be reached another way. `unless` is
+        asked at the last moment, before each try.
         """
         sender = self._senders.get(channel)
         if sender is None:
@@ -74,14 +74,14 @@ class Sending:
         place: Place,
         *,
         another: bool,
-        unless: Callable[[], str | None],
+        unless: Unless,
     ) -> Sent:
         sender = self._senders[channel]
         provider = self._provider[channel](point)
 
         async def once() -> Sent:
-            reason = unless()
-            return await sender.send(ring, point) if reason is None else failed(reason)
+            instead = await unless()
+            return await sender.send(ring, point) if instead is None else instead
 
         return await self._lanes[channel].send(provider, place, once, another=another)
 

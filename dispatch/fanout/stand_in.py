@@ -36,7 +36,7 @@ from dispatch.fanout.senders import Keys, open_senders
 from dispatch.fanout.sms.texting import account_of, limits_of, texting
 from dispatch.fanout.turns import Turns
 from dispatch.fanout.untaken import Untaken
-from dispatch.fanout.work import Work
+from dispatch.fanout.work import LEAVE_SECONDS, LeftToOthers, Work
 from dispatch.roster import Roster, SmsPoint
 from dispatch.settings import Settings
 
@@ -44,6 +44,8 @@ log = structlog.get_logger()
 
 DECIDED_AT_ONCE = 16
 UNTIL_WE_STEP_BACK = ("drills", "notices")
+SWALLOWED_SECONDS = 3 * LEAVE_SECONDS
+"""Longer than `Work` takes to leave. What was cancelled and still runs was in `wait_for` (Python 3.11)."""
 
 
 class Texts:
@@ -71,9 +73,12 @@ class Texts:
             await asyncio.wait({keeping})
 
     async def send(self, ring: Ring, point: SmsPoint) -> Sent:
-        """As `SmsSender` does."""
+        """As `SmsSender` does. Raises `LeftToOthers` for word that needs a session while the fan-out has its own."""
         if self._sender is None:
-            self.open()
+            if ring.word == "called":
+                self.open()
+            elif self._keeping is None:
+                raise LeftToOthers("text messages are left to the fan-out")
             return Sent("failed", "no connection to the SMSC", later=0.0)
         return await self._sender.send(ring, point)
 
@@ -102,6 +107,8 @@ class StandIn:
         self._untaken, self._escalation, self._drills, self._notices = untaken, escalation, drills, notices
         self._rescue, self._texts = rescue, texts
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ends: dict[str, float] = {}
+        """By the loop's clock, when those that were cancelled have ended, or never heard of it."""
 
     def take_presses(self, after: int | None, before: datetime) -> None:
         """Take the presses behind the stream sequence `after` (None: there are none) that came before `before`."""
@@ -124,14 +131,16 @@ class StandIn:
         """Tell who need not come, until we step back."""
         self._begin("notices", self._notices.run)
 
-    def step_back(self) -> None:
-        """The fan-out does its work again."""
-        if "presses" not in self._tasks:
+    def step_back(self, stuck: Collection[str] = ()) -> None:
+        """The fan-out does its work again, but for the jobs that are `stuck`."""
+        if "fanout" not in stuck and "presses" not in self._tasks:
             self._untaken.forget()
         for name in UNTIL_WE_STEP_BACK:
-            if (task := self._tasks.get(name)) is not None and not task.cancelling():
-                task.cancel()  # once: then it finishes what it has in hand
-        if self._texts is not None and not self._rescue.is_busy and "notices" not in self._tasks:
+            if name not in stuck and (task := self._tasks.get(name)) is not None:
+                self._end(name, task)
+        if self._texts is None or self._rescue.is_busy or "calls" in stuck:
+            return
+        if "notices" not in self._tasks:
             self._begin("texts", self._texts.close)
 
     async def close(self) -> None:
@@ -142,10 +151,22 @@ class StandIn:
         if self._texts is not None:
             await self._texts.close()
 
+    def _end(self, name: str, task: asyncio.Task[None]) -> None:
+        """Cancel it, and let it finish what it has in hand; once more only where that was swallowed on its way."""
+        at = asyncio.get_running_loop().time()
+        if at < self._ends.get(name, at):
+            return
+        self._ends[name] = at + SWALLOWED_SECONDS
+        task.cancel()
+
     def _begin(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if name not in self._tasks:
             task = self._tasks[name] = asyncio.create_task(self._do(name, work))
-            task.add_done_callback(lambda _: self._tasks.pop(name))
+            task.add_done_callback(lambda _: self._ended(name))
+
+    def _ended(self, name: str) -> None:
+        del self._tasks[name]
+        self._ends.pop(name, None)
 
     async def _do(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:

@@ -142,16 +142,16 @@ class Watchdog:
             self._stand_in.take_presses(await self._done(INTAKE, "fanout"), at - UNTAKEN)
         if gone:
             self._stand_in.take_steps(await self._owing.late(at))
-        if gone or stuck:
-            self._stand_in.tell()
         left = Left(
             gone_since=max(at - unanswered, self._answered["fanout"].at) if gone else None,
             untaken=await self._done(CASES, "calls") if "calls" in stuck and not gone else None,
             queueing=self._owing.queueing(at - QUEUES),
         )
         self._stand_in.ring(await self._owing.overdue(left.before(at)), left)
-        if unanswered <= UNTAKEN and not stuck:
-            self._stand_in.step_back()
+        if gone or "notices" in stuck:
+            self._stand_in.tell()
+        if unanswered <= UNTAKEN:
+            self._stand_in.step_back(stuck)
 
     async def _late(self, case: Case) -> Incident:
         """The timer of a step was lost, or nobody heeds it: it is rung anew until somebody does."""

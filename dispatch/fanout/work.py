@@ -33,6 +33,14 @@ RETRY_SECONDS = 0.5
 TRIES = 5
 """How often an error that nobody expected may happen to a message before it is given up."""
 
+LEFT_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""How long it lies, after each time that it was left to others, before one of all workers is asked again."""
+
+
+class LeftToOthers(Unavailable):
+    """Another worker can do it and we cannot: it is given to us again and again for as long as there is no other."""
+
+
 Handler = Callable[[Msg], Awaitable[None]]
 
 
@@ -96,6 +104,10 @@ class Work:
             await message.ack()
         except Refused as error:
             await self._bury(message, error.detail)
+        except LeftToOthers as error:
+            log.info("work.left", job=self._job.name, subject=message.subject, reason=error.detail)
+            tried = message.metadata.num_delivered or 1
+            await self._later(message, LEFT_PAUSES_SECONDS[min(tried, len(LEFT_PAUSES_SECONDS)) - 1])
         except Unavailable as error:
             log.warning("work.later", job=self._job.name, subject=message.subject, reason=error.detail)
             await self._later(message, RETRY_SECONDS)

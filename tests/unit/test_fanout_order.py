@@ -34,6 +34,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.log = self
 
     async def press(self, *_: object) -> None:
         self.asked.append("press")
@@ -43,7 +44,7 @@ class Desk:
         self.asked.append("step")
         return Case()
 
-    async def known(self, _case: CaseId, _at_least: int) -> Case:
+    async def head(self, _household: HouseholdId) -> None:
         self.asked.append("notice")
         raise Unavailable("not here")
 

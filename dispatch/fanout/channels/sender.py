@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
@@ -37,6 +38,14 @@ class HasProviders(Protocol):
     """A sender with more than one provider says whose a contact point is; the name stands in metrics and logs."""
 
     def provider(self, point: Any) -> str: ...
+
+
+Unless = Callable[[], Awaitable[Sent | None]]
+"""Asked before each try: what is said of the ring instead of sending it, or None where it is still to be sent."""
+
+
+async def always() -> None:
+    """`Unless` of what is to be sent whatever happens."""
 
 
 def failed(reason: str, *, gone: bool = False) -> Sent:
