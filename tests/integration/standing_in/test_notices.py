@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from dispatch.clock import now
 from dispatch.events import CASES, INTAKE, PlannedCall, Reason
 from dispatch.fanout import own_channels, stand_in
 from dispatch.fanout.lanes import Limits
+from dispatch.fanout.stand_in import StandIn
 from dispatch.identifiers import CommitId, HouseholdId, PersonId, notification_id
 from dispatch.roster import WebhookPoint
 from dispatch.settings import Settings
@@ -21,7 +23,7 @@ from tests.integration.test_fanout_watchdog import appears, disappears, settle_u
 from tests.receivers import Receiver, ok
 from tests.standing_in import be_away_for, everybody_here, handled, looks_at, silent_press, watching
 from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, until
-from tests.workers import working
+from tests.workers import on_watch, working
 
 
 @pytest.fixture(autouse=True)
@@ -178,6 +180,55 @@ async def test_rings_go_before_word_that_one_need_not_come(
         await village.finished(other)
         await until(lambda: heard(busy, 8), "every ring and word")
     assert words(village)[0] == ["over", *["called"] * 4, *["over"] * 3]
+
+
+async def test_who_is_called_again_while_the_word_waits_is_not_told_it_in_the_place_of_the_new_ring(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All over one provider that takes one at a time."""
+    monkeypatch.setattr(own_channels, "AT_ONCE", 2)
+    busy, last = village.receivers[0], PersonId("p-3")
+    await village.settle([(WebhookPoint(url=busy.url, secret=SECRET),)] * 4)
+    case_id, desk = await opened(village), CaseDesk(village.log)
+    await settle_up(village, case_id)
+    busy.answer = busy.hang
+    again = PlannedCall(responder=last, reasons=(Reason("asked", "operator:wang"),), channels=("webhook",))
+    async with watching(village, nats_settings):
+        await desk.handle(case_id, DEEDS["stood down"][0]())
+        await until(lambda: heard(busy, 1), "the first word, which holds the turn")
+        await desk.handle(case_id, CallOne(id=CommitId("again"), at=now(), by="operator:wang", call=again))
+        busy.released.set()
+        await village.finished(case_id)
+        await until(lambda: handled(village, CASES, "notices"), "the commits to be dealt with")
+    rings = [json.loads(request.body)["data"] for request in busy.requests]
+    assert [ring["word"] for ring in rings if ring["responder"] == last] == ["called"]
+
+
+class Acts:
+    """A stand-in that does nothing but note what it was asked to do."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: self.asked.append(name)
+
+
+async def test_a_press_that_the_fan_out_leaves_lying_leaves_the_word_to_it(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_away_for(timedelta(seconds=1), monkeypatch)
+    await everybody_here(village)
+    acts, looks = Acts(), await looks_at(village)
+    async with on_watch(village, nats_settings, stand_in=cast("StandIn", acts)):
+        await village.press()
+        await until(lambda: asked(acts, "take_presses"), "the press to be taken")
+        await looks.some_more()
+    assert "tell" not in acts.asked
+
+
+async def asked(acts: Acts, what: str) -> bool:
+    return what in acts.asked
 
 
 async def heard(receiver: Receiver, number: int) -> bool:

@@ -1,0 +1,237 @@
+"""Word that one need not come goes to nobody who is called: again, or for another case of the same household."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import pytest
+from aiohttp import web
+from msgspec.structs import replace
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from dispatch.access import Links
+from dispatch.cases import CallOne, Cancel, CaseDesk, Command, Resolve, SignalDuress, StandDown
+from dispatch.clock import now
+from dispatch.events import CASES, Channel, PlannedCall, Reason, commit_of
+from dispatch.fanout import work
+from dispatch.fanout.channels import Sent
+from dispatch.fanout.directory import Directory
+from dispatch.fanout.notices import Channels, Notices
+from dispatch.fanout.ring import Ring
+from dispatch.fanout.turns import Turns
+from dispatch.fanout.work import Job, LeftToOthers, Work
+from dispatch.identifiers import CaseId, CommitId, PersonId
+from dispatch.settings import Settings
+from tests.integration.test_fanout_watchdog import settle_up
+from tests.receivers import Receiver
+from tests.standing_in import handled
+from tests.village import HOUSEHOLD, Village, opened, until, village_of
+from tests.workers import working
+
+LAST = PersonId("p-3")
+
+
+@pytest.fixture
+async def village(nc: Client, nats_settings: Settings) -> AsyncIterator[Village]:
+    async with village_of(nc, nats_settings.site, 4) as made:
+        yield made
+
+
+def stand_down() -> Command:
+    return StandDown(id=CommitId("down"), at=now(), by="operator:wang")
+
+
+def cancel() -> Command:
+    return Cancel(id=CommitId("cancel"), at=now(), by="operator:wang")
+
+
+def call_again() -> Command:
+    again = PlannedCall(responder=LAST, reasons=(Reason("asked", "operator:wang"),), channels=("webhook",))
+    return CallOne(id=CommitId("again"), at=now(), by="operator:wang", call=again)
+
+
+def told(receiver: Receiver) -> list[tuple[CaseId, str]]:
+    """Of which case, and with what word, a phone was rung."""
+    rings = [json.loads(request.body)["data"] for request in receiver.requests]
+    return [(ring["case"], ring["word"]) for ring in rings]
+
+
+async def all_read(village: Village) -> None:
+    for job in ("calls", "notices"):
+        await until(lambda job=job: handled(village, CASES, job), f"the worker to have read all {job}")  # type: ignore[misc]
+
+
+class Refusing:
+    """A provider that has the first word in hand until it is `released`, and then says that it cannot now."""
+
+    def __init__(self) -> None:
+        self.has_word, self.released = asyncio.Event(), asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        word = json.loads(await request.read())["data"]["word"]
+        if word == "called" or self.has_word.is_set():
+            return web.Response(status=200)
+        self.has_word.set()
+        await self.released.wait()
+        return web.Response(status=503)
+
+
+async def test_who_is_called_again_between_two_tries_of_the_word_is_not_told_it_in_the_place_of_the_new_ring(
+    village: Village, nats_settings: Settings
+) -> None:
+    phone, provider = village.receivers[3], Refusing()
+    phone.answer = provider.answer
+    async with working(village, nats_settings):
+        case = await village.press()
+        await village.finished(case)
+        await CaseDesk(village.log).handle(case, stand_down())
+        await asyncio.wait_for(provider.has_word.wait(), 20)
+        await CaseDesk(village.log).handle(case, call_again())
+        provider.released.set()
+        await all_read(village)
+    assert told(phone) == [(case, "called"), (case, "stood_down"), (case, "called")]
+    assert LAST in (await village.case(case)).awaited
+
+
+async def test_who_is_called_for_a_new_case_between_two_tries_is_not_told_that_the_old_one_is_over(
+    village: Village, nats_settings: Settings
+) -> None:
+    """Cancelled by mistake, and pressed again at once."""
+    phone, provider = village.receivers[3], Refusing()
+    phone.answer = provider.answer
+    async with working(village, nats_settings):
+        old = await village.press()
+        await village.finished(old)
+        await CaseDesk(village.log).handle(old, cancel())
+        await asyncio.wait_for(provider.has_word.wait(), 20)
+        new = await village.press()
+        await village.finished(new)
+        provider.released.set()
+        await all_read(village)
+    assert told(phone) == [(old, "called"), (old, "over"), (new, "called")]
+
+
+async def test_nor_where_the_word_was_left_lying_until_then(village: Village, nats_settings: Settings) -> None:
+    old = await opened(village)
+    await settle_up(village, old)
+    await CaseDesk(village.log).handle(old, cancel())
+    new = await opened(village)
+    async with working(village, nats_settings):
+        await village.finished(new)
+        await all_read(village)
+    assert [told(phone) for phone in village.receivers] == [[(new, "called")]] * 4
+
+
+async def test_who_was_stood_down_for_the_new_case_is_told_of_the_end_of_both(
+    village: Village, nats_settings: Settings
+) -> None:
+    old = await opened(village)
+    await settle_up(village, old)
+    await CaseDesk(village.log).handle(old, cancel())
+    new = await opened(village)
+    await settle_up(village, new)
+    by_name = StandDown(id=CommitId("down"), at=now(), by="operator:wang", responders=(LAST,))
+    await CaseDesk(village.log).handle(new, by_name)
+    async with working(village, nats_settings):
+        await all_read(village)
+    assert sorted(told(village.receivers[3])) == sorted([(old, "over"), (new, "stood_down")])
+    assert [told(phone) for phone in village.receivers[:3]] == [[]] * 3
+
+
+async def test_the_end_of_a_case_under_duress_is_told_to_nobody_who_is_called_for_the_one_beside_it(
+    village: Village, nats_settings: Settings
+) -> None:
+    """p-0 lives there: nobody hears more, or less, than they would have after a true cancel."""
+    known = await village.roster.household(HOUSEHOLD)
+    assert known is not None
+    await village.roster.put(replace(known, residents=(PersonId("p-0"),)), by="test")
+    first = await opened(village)
+    await settle_up(village, first)
+    signal = SignalDuress(id=CommitId("duress"), at=now(), by=f"device:{HOUSEHOLD}")
+    await CaseDesk(village.log).handle(first, signal)
+    await settle_up(village, first)
+    second = await opened(village)
+    await settle_up(village, second)
+    assert (await village.case(second)).beside == first
+    resolve = Resolve(id=CommitId("end"), at=now(), by="operator:wang", resolution="helped")
+    await CaseDesk(village.log).handle(first, resolve)
+    async with working(village, nats_settings):
+        await all_read(village)
+    assert [word for phone in village.receivers for word in told(phone) if word != (first, "called")] == []
+
+
+class Heard:
+    """A way to send that asks nobody before each try, and says whom it was to tell."""
+
+    def __init__(self) -> None:
+        self.people: list[PersonId] = []
+
+    async def send(self, ring: Ring, _channel: Channel, *_: object, **__: object) -> Sent:
+        self.people.append(ring.responder)
+        await asyncio.sleep(0)
+        return Sent("sent")
+
+
+async def notices_of(village: Village, desk: CaseDesk, heard: Heard) -> Notices:
+    links = Links(b"0123456789abcdef0123456789abcdef", "https://dispatch.example")
+    return Notices(
+        desk, directory=Directory(village.roster), links=links, sending=cast("Channels", heard), turns=Turns(4)
+    )
+
+
+async def message_of(village: Village, commit: str) -> Msg:
+    """The commit as the work queue gives it."""
+    subscription = await village.nc.jetstream().pull_subscribe(f"cases.{village.site}.*.*", stream=CASES)
+    while True:
+        for message in await subscription.fetch(16, timeout=5):
+            if commit_of(message).id == commit:
+                return message
+
+
+async def test_a_memory_that_is_as_old_as_the_word_does_not_decide_whom_it_goes_to(village: Village) -> None:
+    desk, elsewhere = CaseDesk(village.log), CaseDesk(village.log)
+    case = await opened(village)
+    await settle_up(village, case)
+    await desk.handle(case, stand_down())
+    await elsewhere.handle(case, call_again())
+    heard = Heard()
+    await (await notices_of(village, desk, heard)).handle(await message_of(village, "down"))
+    assert sorted(heard.people) == ["p-0", "p-1", "p-2"]
+
+
+async def test_a_commit_that_is_handled_twice_at_once_is_dealt_with_both_times(village: Village) -> None:
+    case = await opened(village)
+    await settle_up(village, case)
+    await CaseDesk(village.log).handle(case, cancel())
+    message = await message_of(village, "cancel")
+    notices = await notices_of(village, CaseDesk(village.log), Heard())
+    await asyncio.gather(notices.handle(message), notices.handle(message))
+
+
+async def test_what_is_left_to_others_is_given_to_us_more_and_more_seldom(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "LEFT_PAUSES_SECONDS", (0.1, 1.0))
+    await opened(village)
+    given: list[float] = []
+
+    async def not_ours(_message: Msg) -> None:
+        given.append(asyncio.get_running_loop().time())
+        raise LeftToOthers("the other worker has it")
+
+    async def often_enough() -> bool:
+        return len(given) >= 4
+
+    subject: Any = f"cases.{village.site}.*.*"
+    job = Job(stream=CASES, subject=subject, name="left", handler=not_ours, at_once=8)
+    task = asyncio.create_task(Work(village.nc, nats_settings.site, job).run())
+    try:
+        await until(often_enough, "it to be given four times")
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert min(given[2] - given[1], given[3] - given[2]) > 0.9
