@@ -2,7 +2,8 @@
 
 Presses and steps are decided by the fan-out's own code under its own commit ids, so that the log admits each once,
 whoever takes it. The rings go another way (`rescue.py`). Word that somebody need not come is shared with the fan-out as
-its workers share it among each other, so that nobody is told by both.
+its workers share it among each other, so that nobody is told by both; but for what is still in hand three seconds after
+the fan-out is back, all of which that tells once more, under the same ids.
 """
 
 from __future__ import annotations
