@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 import pytest
@@ -17,7 +18,7 @@ from dispatch.access import Links
 from dispatch.cases import CallOne, Cancel, CaseDesk, Command, Resolve, SignalDuress, StandDown
 from dispatch.clock import now
 from dispatch.events import CASES, Channel, PlannedCall, Reason, commit_of
-from dispatch.fanout import work
+from dispatch.fanout import notices, work
 from dispatch.fanout.channels import Sent
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.notices import Channels, Notices
@@ -80,20 +81,27 @@ class Refusing:
         return web.Response(status=503)
 
 
+@asynccontextmanager
+async def between_two_tries(village: Village, settings: Settings, deed: Command) -> AsyncIterator[CaseId]:
+    """The case, while the last one's provider has the word after `deed`, which it will not take the first time."""
+    provider = Refusing()
+    village.receivers[3].answer = provider.answer
+    async with working(village, settings):
+        case = await village.press()
+        await village.finished(case)
+        await CaseDesk(village.log).handle(case, deed)
+        await asyncio.wait_for(provider.has_word.wait(), 20)
+        yield case
+        provider.released.set()
+        await all_read(village)
+
+
 async def test_who_is_called_again_between_two_tries_of_the_word_is_not_told_it_in_the_place_of_the_new_ring(
     village: Village, nats_settings: Settings
 ) -> None:
-    phone, provider = village.receivers[3], Refusing()
-    phone.answer = provider.answer
-    async with working(village, nats_settings):
-        case = await village.press()
-        await village.finished(case)
-        await CaseDesk(village.log).handle(case, stand_down())
-        await asyncio.wait_for(provider.has_word.wait(), 20)
+    async with between_two_tries(village, nats_settings, stand_down()) as case:
         await CaseDesk(village.log).handle(case, call_again())
-        provider.released.set()
-        await all_read(village)
-    assert told(phone) == [(case, "called"), (case, "stood_down"), (case, "called")]
+    assert told(village.receivers[3]) == [(case, "called"), (case, "stood_down"), (case, "called")]
     assert LAST in (await village.case(case)).awaited
 
 
@@ -101,18 +109,10 @@ async def test_who_is_called_for_a_new_case_between_two_tries_is_not_told_that_t
     village: Village, nats_settings: Settings
 ) -> None:
     """Cancelled by mistake, and pressed again at once."""
-    phone, provider = village.receivers[3], Refusing()
-    phone.answer = provider.answer
-    async with working(village, nats_settings):
-        old = await village.press()
-        await village.finished(old)
-        await CaseDesk(village.log).handle(old, cancel())
-        await asyncio.wait_for(provider.has_word.wait(), 20)
+    async with between_two_tries(village, nats_settings, cancel()) as old:
         new = await village.press()
         await village.finished(new)
-        provider.released.set()
-        await all_read(village)
-    assert told(phone) == [(old, "called"), (old, "over"), (new, "called")]
+    assert told(village.receivers[3]) == [(old, "called"), (old, "over"), (new, "called")]
 
 
 async def test_nor_where_the_word_was_left_lying_until_then(village: Village, nats_settings: Settings) -> None:
@@ -169,8 +169,11 @@ class Heard:
 
     def __init__(self) -> None:
         self.people: list[PersonId] = []
+        self.not_ours = frozenset[PersonId]()
 
     async def send(self, ring: Ring, _channel: Channel, *_: object, **__: object) -> Sent:
+        if ring.responder in self.not_ours:
+            raise LeftToOthers("the other worker has it")
         self.people.append(ring.responder)
         await asyncio.sleep(0)
         return Sent("sent")
@@ -208,8 +211,32 @@ async def test_a_commit_that_is_handled_twice_at_once_is_dealt_with_both_times(v
     await settle_up(village, case)
     await CaseDesk(village.log).handle(case, cancel())
     message = await message_of(village, "cancel")
-    notices = await notices_of(village, CaseDesk(village.log), Heard())
-    await asyncio.gather(notices.handle(message), notices.handle(message))
+    ours = await notices_of(village, CaseDesk(village.log), Heard())
+    await asyncio.gather(ours.handle(message), ours.handle(message))
+
+
+@pytest.mark.parametrize(("remembered", "times"), [(2, 1), (1, 2)])
+async def test_whom_it_told_of_commits_that_others_finish_is_remembered_of_the_newest_alone(
+    village: Village, monkeypatch: pytest.MonkeyPatch, remembered: int, times: int
+) -> None:
+    monkeypatch.setattr(notices, "IN_HAND", remembered)
+    heard = Heard()
+    heard.not_ours = frozenset({LAST})
+    ours = await notices_of(village, CaseDesk(village.log), heard)
+    case = await opened(village)
+    await settle_up(village, case)
+    for number in (1, 2):
+        down = StandDown(
+            id=CommitId(f"down-{number}"), at=now(), by="operator:wang", responders=(PersonId("p-0"), LAST)
+        )
+        await CaseDesk(village.log).handle(case, down)
+        if number == 1:
+            await CaseDesk(village.log).handle(case, call_again())
+            await settle_up(village, case)
+    for commit in ("down-1", "down-2", "down-1"):
+        with suppress(LeftToOthers):
+            await ours.handle(await message_of(village, commit))
+    assert heard.people.count(PersonId("p-0")) == times
 
 
 async def test_what_is_left_to_others_is_given_to_us_more_and_more_seldom(
