@@ -53,9 +53,11 @@ class Needs:
         newest = case if head.case == case_id else await self._desk.load(head.case)
         if newest.seq < head.case_seq:
             raise Unavailable(f"the log is behind on case {head.case}")
-        ids = {newest.id, await self._desk.under_duress(newest)} - {None, case_id}
-        others = [await self._desk.load(other) for other in ids if other is not None]
-        return Need(case, *(other for other in others if other.is_open))
+        others, one = [newest], newest
+        while one.beside is not None:
+            one = await self._desk.load(one.beside)
+            others.append(one)
+        return Need(case, *(other for other in others if other.is_open and other.id != case_id))
 
 
 def _wanted(case: Case, other: Case) -> set[PersonId]:

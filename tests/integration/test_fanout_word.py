@@ -142,6 +142,14 @@ async def test_who_was_stood_down_for_the_new_case_is_told_of_the_end_of_both(
     assert [told(phone) for phone in village.receivers[:3]] == [[]] * 3
 
 
+async def under_duress(village: Village) -> CaseId:
+    case = await opened(village)
+    signal = SignalDuress(id=CommitId(f"duress-{case}"), at=now(), by=f"device:{HOUSEHOLD}")
+    await CaseDesk(village.log).handle(case, signal)
+    await settle_up(village, case)
+    return case
+
+
 async def test_the_end_of_a_case_under_duress_is_told_to_nobody_who_is_called_for_the_one_beside_it(
     village: Village, nats_settings: Settings
 ) -> None:
@@ -149,11 +157,7 @@ async def test_the_end_of_a_case_under_duress_is_told_to_nobody_who_is_called_fo
     known = await village.roster.household(HOUSEHOLD)
     assert known is not None
     await village.roster.put(replace(known, residents=(PersonId("p-0"),)), by="test")
-    first = await opened(village)
-    await settle_up(village, first)
-    signal = SignalDuress(id=CommitId("duress"), at=now(), by=f"device:{HOUSEHOLD}")
-    await CaseDesk(village.log).handle(first, signal)
-    await settle_up(village, first)
+    first = await under_duress(village)
     second = await opened(village)
     await settle_up(village, second)
     assert (await village.case(second)).beside == first
@@ -162,6 +166,18 @@ async def test_the_end_of_a_case_under_duress_is_told_to_nobody_who_is_called_fo
     async with working(village, nats_settings):
         await all_read(village)
     assert [word for phone in village.receivers for word in told(phone) if word != (first, "called")] == []
+
+
+async def test_while_two_go_on_under_duress_nobody_is_told_for_the_newer_that_it_is_enough(
+    village: Village, nats_settings: Settings
+) -> None:
+    first, case = await under_duress(village), await under_duress(village)
+    assert (await village.case(case)).beside == first
+    await CaseDesk(village.log).handle(case, stand_down())
+    assert (await village.case(case)).stood_down
+    async with working(village, nats_settings):
+        await all_read(village)
+    assert [word for phone in village.receivers for word in told(phone) if word[1] != "called"] == []
 
 
 class Heard:
