@@ -72,7 +72,7 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
     next_ones = {one.responder: one for one in follows(case)}
     shown: CaseView = {
         "id": case.id,
-        "version": len(case.commits) - (len(case.notes) if viewer.role == "device" else 0),
+        "version": version_for(viewer, case),
         "status": case.status,
         "kind": case.kind,
         "silent": case.silent or duress,
@@ -97,8 +97,11 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         "closing": _closing(case, names),
     }
     if viewer.role != "device":
+        hidden = {f"responder:{person}" for person in case.left_out} if viewer.role == "responder" else set()
         shown["notes"] = [
-            {"id": note.id, "author": names.who(note.author), "text": note.text, "at": note.at} for note in case.notes
+            {"id": note.id, "author": names.who(note.author), "text": note.text, "at": note.at}
+            for note in case.notes
+            if note.author not in hidden
         ]
         shown["duress"], shown["beside"] = duress, None if at_home else case.beside
     if viewer.role == "operator":
@@ -116,6 +119,17 @@ def known_to(who: Viewer | Principal, case: Case) -> Case:
     if who.role == "responder":
         return case.as_known_by(PersonId(who.subject))
     return case.as_pressed if who.role == "device" else case
+
+
+def version_for(who: Viewer | Principal, case: Case) -> int:
+    """Grows with each change of `case` that `who` is shown, and by none that they are not.
+
+    That somebody was left out is shown to all: that one stands there no more.
+    """
+    known = known_to(who, case)
+    if who.role == "operator":
+        return len(known.commits)
+    return len(known.commits) - known.unseen - (len(known.notes) if who.role == "device" else 0)
 
 
 def without_whereabouts(shown: CaseView) -> CaseView:
