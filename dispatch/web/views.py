@@ -22,7 +22,7 @@ from dispatch.cases import (
 )
 from dispatch.events import CallOutcome, Channel, Reason
 from dispatch.identifiers import AreaId, HouseholdId, PersonId, notification_id
-from dispatch.roster import Household, left_out_of
+from dispatch.roster import Household, is_mute, left_out_of
 from dispatch.web.case_view import (
     CaseView,
     ChannelView,
@@ -261,7 +261,8 @@ def _escalation(case: Case, names: Names, viewer: Viewer) -> EscalationView:
     aid = names.aid.get(case.id)
     if viewer.role == "device" and aid is not None:
         out = left_out_of(names.households.get(case.alarm.household))
-        known = next_call(case, {target: set(people) - out for target, people in aid.items()})
+        mute = {person.id for person in names.people.values() if is_mute(person)}
+        known = next_call(case, {target: set(people) - out for target, people in aid.items()}, mute)
         shown["next_call"] = {"targets": list(known.targets), "at": known.at} if known else None
     return shown
 
