@@ -21,10 +21,13 @@ class NextCall(msgspec.Struct, frozen=True):
     at: datetime
 
 
-def next_call(case: Case, aid: Mapping[Target, Collection[PersonId]]) -> NextCall | None:
+def next_call(
+    case: Case, aid: Mapping[Target, Collection[PersonId]], mute: Collection[PersonId] = ()
+) -> NextCall | None:
     """The next step of `case` that rings somebody; None where none that is to come does, or no step is.
 
-    `aid` says whom the roster has for each target now. A step that rings nobody is passed over with its time.
+    `aid` says whom the roster has for each target now, `mute` whom nothing can ring any more. A step that rings nobody
+    is passed over with its time.
     """
     wait = waits_for(case)
     if wait is None or wait.until is None:
@@ -32,7 +35,7 @@ def next_call(case: Case, aid: Mapping[Target, Collection[PersonId]]) -> NextCal
     at, last = wait.until, len(steps_of(case)) - 1
     for position in range(case.position + 1, max(last, case.position + 1) + 1):
         step = step_at(case, position)
-        if targets := _ringing(case, step, aid):
+        if targets := _ringing(case, step, aid, mute):
             return NextCall(targets, at)
         at += timedelta(seconds=step.within_seconds)
     return None
@@ -45,8 +48,12 @@ def upcoming(case: Case) -> set[Target]:
     }
 
 
-def _ringing(case: Case, step: PolicyStep, aid: Mapping[Target, Collection[PersonId]]) -> tuple[Target, ...]:
-    deaf = case.replies.keys() | case.left_out | case.dismissed
+def _ringing(
+    case: Case, step: PolicyStep, aid: Mapping[Target, Collection[PersonId]], mute: Collection[PersonId]
+) -> tuple[Target, ...]:
+    deaf = case.replies.keys() | case.left_out | case.dismissed | set(mute)
+    if case.silent:
+        deaf |= case.residents
     again = case.called() - at_110(case) - deaf
     rings = {target: bool(set(people) - deaf) for target, people in aid.items()}
     rings |= {"again": bool(again), "hand_over": rings.get("hand_over", False) and is_to_hand_over(case)}

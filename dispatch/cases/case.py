@@ -75,6 +75,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     seq: int = 0
     """The log's sequence of the newest commit folded in; 0 before the first."""
     commits: frozenset[CommitId] = frozenset()
+    unseen: int = 0
+    """How many of these told only of those who were left out by then."""
 
     @property
     def id(self) -> CaseId:

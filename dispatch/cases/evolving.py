@@ -87,13 +87,21 @@ def fold(commits: Iterable[Commit], case: Case | None = None) -> Case:
     for commit in commits:
         if commit.seq <= case.seq:
             continue
-        before = case.pretended
+        before, unseen = case.pretended, case.unseen + is_unseen(case, commit)
         for event in commit.events:
             case = evolve(case, event)
-        case = replace(case, seq=commit.seq, commits=case.commits | {commit.id})
+        case = replace(case, seq=commit.seq, commits=case.commits | {commit.id}, unseen=unseen)
         if case.pretended is not None and before is None:
             case = replace(case, pretended=replace(case.pretended, seq=commit.seq, commits=case.commits))
     return case
+
+
+def is_unseen(case: Case, commit: Commit) -> bool:
+    """Whether `commit`, the next of `case`, tells only of people who are left out."""
+    return bool(case.left_out) and all(
+        isinstance(event, CallsRecorded) and case.left_out.issuperset(one.responder for one in event.outcomes)
+        for event in commit.events
+    )
 
 
 def _widen(

@@ -12,7 +12,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from dispatch.cases.case import Case
-from dispatch.cases.evolving import evolve
+from dispatch.cases.evolving import evolve, is_unseen
 from dispatch.cases.parts import OUTCOME_RANK, Firsts, first_of
 from dispatch.events import (
     CallOutcome,
@@ -58,7 +58,7 @@ class _Folding:
     def take(self, commit: Commit) -> None:
         if commit.seq <= self._seq:
             return
-        before = self._case.pretended
+        before, unseen = self._case.pretended, self._case.unseen + is_unseen(self._case, commit)
         for event in commit.events:
             if isinstance(event, CallsRecorded):
                 self._record(event)
@@ -66,6 +66,8 @@ class _Folding:
                 self._evolve(event)
         self._seq = commit.seq
         self._commits.add(commit.id)
+        if unseen != self._case.unseen:
+            self._case = replace(self._case, unseen=unseen)
         pretended = self._case.pretended
         if pretended is not None and before is None:
             self._case = replace(

@@ -107,12 +107,13 @@ def with_stand_down(case: Case, answered: Event) -> list[Event]:
     """`answered`, and the stand-down of those not needed when that answer made it enough.
 
     When it was enough before, the first arrival stands down those whom a step called as nobody had arrived, but for
-    those whom an operator called by name; under duress nobody.
+    those whom an operator called by name; where duress was signalled nobody. A case beside such a one is as any other:
+    those who pressed see who is stood down, and it is for the notices to keep it from whoever was.
     """
     after = evolve(case, answered)
     left = unneeded(after)
     if enough(case):
-        arrived = case.status != "on_scene" and after.status == "on_scene" and not case.is_under_duress
+        arrived = case.status != "on_scene" and after.status == "on_scene" and case.duress is None
         late = case.called_late - case.asked_by_name() if arrived else frozenset()
         left = tuple(person for person in left if person in late)
     if not enough(after) or not left:

@@ -3,7 +3,7 @@
 from dispatch.roster.aid import AID, aid_list
 from dispatch.roster.audit import Audit, Audited
 from dispatch.roster.call_list import OFFICERS, Called, CallList, call_list
-from dispatch.roster.channels import channel_of, channels_after, channels_of, every_channel_of, points_for
+from dispatch.roster.channels import channel_of, channels_after, channels_of, every_channel_of, is_mute, points_for
 from dispatch.roster.documents import (
     KINDS,
     MAX_BOUND_NUMBERS,
@@ -37,6 +37,6 @@ __all__ = [
     "Audit", "Audited", "CallList", "Called", "ContactPoint", "Document", "DocumentKind", "Duty", "Entry",
     "EscalationPolicy", "Group", "GroupReach", "Household", "LeftOut", "Person", "Post", "Reachable", "Roster",
     "RosterConflict", "SmsPoint", "WebPushPoint", "WebhookPoint", "aid_list", "bound", "call_list", "channel_of",
-    "channels_after", "channels_of", "document_kind", "every_channel_of", "has_to_do_with", "leave_out", "left_out_of",
-    "let_in", "points_for", "reach_of", "read_policies",
+    "channels_after", "channels_of", "document_kind", "every_channel_of", "has_to_do_with", "is_mute", "leave_out",
+    "left_out_of", "let_in", "points_for", "reach_of", "read_policies",
 ]  # fmt: skip

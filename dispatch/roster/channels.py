@@ -14,6 +14,11 @@ def every_channel_of(person: Person | None) -> tuple[Channel, ...]:
     return ("live", *dict.fromkeys(channel_of(point) for point in points if point.retired is None))
 
 
+def is_mute(person: Person) -> bool:
+    """Whether every contact point of theirs is gone; who never had one is called over their open page alone."""
+    return bool(person.contact_points) and all(point.retired is not None for point in person.contact_points)
+
+
 def channels_of(person: Person, at_once: int = 1) -> tuple[Channel, ...]:
     """What rings first: the open page, and the best `at_once` of the person's channels, as far as they have some."""
     return every_channel_of(person)[: 1 + at_once]

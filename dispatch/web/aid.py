@@ -13,7 +13,7 @@ from dispatch.clock import now
 from dispatch.errors import Unavailable
 from dispatch.events import Target
 from dispatch.identifiers import AreaId, GroupId, PersonId
-from dispatch.roster import AID, Roster, aid_list
+from dispatch.roster import AID, Roster, aid_list, is_mute
 
 FRESH_SECONDS = 5.0
 REMEMBERED = 5_000
@@ -30,7 +30,7 @@ class Aid:
         self._known: dict[_Key, tuple[float, _Found]] = {}
 
     async def of(self, case: Case) -> Mapping[Target, frozenset[PersonId]] | None:
-        """For each target of the steps to come who would be called; None while the roster does not answer."""
+        """For each target of the steps to come whom it would ring; None while the roster does not answer."""
         if not case.is_open:
             return {}
         targets = sorted(upcoming(case) & AID)
@@ -57,4 +57,4 @@ class Aid:
             called, _ = await aid_list(self._roster, [target], group, areas, now())
         except Unavailable:
             return None
-        return frozenset(one.person.id for one in called)
+        return frozenset(one.person.id for one in called if not is_mute(one.person))

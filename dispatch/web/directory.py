@@ -63,6 +63,8 @@ class Directory:
     async def names_for(self, cases: Iterable[Case], *, aid: bool = False) -> Names:
         """What is needed to show `cases`, which have all begun; at most four round trips, at once.
 
+        Give them as whoever is shown them may know them: what is asked of the roster tells by its time what else is.
+
         With `aid` also whom the steps to come can call, as a household's device is told.
         """
         cases = list(cases)

@@ -27,7 +27,7 @@ from dispatch.web.metrics import BOARD_CASES, BOARD_POSITION
 from dispatch.web.position import last_position, position_at
 from dispatch.web.tasks import Tasks
 from dispatch.web.trouble import Trouble
-from dispatch.web.views import known_to
+from dispatch.web.views import known_to, version_for
 
 log = structlog.get_logger()
 
@@ -215,11 +215,15 @@ class LiveBoard:
         for key, listeners in self._listeners.items():
             if key[0] == "operator":
                 yield from (one for one in listeners if may_see(one.principal, case))
-        if known is None or known.as_pressed.seq != case.as_pressed.seq:  # under duress nothing happens any more
-            yield from self._listeners.get(("device", case.alarm.household), ())
-        for person in case.called():
-            if known is None or known.as_known_by(person).seq != case.as_known_by(person).seq:
-                yield from self._listeners.get(("responder", person), ())
+        at_home = ("device", str(case.alarm.household))
+        for key in (at_home, *(("responder", str(person)) for person in case.called())):
+            yield from (one for one in self._listeners.get(key, ()) if self._is_news(one.principal, case, known))
+
+    def _is_news(self, who: Principal, case: Case, known: Case | None) -> bool:
+        """Whether `who` is shown anything else than before. Under duress nothing happens any more to those at home."""
+        if known is None:
+            return not self._is_forgotten(known_to(who, case))
+        return version_for(who, known) != version_for(who, case)
 
     def _tell_news(self, what: str) -> None:
         for listener in self._everybody():

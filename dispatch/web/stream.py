@@ -23,7 +23,7 @@ from dispatch.web.listener import Listener
 from dispatch.web.metrics import DROPPED_PAGES, OPEN_PAGES
 from dispatch.web.parts import Parts
 from dispatch.web.trouble import DlqView, IncidentView
-from dispatch.web.views import view, viewer_of
+from dispatch.web.views import known_to, view, viewer_of
 
 log = structlog.get_logger()
 
@@ -120,7 +120,7 @@ class Stream:
         if "taken_back" in news:  # what the page shows is theirs no more
             await self._snapshot()
             return
-        known = [self._board.cases[id_] for id_ in changed if id_ in self._board.cases]
+        known = [known_to(self._principal, self._board.cases[id_]) for id_ in changed if id_ in self._board.cases]
         await self._tell_cases(sorted(known, key=lambda case: case.seq))
         if "dlq" in news:
             await self._write(sse("dlq", self._dlq()))
@@ -141,7 +141,9 @@ class Stream:
         return self._board.trouble.incidents_for(may_name if not whole_site else lambda _: True)
 
     async def _tell_cases(self, cases: Sequence[Case]) -> None:
-        """`cases` come in the order of their sequences, so that each id stands for everything before it."""
+        """`cases`, as the page may know them, come in the order of their sequences, so that each id stands for
+        everything before it.
+        """
         async for shown in self._views(cases):
             await self._write(sse("case", shown, shown.get("seq")))
 

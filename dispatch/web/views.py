@@ -22,7 +22,7 @@ from dispatch.cases import (
 )
 from dispatch.events import CallOutcome, Channel, Reason
 from dispatch.identifiers import AreaId, HouseholdId, PersonId, notification_id
-from dispatch.roster import Household, left_out_of
+from dispatch.roster import Household, is_mute, left_out_of
 from dispatch.web.case_view import (
     CaseView,
     ChannelView,
@@ -72,7 +72,7 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
     next_ones = {one.responder: one for one in follows(case)}
     shown: CaseView = {
         "id": case.id,
-        "version": len(case.commits) - (len(case.notes) if viewer.role == "device" else 0),
+        "version": version_for(viewer, case),
         "status": case.status,
         "kind": case.kind,
         "silent": case.silent or duress,
@@ -97,8 +97,11 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         "closing": _closing(case, names),
     }
     if viewer.role != "device":
+        hidden = {f"responder:{person}" for person in case.left_out} if viewer.role == "responder" else set()
         shown["notes"] = [
-            {"id": note.id, "author": names.who(note.author), "text": note.text, "at": note.at} for note in case.notes
+            {"id": note.id, "author": names.who(note.author), "text": note.text, "at": note.at}
+            for note in case.notes
+            if note.author not in hidden
         ]
         shown["duress"], shown["beside"] = duress, None if at_home else case.beside
     if viewer.role == "operator":
@@ -116,6 +119,17 @@ def known_to(who: Viewer | Principal, case: Case) -> Case:
     if who.role == "responder":
         return case.as_known_by(PersonId(who.subject))
     return case.as_pressed if who.role == "device" else case
+
+
+def version_for(who: Viewer | Principal, case: Case) -> int:
+    """Grows with each change of `case` that `who` is shown, and by none that they are not.
+
+    That somebody was left out is shown to all: that one stands there no more.
+    """
+    known = known_to(who, case)
+    if who.role == "operator":
+        return len(known.commits)
+    return len(known.commits) - known.unseen - (len(known.notes) if who.role == "device" else 0)
 
 
 def without_whereabouts(shown: CaseView) -> CaseView:
@@ -247,7 +261,8 @@ def _escalation(case: Case, names: Names, viewer: Viewer) -> EscalationView:
     aid = names.aid.get(case.id)
     if viewer.role == "device" and aid is not None:
         out = left_out_of(names.households.get(case.alarm.household))
-        known = next_call(case, {target: set(people) - out for target, people in aid.items()})
+        mute = {person.id for person in names.people.values() if is_mute(person)}
+        known = next_call(case, {target: set(people) - out for target, people in aid.items()}, mute)
         shown["next_call"] = {"targets": list(known.targets), "at": known.at} if known else None
     return shown
 

@@ -219,6 +219,36 @@ async def test_the_resident_reads_what_happens_next_and_not_in_silence(
         assert await resident.locator(".next").count() == 0
 
 
+NEXT_WORDS = """async (view) => {
+  const { nextWords } = await import("/static/lib/escalation.js");
+  return nextWords(view, Date.now())[0];
+}"""
+
+
+async def test_nobody_at_home_is_told_to_call_110_while_somebody_is_coming_nor_in_a_drill(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    async with agreed(quiet_village, Quorum(anyone=2), PATIENT, PATIENT, calls=TO_110):
+        case = await quiet_village.press()
+        resident = await people.open("resident")
+        await sees(resident, ".next:has-text('已没有更多人可呼叫，请自行拨打110')")
+        await answer(quiet_village, case, "police", "going")
+        await sees(resident, ".next .zh:text-is('已没有更多人可呼叫')")
+        await quiet_village.close(case)
+    passed = "2026-01-01T00:00:00Z"  # whoever is coming is late
+    for what, drill, coming, on_scene, alone in (
+        ("answers", False, 0, 0, True),
+        ("answers", True, 0, 0, False),
+        ("arrival", False, 1, 0, False),
+        ("answers", False, 0, 1, False),
+    ):
+        escalation = {"waits_for": {"what": what, "until": passed, "because": "late"}, "next_call": None}
+        view = {"escalation": escalation, "drill": drill, "coming": coming, "on_scene": on_scene, "handed_over": None}
+        said = await resident.evaluate(NEXT_WORDS, view)
+        assert said.startswith("已没有更多人可呼叫")
+        assert ("110" in said) == alone, view
+
+
 async def test_the_escalation_fits_every_screen(people: People, quiet_village: LiveSystem) -> None:
     async with agreed(quiet_village, Quorum(anyone=3), PATIENT, PATIENT):
         case = await quiet_village.press(kind="fire")

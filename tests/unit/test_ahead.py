@@ -21,6 +21,7 @@ from tests.unit.escalation_story import (
     carry_out,
     leave_out,
     press,
+    silent_press,
     step,
 )
 
@@ -35,8 +36,10 @@ def story(*calls: tuple[Target, ...]) -> Case:
     return carry_out(press(plan=replace(FIRST, policy=policy)))[0]
 
 
-def told(case: Case, aid: Mapping[Target, Collection[PersonId]]) -> tuple[tuple[Target, ...], float] | None:
-    found = next_call(case, aid)
+def told(
+    case: Case, aid: Mapping[Target, Collection[PersonId]], mute: Collection[PersonId] = ()
+) -> tuple[tuple[Target, ...], float] | None:
+    found = next_call(case, aid, mute)
     return (found.targets, (found.at - T0).total_seconds()) if found else None
 
 
@@ -70,3 +73,21 @@ def test_the_last_step_is_repeated_and_a_case_that_is_over_calls_nobody() -> Non
     assert upcoming(case) == {"again", "command_centre"}
     assert told(case, NOBODY) == (("again",), 135)
     assert told(Case(), NOBODY) is None
+
+
+def test_who_lives_there_is_not_promised_while_nothing_may_be_heard_there() -> None:
+    one_comes = replace(POLICY, quorum=Quorum(anyone=1))
+    home = replace(FIRST, calls=FIRST.calls[:2], policy=one_comes, residents=(ANNA, BO, WANG))
+    aid: Mapping[Target, Collection[PersonId]] = {"neighbour_officers": (WANG,), "command_centre": ()}
+    loud, _ = carry_out(press(plan=home))
+    assert told(loud, aid) == (("again", "neighbour_officers"), 45)
+    silent, _ = carry_out(silent_press(10, plan=home), case=loud)
+    assert told(silent, aid) is None
+
+
+def test_whom_nothing_can_ring_any_more_is_not_promised() -> None:
+    case, _ = carry_out(press())
+    aid: Mapping[Target, Collection[PersonId]] = {"neighbour_officers": (WANG,), "command_centre": (ZHOU,)}
+    assert told(case, aid, (ANNA, BO, WANG)) == (("again",), 45), "of those who were called one can be rung"
+    assert told(case, aid, (ANNA, BO, LI)) == (("neighbour_officers",), 45)
+    assert told(case, aid, (ANNA, BO, LI, WANG, ZHOU)) is None

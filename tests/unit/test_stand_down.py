@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from dispatch.cases import CallOne, Case, Command, RaiseAlarm, StandDown, follows, still_wanted
 from dispatch.events import PlannedCall, Press, Reason, RespondersStoodDown
 from dispatch.fanout.plan import step_plan
-from dispatch.identifiers import CommitId, PersonId, PressId
+from dispatch.identifiers import CaseId, CommitId, PersonId, PressId
 from tests.unit.escalation_story import (
     ANNA,
     BO,
@@ -105,10 +105,10 @@ ALSO = replace(NEXT, calls=(replace(call(BO), channels=("live",), then=("sms",))
 """Whom the step calls when those who are coming are late."""
 
 
-def late(*asked: Command) -> Case:
+def late(*asked: Command, beside: CaseId | None = None) -> Case:
     """It was enough, nobody arrived, and others were called; then `asked`."""
     coming = (answer(ANNA, "going", 5, eta=1), answer(LI, "going", 6, eta=1))
-    return carry_out(press(), *coming, step(1, 400, ALSO), *asked)[0]
+    return carry_out(replace(press(), beside=beside), *coming, step(1, 400, ALSO), *asked)[0]
 
 
 def by_name(who: PersonId, seconds: float) -> CallOne:
@@ -152,3 +152,11 @@ def test_whom_an_operator_who_widens_or_another_press_has_called_since_no_arriva
 def test_under_duress_no_arrival_stands_anybody_down() -> None:
     for case in (late(duress(405)), carry_out(step(2, 405, ALSO), case=late(duress(405)))[0]):
         assert still_wanted(carry_out(answer(ANNA, "on_scene", 410), case=case)[0], BO)
+
+
+def test_beside_a_case_under_duress_an_arrival_stands_down_whom_it_does_after_a_cancel() -> None:
+    """Whose case it is sees who is stood down. That they need not come nobody is told while the other goes on."""
+    arrival, other = answer(ANNA, "on_scene", 410), CaseId("h-1-AAAAAAAA")
+    cases = [carry_out(arrival, case=late(beside=beside))[0] for beside in (None, other)]
+    assert [case.beside for case in cases] == [None, other]
+    assert [case.stood_down for case in cases] == [{BO, WANG}] * 2

@@ -19,6 +19,7 @@ from dispatch.events import (
     CaseResolved,
     Commit,
     DuressSignalled,
+    Event,
     Gap,
     HouseholdStamped,
     PlannedCall,
@@ -39,6 +40,7 @@ CASE = CaseId("h-1-ABCDEFGH")
 OPERATOR = Viewer("operator", "wang")
 RESPONDER = Viewer("responder", "p-1")
 DEVICE = Viewer("device", "h-1")
+VIEWERS = (OPERATOR, RESPONDER, DEVICE)
 NAMES = Names(
     people={PersonId(p): Person(id=PersonId(p), name=f"人{p}", phone=f"+86{p}") for p in ("p-1", "p-2")},
     households={
@@ -135,6 +137,19 @@ def test_what_a_device_may_not_see_moves_no_number_that_it_is_given() -> None:
         assert view(after, NAMES, viewer)["version"] == view(before, NAMES, viewer)["version"] + 1
     assert view(after, NAMES, OPERATOR)["seq"] == 9
     assert not any("seq" in view(after, NAMES, viewer) for viewer in (DEVICE, RESPONDER))
+
+
+def test_what_comes_of_the_calls_of_who_is_left_out_moves_no_number_but_an_operator_s() -> None:
+    left_out = ResponderLeftOut(at=at(1), responder=PersonId("p-2"), by="op")
+    events: list[Event] = [left_out, outcome("p-2", "webpush", "delivered"), outcome("p-1", "webpush", "sent")]
+    commits = [
+        Commit(id=CommitId(str(n)), case=CASE, seq=n, stored_at=at(n), events=(event,))
+        for n, event in enumerate(events, start=7)
+    ]
+    begun = case(called(0, "p-1", "p-2"))
+    stories = [fold(commits[:count], begun) for count in range(4)]
+    versions = {viewer.role: [view(one, NAMES, viewer)["version"] for one in stories] for viewer in VIEWERS}
+    assert versions == {"operator": [0, 1, 2, 3], "responder": [0, 1, 1, 2], "device": [0, 1, 1, 2]}
 
 
 def test_a_responder_sees_the_household_s_phone_and_their_own_and_nobody_else_s() -> None:
@@ -242,6 +257,14 @@ def test_of_who_is_left_out_nobody_is_told_but_operators() -> None:
     shown = view(story, NAMES, OPERATOR)
     assert [one["id"] for one in shown["responders"]] == ["p-1", "p-2"]
     assert shown["left_out"] == [{"person": "p-2", "name": "人p-2"}]
+
+
+def test_what_somebody_wrote_who_is_left_out_operators_alone_read() -> None:
+    note = CaseNoted(at=at(1), note="n", author="responder:p-2", text="her brother")
+    left_out = ResponderLeftOut(at=at(2), responder=PersonId("p-2"), by="op")
+    story = case(called(0, "p-1", "p-2"), note, replace(note, author="responder:p-1"), left_out)
+    assert [one["author"] for one in view(story, NAMES, RESPONDER)["notes"]] == ["人p-1"]
+    assert [one["author"] for one in view(story, NAMES, OPERATOR)["notes"]] == ["人p-2", "人p-1"]
 
 
 def test_what_was_missing_at_several_steps_is_said_once() -> None:

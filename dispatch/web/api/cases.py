@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -30,6 +30,8 @@ from dispatch.web.views import known_to, viewer_of
 
 OURS = {"responder_left_out", "household_stamped", "residents_spared"}
 """Of a timeline: what operators alone read."""
+OF_SEVERAL = {"calls_recorded", "responders_called", "responders_stood_down", "fell_back"}
+"""Of a timeline: what tells of several people, and without them of nothing."""
 NOTES_PER_AUTHOR = 200
 """On one case. Every page that shows the case is sent all of its notes at each change."""
 
@@ -107,18 +109,23 @@ def _as_known(entries: Sequence[Mapping[str, Any]], known: Case) -> list[Mapping
     return [{**one, "type": seems.get(one["type"], one["type"])} for one in entries if one["seq"] <= known.seq]
 
 
-def _without(entry: Mapping[str, Any], left_out: Collection[PersonId]) -> Mapping[str, Any] | None:
+def _without(entry: Mapping[str, Any], left_out: frozenset[PersonId]) -> Mapping[str, Any] | None:
     """An entry of a timeline as others than operators read it: nothing of those who are left out, nor where it stands
     in the log.
+
+    None where nothing is left that it tells of, and for their notes, which may tell who they are.
     """
     data = entry["data"]
-    if entry["type"] in OURS or data.get("responder") in left_out:
+    wrote = str(data.get("author", "")).removeprefix("responder:")
+    if entry["type"] in OURS or not left_out.isdisjoint((data.get("responder"), wrote)):
         return None
     kept = {
         name: [one for one in value if (one["responder"] if isinstance(one, dict) else one) not in left_out]
         for name, value in data.items()
         if name in {"calls", "outcomes", "responders", "to"} and isinstance(value, list)
     }
+    if entry["type"] in OF_SEVERAL and not any(kept.values()) and not data.get("gaps"):
+        return None
     return {name: value for name, value in entry.items() if name != "seq"} | {"data": {**data, **kept}}
 
 

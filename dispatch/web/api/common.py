@@ -18,7 +18,7 @@ from dispatch.web.case_view import CaseView
 from dispatch.web.endpoint import Request
 from dispatch.web.parts import Parts
 from dispatch.web.reading import Sent
-from dispatch.web.views import Viewer, view, viewer_of
+from dispatch.web.views import Viewer, known_to, view, viewer_of
 
 READ_SECONDS = 5.0
 
@@ -57,7 +57,8 @@ async def carried_out(request: Request[Any, Any], case: Case, command: Command) 
 
 
 async def shown(parts: Parts, case: Case, viewer: Viewer) -> CaseView:
-    return view(case, await parts.directory.names_for([case], aid=viewer.role == "device"), viewer)
+    known = known_to(viewer, case)
+    return view(known, await parts.directory.names_for([known], aid=viewer.role == "device"), viewer)
 
 
 async def require_nameable(request: Request[Any, Any], person: PersonId, field: str = "person") -> None:

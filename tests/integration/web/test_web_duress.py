@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
 
-from dispatch.cases import AddNote, Case, GiveAnswer, Resolve
+from dispatch.cases import AddNote, Cancel, Case, GiveAnswer, Resolve, SignalDuress
+from dispatch.errors import Unavailable
 from dispatch.identifiers import PersonId
 from dispatch.projections import Projector, ReadModels
+from dispatch.roster import Roster
+from dispatch.web import aid, directory
 from tests.integration.web.at_home import DURESS, HIM, HOME, PIN, ask, cancel, give_pins
 from tests.integration.web.live_world import board_of
 from tests.integration.web_world import World, page, until
@@ -83,6 +87,95 @@ async def test_a_press_after_a_duress_is_seen_at_home_as_one_after_a_cancel(
     assert told[0] == told[1]
 
 
+class Reads:
+    """What is asked of `roster` from now on; it can be taken away."""
+
+    def __init__(self, roster: Roster, patch: pytest.MonkeyPatch) -> None:
+        self.asked: list[Any] = []
+        self.away = False
+        for name in ("entries", "posts_of"):
+            patch.setattr(roster, name, self._counted(name, getattr(roster, name)))
+
+    def _counted(self, name: str, read: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def counted(*what: Any) -> Any:
+            self.asked.append((name, *(one if isinstance(one, str) else sorted(one) for one in what)))
+            if self.away:
+                raise Unavailable("gone")
+            return await read(*what)
+
+        return counted
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["the roster answers", "the roster is away"])
+async def test_no_more_is_asked_of_the_roster_for_a_duress_than_for_a_cancel(
+    client: Client,
+    village: World,
+    operator: dict[str, str],
+    device: dict[str, str],
+    him: dict[str, str],
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    away: bool,
+) -> None:
+    """Else they could be told apart by how long an answer takes, and by what it lacks while the roster is away."""
+    await give_pins(client, operator)
+    told: list[tuple[list[Any], list[Any]]] = []
+    for pin in (PIN, DURESS):
+        with monkeypatch.context() as patch:
+            patch.setattr(aid, "FRESH_SECONDS", -1)
+            patch.setattr(directory, "FRESH_SECONDS", -1)
+            case = await village.open_case(residents=(HIM,))
+            reads = Reads(village.roster, patch)
+            views = [(await cancel(client, device, case, pin=pin))[1]]
+            reads.away = away
+            if pin == DURESS:  # whom it calls then, nobody at home may know
+                await village.widen(case.id, "p-3")
+            await _shown_by_board(client, village, case)
+            link = village.links.make(case.id, HIM).removeprefix(village.settings.url)
+            for who, path in ((device, f"/v1/cases/{case.id}"), (him, f"/v1/cases/{case.id}"), ({}, f"{link}/case")):
+                views.append((await ask(client, who, "GET", path))[1])
+            for who in (device, him):
+                async with page(client, who) as at_home:
+                    views += [one for one in (await at_home.next("snapshot"))["cases"] if one["id"] == case.id]
+            nameless = [_nameless(shown, case) | {"notification": "of its own case"} for shown in views]
+            told.append((nameless, sorted(reads.asked)))
+    assert told[1] == told[0]
+    (_, shown, *_), asked = told[0]
+    assert shown["escalation"]["next_call"] is None
+    assert asked
+
+
+async def _shown_by_board(client: Client, village: World, case: Case) -> int:
+    """The newest commit of `case`, once the board has it."""
+    newest = (await village.desk.load(case.id)).seq
+    await until(lambda: board_of(client).position >= newest, "the board has all")
+    return newest
+
+
+async def test_a_change_told_live_asks_as_much_of_the_roster_after_a_duress_as_after_a_cancel(
+    client: Client,
+    village: World,
+    operator: dict[str, str],
+    device: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await give_pins(client, operator)
+    told: list[list[Any]] = []
+    for pin in (PIN, DURESS):
+        case = await village.open_case()
+        async with page(client, device) as at_home:
+            await at_home.next("snapshot")
+            with monkeypatch.context() as patch:
+                patch.setattr(aid, "FRESH_SECONDS", -1)
+                reads = Reads(village.roster, patch)
+                reads.away = True
+                await village.do(case.id, SignalDuress if pin == DURESS else Cancel, by=f"device:{HOME}")
+                ended = await at_home.next("case")
+                told.append([_nameless(ended, case), sorted(reads.asked)])
+    assert told[1] == told[0]
+    assert told[0][0]["escalation"]["next_call"] is None
+
+
 async def test_who_lives_there_sees_live_what_the_device_sees(
     client: Client, village: World, operator: dict[str, str], device: dict[str, str], him: dict[str, str]
 ) -> None:
@@ -119,8 +212,7 @@ async def test_nothing_at_home_counts_what_is_hidden_there(
     link = village.links.make(case.id, HIM).removeprefix(village.settings.url)
 
     async def told() -> list[Any]:
-        newest = (await village.desk.load(case.id)).seq
-        await until(lambda: board_of(client).position >= newest, "the board has all")
+        newest = await _shown_by_board(client, village, case)
         assert await village.read_models.wait_for(newest, 10)
         everything: list[Any] = [
             await ask(client, who, "GET", path)

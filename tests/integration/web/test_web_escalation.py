@@ -70,6 +70,14 @@ async def test_those_at_home_are_promised_nobody_whom_the_roster_has_not(
     await village.roster.update_household(HOME, lambda home: replace(home, left_out=(out,)), "test")
     monkeypatch.setattr(directory, "FRESH_SECONDS", 0)
     assert (await next_call())["targets"] == ["again"], "they are left out for this household"
+    await village.roster.update_household(HOME, lambda home: replace(home, left_out=()), "test")
+    assert (await next_call())["targets"] == ["again", "neighbour_leaders"]
+    gone = (ApprisePoint(url="ntfy://example.org/x", retired="410"),)
+    for person in (LEADER, PersonId("p-1")):
+        await village.roster.put(Person(id=person, name="人", phone="", contact_points=gone), by="test")
+    assert (await next_call())["targets"] == ["again"], "nothing can ring the leader any more"
+    await village.roster.put(Person(id=PersonId("p-2"), name="人", phone="", contact_points=gone), by="test")
+    assert await next_call() is None, "nor any of those who were called"
     monkeypatch.setattr(village.roster, "posts_of", unavailable)
     assert await next_call() == "not said", "the roster cannot be asked"
 

@@ -55,6 +55,7 @@ export const w = {
   calledAgainIn: (left) => [`如应答不够，${left[0]}后将再次呼叫`, `If too few answer, they are called again in ${left[1]}`],
   widensIn: (left) => [`如应答不够，${left[0]}后将呼叫更多人`, `If too few answer, more people are called in ${left[1]}`],
   nobodyElse: ["已没有更多人可呼叫，请自行拨打110", "There is nobody else to call: call 110 yourself"],
+  nobodyMore: ["已没有更多人可呼叫", "There is nobody else to call"],
   stillCalling: ["正在继续呼叫…", "Still calling…"],
   enoughComing: ["已有足够的人赶来", "Enough people are coming"],
   operatorSeesToIt: ["值班员正在处理", "The operator is seeing to it"],

@@ -3,13 +3,13 @@
 import { call, identity, whoAmI } from "../lib/api.js";
 import { now } from "../lib/clock.js";
 import { Dialog } from "../lib/dialog.js";
-import { timeLeft } from "../lib/escalation.js";
+import { nextWords } from "../lib/escalation.js";
 import { Hold } from "../lib/hold.js";
 import { isOpen, Live } from "../lib/live.js";
 import { Press } from "../lib/press.js";
 import { buzz } from "../lib/sound.js";
 import { Elapsed, Eta, html, LineState, page, T, TickingT } from "../lib/ui.js";
-import { kinds, nameOf, roles, targetWords, w } from "../lib/words.js";
+import { kinds, nameOf, roles, w } from "../lib/words.js";
 
 const SHOW_CLOSED_MS = 10 * 60_000;
 
@@ -138,18 +138,6 @@ function Sending({ state }) {
 
 // On scene first, then by arrival, then those who did not say when.
 const nearness = (one) => (one.answer === "on_scene" ? "" : one.eta_at ?? "~");
-
-// What happens next, [Chinese, English] at `time`. Nobody is promised whom no post and no group has.
-function nextWords({ escalation: { waits_for: wait, next_call: next }, handed_over: told }, time) {
-  if (wait.what === "arrival" && timeLeft(wait.until, time)) return w.enoughComing;
-  if (next === null) return told?.reached ? w.handedOverReached : w.nobodyElse;
-  const left = timeLeft(next ? next.at : wait.until, time);
-  if (!left || wait.because === "operator" || wait.because === "pointless") return w.stillCalling;
-  if (wait.because === "pause_over") return w.operatorSeesToIt;
-  if (!next) return w.widensIn(left);
-  const whom = targetWords(next.targets);
-  return whom ? w.moreCalledIn(left, whom) : w.calledAgainIn(left);
-}
 
 function Next({ view }) {
   const wait = view.escalation?.waits_for;

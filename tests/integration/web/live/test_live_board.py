@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dispatch.cases import AddNote, Cancel, Case, GiveAnswer, RecordCalls, Resolve
+from dispatch.cases import AddNote, Cancel, Case, GiveAnswer, LeaveOut, RecordCalls, Resolve
 from dispatch.clock import now
 from dispatch.events import CallOutcome, DeadLetter, Incident, IncidentBook
 from dispatch.identifiers import PersonId
@@ -95,6 +95,24 @@ async def test_a_closed_case_stays_for_a_while_and_is_then_forgotten(client: Cli
     assert board.cases[case.id].alarm.household == "h-1"
 
 
+async def test_of_a_case_that_is_forgotten_nobody_at_home_hears_again(
+    client: Client, village: World, device: dict[str, str]
+) -> None:
+    """One that went on under duress is remembered, and of that they hear nothing more either."""
+    case = await village.open_case()
+    closed = await village.do(case.id, Cancel, by="device:h-1")
+    board = board_of(client)
+    await until(lambda: board.position >= closed.seq, "the board has the closing")
+    async with page(client, device) as at_home:
+        await at_home.next("snapshot")
+        board._clock = lambda: now() + live.CLOSED_FOR
+        board._prune()
+        await village.do(case.id, AddNote, author="operator:wang", text="报告")
+        await until(lambda: case.id in board.cases, "a case that is not remembered is loaded when it changes")
+        other = await village.open_case()
+        assert (await at_home.next("case"))["id"] == other.id
+
+
 async def test_everybody_hears_of_their_own_cases_alone(client: Client, village: World) -> None:
     who = {
         "here": await village.bearer("operator", "here", "v-1"),
@@ -125,8 +143,8 @@ async def test_everybody_hears_of_their_own_cases_alone(client: Client, village:
     screens = [asyncio.create_task(listen(name, headers, ready, done)) for name, headers in who.items()]
     for _ in screens:
         await ready.acquire()
-    changed = await village.do(before.id, AddNote, author="operator:here", text="x")
-    await until(lambda: board_of(client).position >= changed.seq, "the board has the note")
+    changed = await village.do(before.id, GiveAnswer, responder=PersonId("p-2"), answer="going", via="page")
+    await until(lambda: board_of(client).position >= changed.seq, "the board has the answer")
     done.set()
     await asyncio.gather(*screens)
     mine = ({before.id}, {before.id})
@@ -134,6 +152,26 @@ async def test_everybody_hears_of_their_own_cases_alone(client: Client, village:
     assert heard == {
         "here": mine, "elsewhere": none, "called": mine, "not called": none, "resident": mine, "neighbour": none,
     }  # fmt: skip
+
+
+async def test_nobody_is_told_live_of_what_they_are_not_shown(client: Client, village: World) -> None:
+    """On a case where nothing else happens an event that changes nothing tells that something happened."""
+    case = await village.open_case()
+    device, responder = await village.bearer("device", "h-1"), await village.bearer("responder", "p-1")
+    one = CallOutcome(step=0, responder=PersonId("p-2"), channel="webpush", outcome="delivered", at=now())
+    async with page(client, device) as at_home, page(client, responder) as called:
+        for screen in (at_home, called):
+            await screen.next("snapshot")
+        await village.do(case.id, AddNote, author="operator:wang", text="x")
+        assert (await called.next("case"))["version"] == 2
+        await village.do(case.id, LeaveOut, people=(PersonId("p-2"),), by="operator:wang")
+        for screen, version in ((at_home, 2), (called, 3)):
+            assert (await screen.next("case"))["version"] == version, "a note is not for the household"
+        hidden = await village.do(case.id, RecordCalls, outcomes=(one,))
+        await until(lambda: board_of(client).position >= hidden.seq, "the board has what came of that call")
+        await village.do(case.id, GiveAnswer, responder=PersonId("p-1"), answer="going", via="page")
+        for screen in (at_home, called):
+            assert (await screen.next("case"))["status"] == "under_way"
 
 
 async def test_somebody_called_later_sees_the_case_from_then_on(client: Client, village: World) -> None:
