@@ -6,6 +6,7 @@ import asyncio
 import getpass
 import os
 import secrets
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from difflib import get_close_matches
@@ -103,7 +104,7 @@ class _Alarm:
         """What Ctrl-C has left: not the alarm was stopped, but this command."""
         if self._accepted:
             return "报警照常进行 The alarm goes on: `dispatch case list` shows it, `dispatch case cancel` ends it."
-        again = f"dispatch alarm {self._press.household} --press {self._press.press}"
+        again = _command(self._press)
         return f"不清楚是否已受理 Whether it was accepted is not known; `{again}` sends it again, as one press."
 
     async def send(self, *, wait: bool) -> int:
@@ -209,6 +210,15 @@ class _Alarm:
 
     def _print(self, value: object) -> None:
         typer.echo(msgspec.json.encode(value).decode())
+
+
+def _command(press: Press) -> str:
+    """What is typed in a shell to send just this press."""
+    words = ["dispatch", "alarm", press.household, "--press", press.press]
+    if press.kind != "help":
+        words += ["--kind", press.kind]
+    words += [f"--{name}" for name, said in (("silent", press.silent), ("drill", press.drill)) if said]
+    return shlex.join(words)
 
 
 async def _find(roster: Roster, household: HouseholdId) -> Household:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dispatch.__main__ import main
 from dispatch.cli.progress import HowFar
+from dispatch.events import Press
 
 
 @pytest.mark.parametrize(
@@ -53,3 +56,27 @@ def test_it_is_the_waiting_that_ends_and_not_the_alarm(
         main()
     assert ended.value.code == 130
     assert said in capsys.readouterr().err
+
+
+def test_what_sends_a_press_again_sends_the_same_press(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without its options a silent drill of a fire would be a loud, real call for help."""
+    sent = list[Press]()
+
+    async def until_ctrl_c(alarm: Any, *, wait: bool) -> None:
+        sent.append(alarm._press)
+        raise KeyboardInterrupt
+
+    def said(*command: str) -> str:
+        monkeypatch.setattr("sys.argv", list(command))
+        with pytest.raises(SystemExit):
+            main()
+        return capsys.readouterr().err
+
+    monkeypatch.setattr("dispatch.cli.alarm._Alarm.send", until_ctrl_c)
+    advice = said("dispatch", "alarm", "h 0002;$x", "--kind", "fire", "--silent", "--drill", "--wait").split("`")[1]
+    said(*shlex.split(advice))
+    first, again = sent
+    assert (first.household, first.kind, first.silent, first.drill) == ("h 0002;$x", "fire", True, True)
+    assert again == replace(first, pressed_at=again.pressed_at)
