@@ -8,7 +8,7 @@ import os
 import secrets
 import shlex
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from difflib import get_close_matches
 from typing import Annotated
 
@@ -234,9 +234,12 @@ async def _find(roster: Roster, household: HouseholdId) -> Household:
 
 async def _near(roster: Roster, wanted: str) -> list[str]:
     names: dict[str, str] = {}
-    async for document in roster.all("household"):
-        if isinstance(document, Household) and len(names) < LOOKED_THROUGH:
-            names[document.id] = document.name
+    async with aclosing(roster.as_read("household")) as documents:
+        async for document in documents:
+            if isinstance(document, Household):
+                names[document.id] = document.name
+            if len(names) >= LOOKED_THROUGH:
+                break
     called = [id_ for id_, name in names.items() if wanted and wanted in name]
     close = dict.fromkeys([*called[:3], *get_close_matches(wanted, names, n=3)])
     return [f"{id_} ({names[id_]})" for id_ in list(close)[:5]]

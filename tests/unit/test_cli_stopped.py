@@ -64,7 +64,7 @@ def test_what_sends_a_press_again_sends_the_same_press(
     """Without its options a silent drill of a fire would be a loud, real call for help."""
     sent = list[Press]()
 
-    async def until_ctrl_c(alarm: Any, *, wait: bool) -> None:
+    async def until_ctrl_c(alarm: Any, **_: object) -> None:
         sent.append(alarm._press)
         raise KeyboardInterrupt
 
