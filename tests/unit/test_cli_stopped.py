@@ -14,25 +14,41 @@ from dispatch.events import Press
 
 
 @pytest.mark.parametrize(
-    ("stage", "said"),
+    ("stage", "options", "said"),
     [
-        ("checking", "Nothing was written yet: run it again."),
-        ("writing", "written: 1,200 of 9,000 documents, which stay."),
+        ("checking", [], "Nothing was written yet: run it again."),
+        ("writing", [], "done: at least 1,200 of 9,000 documents; what is written stays."),
+        ("writing", ["--dry-run"], "Nothing was written: it was a dry run."),
     ],
 )
 def test_an_import_of_the_roster_says_how_far_it_came(
-    stage: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stage: str, options: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def until_ctrl_c(_files: object, far: HowFar, **_: object) -> None:
         far(stage, 1200, 9000)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dispatch.cli.roster._import", until_ctrl_c)
-    monkeypatch.setattr("sys.argv", ["dispatch", "roster", "import", "people.csv"])
+    monkeypatch.setattr("sys.argv", ["dispatch", "roster", "import", "people.csv", *options])
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 130
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("stage", "options"), [("reading", []), ("reading", ["--dry-run"])])
+def test_an_import_of_history_says_when_nothing_was_written(
+    stage: str, options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def until_ctrl_c(_file: object, _zone: object, far: HowFar, **_: object) -> None:
+        far(stage, 1200, 9000)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dispatch.cli.history._import", until_ctrl_c)
+    monkeypatch.setattr("sys.argv", ["dispatch", "history", "import", "calls.csv", *options])
+    with pytest.raises(SystemExit):
+        main()
+    assert ("Nothing was written: it was a dry run." in capsys.readouterr().err) == bool(options)
 
 
 @pytest.mark.parametrize(
