@@ -116,7 +116,7 @@ def after_a_page(changes: Changes) -> Callable[[Client, str], Awaitable[list[Msg
 
 
 @pytest.mark.parametrize("count", [1, 8, 12])
-async def test_the_end_of_a_reading_that_is_lost_is_missed(
+async def test_the_end_of_a_reading_that_is_lost_is_noticed(
     nc: Client, bucket: KeyValue, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(buckets, "AT_ONCE", 8)
