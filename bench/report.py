@@ -26,7 +26,7 @@ _HEAD = """\
 Each scene measures ours, the bare limit of the same machine (the same servers, with none of our code in the way) and,
 where others offer the same work, a peer. Machines differ and are noisy, so the ratios say more than the times: a goal
 has a time and, taken from the machine on which it was set, a ratio to the bare limit; both are judged. Where a peer
-does the same work, the goal is to take no longer.
+does the same work, the goal is to take no longer. [PERFORMANCE.md](PERFORMANCE.md) says where the time goes.
 """
 
 _AGAIN = """\

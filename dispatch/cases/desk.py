@@ -36,7 +36,7 @@ class Handled(msgspec.Struct, frozen=True):
 
 
 class _Planning:
-    """The plan for a press: made once, and made while the log is still asked whether the press needs one."""
+    """The plan for a press, made while the log is still asked whether the press needs one."""
 
     def __init__(self, make: Callable[[], Awaitable[Plan]]) -> None:
         self._make = make
@@ -47,12 +47,17 @@ class _Planning:
             self._task = asyncio.ensure_future(self._make())
         return self._task
 
+    def forget(self) -> None:
+        """What is begun next is made anew: time has passed."""
+        if self._task is not None and not self._task.cancel() and not self._task.cancelled():
+            self._task.exception()  # who did not need the plan need not know what was wrong with it
+        self._task = None
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._task is not None and not self._task.cancel() and not self._task.cancelled():
-            self._task.exception()  # who did not need the plan need not know what was wrong with it
+        self.forget()
 
 
 class CaseDesk:
@@ -130,9 +135,11 @@ class CaseDesk:
             latest = await self.load(head.case) if head else Case()
             if head and latest.seq < head.case_seq:  # a replica that answered is behind
                 await _pause(attempt + 1)
+                planning.forget()
                 continue
             if is_overtaken(latest, command.press):
                 await self._end_drill(latest.id, command)
+                planning.forget()
                 continue
             if latest.as_pressed.is_open and is_news(latest, command):
                 return await self.handle(latest.id, replace(command, plan=await planning.begin()))
@@ -150,6 +157,7 @@ class CaseDesk:
                 return await self._append(new, Case(), planned, events, opening)
             except Stale:
                 await _pause(attempt)
+                planning.forget()
         raise Unavailable(f"household {household} is changing too fast; send it again")
 
     async def under_duress(self, newest: Case) -> CaseId | None:

@@ -52,7 +52,7 @@ class Escalation:
         commit = commit_of(message)
         if all(isinstance(event, QUIET) for event in commit.events):
             return
-        if isinstance(commit.events[0], AlarmRaised):
+        if isinstance(commit.events[0], AlarmRaised | PressedAgain):
             await asyncio.sleep(FIRST_RINGS_SECONDS)
             await self._leave_out(await self._desk.known(commit.case, commit.seq))
         async with self._turns.at(_place(commit.case)):

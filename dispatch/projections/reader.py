@@ -17,6 +17,7 @@ from dispatch.identifiers import Site
 CONNECT_SECONDS = 2.0
 SETTINGS: Final = {
     "application_name": "dispatch read",
+    "DateStyle": "ISO",
     # A plan for the filters that are given, and no compiling that takes longer than the answer.
     "plan_cache_mode": "force_custom_plan",
     "jit": "off",

@@ -198,3 +198,4 @@ cross join lateral (
     order by cases desc, area, kind, day, hour
     limit most
 ) as those
+order by wanted.what, cases desc, area, kind, day, hour

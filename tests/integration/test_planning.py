@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from nats.aio.client import Client
 from dispatch.cases import CaseDesk, Plan, RaiseAlarm
 from dispatch.clock import now
 from dispatch.errors import Unavailable
-from dispatch.events import CaseLog, Head, PlannedCall, Press, Reason
+from dispatch.events import CaseLog, Commit, Head, PlannedCall, Press, Reason, Stale
 from dispatch.identifiers import AreaId, CommitId, HouseholdId, PersonId, PostId, PressId, Site
 from dispatch.roster import Area, Duty, Household, Person, Post, Roster, call_list
 
@@ -91,3 +92,20 @@ async def test_officers_are_those_of_the_tree_as_it_is_now(nc: Client, site: Sit
     assert [await called(), await called()] == [["officer-old"], ["officer-old"]]
     await roster.put(msgspec.structs.replace(village, parent=AreaId("new")), by="test")
     assert await called() == ["officer-new"]
+
+
+async def test_a_press_that_comes_too_late_is_planned_anew(nc: Client, site: Site) -> None:
+    made: list[Press] = []
+
+    class Overtaken(CaseLog):
+        async def append(self, *args: Any, **more: Any) -> Commit:
+            if len(made) == 1:
+                raise Stale("somebody else opened one")
+            return await super().append(*args, **more)
+
+    async def makes(press: Press) -> Plan:
+        made.append(press)
+        return await plan(press)
+
+    assert (await CaseDesk(Overtaken(nc, site)).press(press("p"), makes)).case.is_open
+    assert len(made) == 2

@@ -56,8 +56,8 @@ class MonthDesk:
         (groups, all_groups), (officers, all_officers) = work
         left_out: LeftOutView = {
             "areas": len(every_area) - len(areas),
-            "groups": all_groups - len(groups),
-            "officers": all_officers - len(officers),
+            "groups": max(0, all_groups - len(groups)),  # counted in another moment than they were listed
+            "officers": max(0, all_officers - len(officers)),
         }
         hot_names = await names_of(self._roster, "area", (row["area"] for row in hot["areas"]))
         return {
