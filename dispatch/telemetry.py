@@ -16,8 +16,26 @@ import structlog
 from dispatch.settings import Settings
 
 SECRET_NAME = re.compile(r"password|secret|token|authorization|cookie|seed|private_key|\bauth\b|p256dh", re.IGNORECASE)
-URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]+):[^\s@/]+@")
 HIDDEN = "***"
+IN_ADDRESSES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(\w+://[^\s:/@]*):[^\s/]+@"), rf"\1:{HIDDEN}@"),
+    (re.compile(r"([?&](?:access_token|token|key|sign|secret|password)=)[^\s&#'\"]+"), rf"\1{HIDDEN}"),
+    (
+        re.compile(
+            r"(https?://(?:[\w-]+\.)*(?:api\.day\.app|open\.feishu\.cn|open\.larksuite\.com|hooks\.slack\.com"
+            r"|discord(?:app)?\.com|api\.telegram\.org|sctapi\.ftqq\.com|fcm\.googleapis\.com"
+            r"|push\.services\.mozilla\.com|push\.apple\.com|notify\.windows\.com)(?::\d+)?)/[^\s'\"]+"
+        ),
+        rf"\1/{HIDDEN}",
+    ),
+    (re.compile(r"(\bwith url: )[^\s'\"]+"), rf"\1{HIDDEN}"),
+    (
+        re.compile(r"\b(?!(?:https?|wss?|nats|tls|tcp|mqtts?|postgres|postgresql|file)://)([a-z]\w*)://[^\s'\"]+"),
+        rf"\1://{HIDDEN}",
+    ),
+)
+"""Passwords; secrets in a query; push services and messengers whose path is the secret; what urllib3 says of such a
+path; and Apprise's addresses (`barks://…`), which are known by a scheme that none of our servers has."""
 
 QUIET = {
     "nats": logging.WARNING,
@@ -83,13 +101,21 @@ def configure_command(settings: Settings) -> None:
 
 
 def hide_secrets(_logger: object, _method: str, event: Event) -> Event:
-    """Replace values under names that tell secrets, and passwords inside URLs."""
+    """Replace values under names that tell secrets, and secrets inside addresses, in the words of errors too."""
     for name, value in event.items():
         if SECRET_NAME.search(name):
             event[name] = HIDDEN
         elif isinstance(value, str):
-            event[name] = URL_PASSWORD.sub(rf"\1:{HIDDEN}@", value)
+            event[name] = _without_secrets(value)
+        elif isinstance(value, BaseException):
+            event[name] = _without_secrets(repr(value))
     return event
+
+
+def _without_secrets(said: str) -> str:
+    for secret, shown in IN_ADDRESSES:
+        said = secret.sub(shown, said)
+    return said
 
 
 def _add_role(role: str) -> structlog.typing.Processor:
@@ -101,13 +127,14 @@ def _add_role(role: str) -> structlog.typing.Processor:
 
 
 def _renderers(settings: Settings) -> list[structlog.typing.Processor]:
+    # Tracebacks are text before secrets are hidden, so that theirs are too.
+    hidden: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, hide_secrets]
     if settings.log_format == "console":
         # Rich would show what every variable holds: names, telephone numbers, tokens.
         plain = structlog.dev.plain_traceback
-        return [hide_secrets, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        return [*hidden, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     return [
-        structlog.processors.format_exc_info,
-        hide_secrets,
+        *hidden,
         structlog.processors.EventRenamer("message"),
         structlog.processors.JSONRenderer(ensure_ascii=False),
     ]

@@ -6,8 +6,9 @@ import asyncio
 import getpass
 import os
 import secrets
+import shlex
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from difflib import get_close_matches
 from typing import Annotated
 
@@ -103,7 +104,7 @@ class _Alarm:
         """What Ctrl-C has left: not the alarm was stopped, but this command."""
         if self._accepted:
             return "报警照常进行 The alarm goes on: `dispatch case list` shows it, `dispatch case cancel` ends it."
-        again = f"dispatch alarm {self._press.household} --press {self._press.press}"
+        again = _command(self._press)
         return f"不清楚是否已受理 Whether it was accepted is not known; `{again}` sends it again, as one press."
 
     async def send(self, *, wait: bool) -> int:
@@ -211,6 +212,15 @@ class _Alarm:
         typer.echo(msgspec.json.encode(value).decode())
 
 
+def _command(press: Press) -> str:
+    """What is typed in a shell to send just this press."""
+    words = ["dispatch", "alarm", press.household, "--press", press.press]
+    if press.kind != "help":
+        words += ["--kind", press.kind]
+    words += [f"--{name}" for name, said in (("silent", press.silent), ("drill", press.drill)) if said]
+    return shlex.join(words)
+
+
 async def _find(roster: Roster, household: HouseholdId) -> Household:
     found = await roster.household(household)
     if found is not None:
@@ -224,9 +234,12 @@ async def _find(roster: Roster, household: HouseholdId) -> Household:
 
 async def _near(roster: Roster, wanted: str) -> list[str]:
     names: dict[str, str] = {}
-    async for document in roster.all("household"):
-        if isinstance(document, Household) and len(names) < LOOKED_THROUGH:
-            names[document.id] = document.name
+    async with aclosing(roster.as_read("household")) as documents:
+        async for document in documents:
+            if isinstance(document, Household):
+                names[document.id] = document.name
+            if len(names) >= LOOKED_THROUGH:
+                break
     called = [id_ for id_, name in names.items() if wanted and wanted in name]
     close = dict.fromkeys([*called[:3], *get_close_matches(wanted, names, n=3)])
     return [f"{id_} ({names[id_]})" for id_ in list(close)[:5]]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import platform
 import sys
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
 
@@ -122,9 +123,10 @@ async def _somebody_has_texts(settings: Settings) -> bool:
         async with asyncio.timeout(3):
             client = await nats.connect(settings.nats_url, allow_reconnect=False, error_cb=_ignore)
             try:
-                async for person in Roster(client, settings.site).all("person"):
-                    if isinstance(person, Person) and points_for(person, "sms"):
-                        return True
+                async with aclosing(Roster(client, settings.site).as_read("person")) as people:
+                    async for person in people:
+                        if isinstance(person, Person) and points_for(person, "sms"):
+                            return True
             finally:
                 await client.close()
     except (OSError, TimeoutError, nats.errors.Error, nats.js.errors.Error, DispatchError):

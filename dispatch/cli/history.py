@@ -75,7 +75,7 @@ def import_command(
       dispatch history import calls.xlsx --partial --json
     """
     zone = _zone(timezone) if timezone else None
-    far = HowFar()
+    far = HowFar(dry_run=dry_run)
     with stopped(lambda: far.left("calls")):
         report = uvloop.run(_import(file, zone, far, dry_run=dry_run, partial=partial, quiet=as_json))
     if as_json:

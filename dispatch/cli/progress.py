@@ -13,20 +13,23 @@ Told = Callable[[str, int, int], None]
 
 
 class HowFar:
-    """What was told last, for whoever asks how far it came."""
+    """What was told last, for whoever asks how far it came. A `dry_run` is told of writing and writes nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, dry_run: bool) -> None:
         self.stage, self.done, self.total = "", 0, 0
+        self._dry_run = dry_run
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         self.stage, self.done, self.total = stage, done, total
 
     def left(self, what: str) -> str:
         """What an import of `what` that was stopped leaves, and how to go on."""
+        if self._dry_run:
+            return "没有写入任何内容 Nothing was written: it was a dry run. Run it again."
         if self.stage != "writing":
             return "没有写入任何内容 Nothing was written yet: run it again."
         return (
-            f"已写入 written: {self.done:,} of {self.total:,} {what}, which stay. "
+            f"至少已完成 done: at least {self.done:,} of {self.total:,} {what}; what is written stays. "
             "再运行一次即可补齐 Nothing is lost: run the same command again, and the rest goes in."
         )
 

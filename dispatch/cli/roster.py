@@ -86,7 +86,7 @@ def import_command(
 
       dispatch roster import people.csv --partial --by 王芳 --json
     """
-    far, who = HowFar(), by or getpass.getuser()
+    far, who = HowFar(dry_run=dry_run), by or getpass.getuser()
     with stopped(lambda: far.left("documents")):
         report = uvloop.run(_import(files, far, dry_run=dry_run, partial=partial, by=who, quiet=as_json))
     if as_json:

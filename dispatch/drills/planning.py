@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from typing import cast
 
@@ -114,17 +115,18 @@ class _Planner:
         return groups
 
     async def of_groups(self, groups: Sequence[Group]) -> Candidates:
-        homes: defaultdict[GroupId, list[Household]] = defaultdict(list)
+        homes: defaultdict[GroupId, dict[HouseholdId, Household]] = defaultdict(dict)
         wanted = {group.id for group in groups}
-        async for document in self._roster.all("household"):
-            home = cast("Household", document)
-            if home.group in wanted:
-                homes[home.group].append(home)
+        async with aclosing(self._roster.as_read("household")) as documents:
+            async for document in documents:
+                home = cast("Household", document)
+                if home.group in wanted:
+                    homes[home.group][home.id] = home
         return [
             (
                 f"group {group.id} {group.name}",
                 group,
-                sorted(homes[group.id], key=lambda home: home.id)[:KEPT_PER_GROUP],
+                sorted(homes[group.id].values(), key=lambda home: home.id)[:KEPT_PER_GROUP],
             )
             for group in groups
         ]

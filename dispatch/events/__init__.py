@@ -4,7 +4,7 @@
 needs stays in its modules.
 """
 
-from dispatch.events.buckets import latest
+from dispatch.events.buckets import as_read, latest
 from dispatch.events.codec import Commit, all_cases
 from dispatch.events.connection import connect
 from dispatch.events.direct import as_delivered, direct_get, last_of_each
@@ -99,7 +99,7 @@ __all__ = [
     "NextCall", "Outcome", "PlannedCall", "PolicyStamped", "PolicyStep", "Press", "PressedAgain", "Quorum", "Reason",
     "ResidentsSpared", "Resolution", "ResponderCleared", "ResponderLeftOut", "ResponderReplied", "RespondersCalled",
     "RespondersStoodDown", "Retry", "Role", "Source", "Stale", "Target", "Timers", "Via", "WideningAsked", "all_cases",
-    "answer_subject", "as_delivered", "begin_behind", "believed", "bury", "commit_of", "connect", "consume",
+    "answer_subject", "as_delivered", "as_read", "begin_behind", "believed", "bury", "commit_of", "connect", "consume",
     "decode_letter", "decode_mark", "decode_press", "direct_get", "drill_of", "encode_press", "ensure_streams",
     "follow", "inbox_of", "is_cloud_event", "kind_of", "last_of_each", "latest", "letter_of", "marks_of", "moment_of",
     "press_subject", "silent_of", "since", "state_of", "work_consumer",

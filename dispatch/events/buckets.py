@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 from nats.js.kv import KV_MARKER_REASON, KV_OP
 
 from dispatch.errors import Unavailable
@@ -23,34 +23,73 @@ ANSWER_SECONDS = 5.0
 AT_ONCE = 1024
 NOTHING_LEFT = {"404", "408"}
 FORGOTTEN_SECONDS = 60.0
-"""How long the server keeps a reading open that nobody goes on with."""
+"""How long the server keeps a reading that could not be deleted."""
 
 
 async def latest(nc: Client, bucket: str, keys: str) -> AsyncIterator[tuple[str, Msg]]:
-    """Every key of `bucket` that matches the subject pattern `keys`, with the message that holds its value.
+    """Every key of `bucket` that matches the subject pattern `keys`, once, with the message that holds its value.
 
-    In the order in which they were written; what was deleted is left out. Raises `Unavailable` when the server does not
-    answer within five seconds, or a part was lost on the way.
+    In the order in which they were written, all as it was in one moment, which comes when all is read; what was deleted
+    is left out. Raises `Unavailable` when the server does not answer within five seconds, or a part was lost on the
+    way.
+    """
+    newest: dict[str, Msg] = {}
+    async with aclosing(_words(nc, bucket, keys)) as words:
+        async for key, message in words:
+            newest.pop(key, None)
+            if not _is_deleted(message):
+                newest[key] = message
+    for item in newest.items():
+        yield item
+
+
+async def as_read(nc: Client, bucket: str, keys: str) -> AsyncGenerator[tuple[str, Msg]]:
+    """As `latest`, but each as soon as it is read, for whom a part helps, or who could not hold it all.
+
+    A key that is written anew meanwhile may come again, and one that is deleted meanwhile may have come before. Close
+    it (`aclosing`) when you do not read to the end.
+    """
+    async with aclosing(_words(nc, bucket, keys)) as words:
+        async for key, message in words:
+            if not _is_deleted(message):
+                yield key, message
+
+
+async def _words(nc: Client, bucket: str, keys: str) -> AsyncGenerator[tuple[str, Msg]]:
+    """The newest word on each key, deletions too, and whatever is written until all is read.
+
+    What is new is read as well, to the moment in which nothing is left: a key that is written anew before its turn has
+    no older word any more, so that to stop after as many as there were at first would leave it out.
     """
     prefix, stream = f"$KV.{bucket}.", f"KV_{bucket}"
     try:
         reading = await _consumer(nc, stream, prefix + keys)
-        came, is_all = 0, False
-        while not is_all:
-            page = await _page(nc, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{reading}")
-            is_all = len(page) < AT_ONCE
-            for message in page:
-                came += 1
-                if message.metadata.sequence.consumer != came:
-                    raise Unavailable(f"a part of the bucket {bucket} was lost on the way; try again")
-                if not _is_deleted(message):
+        try:
+            came, left, is_all = 0, reading.num_pending or 0, False
+            while not is_all:
+                page = await _page(nc, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{reading.name}")
+                for message in page:
+                    came += 1
+                    if message.metadata.sequence.consumer != came:
+                        raise _lost(bucket)
+                    left = message.metadata.num_pending
                     yield message.subject.removeprefix(prefix), message
+                is_all = not page or (len(page) < AT_ONCE and not left)
+            if left and await _sent(nc, stream, reading.name) != came:
+                raise _lost(bucket)
+        finally:
+            with suppress(NatsError):  # best effort, and nobody waits for it: else the server does so a while later
+                await nc.publish(f"$JS.API.CONSUMER.DELETE.{stream}.{reading.name}")
     except (NatsError, TimeoutError) as error:
         raise Unavailable(f"the bucket {bucket} does not answer: {error!r}; try again") from error
 
 
-async def _consumer(nc: Client, stream: str, subject: str) -> str:
-    """The name of a new consumer that has the last message of each subject that there is now."""
+def _lost(bucket: str) -> Unavailable:
+    return Unavailable(f"a part of the bucket {bucket} was lost on the way; try again")
+
+
+async def _consumer(nc: Client, stream: str, subject: str) -> ConsumerInfo:
+    """A new consumer that has the last message of each subject that there is now, and then those that are written."""
     config = ConsumerConfig(
         filter_subject=subject,
         deliver_policy=DeliverPolicy.LAST_PER_SUBJECT,
@@ -59,7 +98,13 @@ async def _consumer(nc: Client, stream: str, subject: str) -> str:
         num_replicas=1,
         inactive_threshold=FORGOTTEN_SECONDS,
     )
-    return str((await nc.jetstream(timeout=ANSWER_SECONDS).add_consumer(stream, config)).name)
+    return await nc.jetstream(timeout=ANSWER_SECONDS).add_consumer(stream, config)
+
+
+async def _sent(nc: Client, stream: str, reading: str) -> int:
+    """How many messages the server has sent to a reading: what it said was left can have gone meanwhile."""
+    delivered = (await nc.jetstream(timeout=ANSWER_SECONDS).consumer_info(stream, reading)).delivered
+    return delivered.consumer_seq if delivered is not None else 0
 
 
 async def _page(nc: Client, subject: str) -> list[Msg]:

@@ -95,6 +95,7 @@ class _Keeping:
 
     async def all(self, calls: Sequence[tuple[Place, PastCall]]) -> None:
         waiting = iter(calls)
+        self._progress("writing", 0, self._total)
 
         async def worker() -> None:
             for place, call in waiting:

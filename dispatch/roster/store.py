@@ -7,7 +7,8 @@ alone, while a batched get walks the files between the oldest and the newest of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Sequence
+from contextlib import aclosing
 from typing import TypeVar, cast
 
 import structlog
@@ -19,7 +20,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from dispatch.clock import Clock, now
 from dispatch.errors import Conflict, NotFound, Unavailable, Unreadable
-from dispatch.events import ROSTER, direct_get, last_of_each, latest
+from dispatch.events import ROSTER, as_read, direct_get, last_of_each, latest
 from dispatch.identifiers import TOKEN, AreaId, GroupId, HouseholdId, PersonId, Site
 from dispatch.roster.documents import Area, Document, DocumentKind, Group, Household, Person, Post
 from dispatch.roster.entries import Entry, decode, encode, is_deleted, key_of
@@ -124,6 +125,14 @@ class Roster:
             entry = self._read(kind, message.data, message.metadata.sequence.stream)
             if entry is not None:
                 yield entry.document
+
+    async def as_read(self, kind: DocumentKind) -> AsyncGenerator[Document]:
+        """As `all`, but each as soon as it is read; one that is changed meanwhile may come twice. Close it."""
+        async with aclosing(as_read(self._nc, ROSTER, f"{self.site}.{kind}.>")) as messages:
+            async for _, message in messages:
+                entry = self._read(kind, message.data, message.metadata.sequence.stream)
+                if entry is not None:
+                    yield entry.document
 
     async def is_empty(self) -> bool:
         """Whether nothing was ever written to the roster of this site."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from datetime import timedelta
 
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js.api import KeyValueConfig
 from nats.js.kv import KeyValue
 
@@ -15,9 +17,10 @@ from dispatch.access import Tokens
 from dispatch.clock import now
 from dispatch.drills import Drill, DrillBook
 from dispatch.errors import Unavailable
-from dispatch.events import buckets, latest
+from dispatch.events import as_read, buckets, latest
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, Site
 from dispatch.roster import Group, Roster
+from tests.system import until
 
 
 @pytest.fixture
@@ -70,3 +73,77 @@ async def test_what_is_answered_late_is_waited_for(nc: Client, site: Site, monke
 async def test_no_bucket_is_not_an_empty_one(nc: Client) -> None:
     with pytest.raises(Unavailable, match="nowhere"):
         [key async for key, _ in latest(nc, "nowhere", ">")]
+
+
+async def test_a_key_that_changes_while_it_is_read_comes_once_and_as_it_is(
+    nc: Client, bucket: KeyValue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one whose old word nobody will ever be sent, because it was written anew before its turn."""
+    monkeypatch.setattr(buckets, "AT_ONCE", 8)
+    for number in range(20):
+        await bucket.put(f"k.{number}", b"old")
+    monkeypatch.setattr(buckets, "_page", after_a_page(changes := Changes(bucket)))
+    came = [(key, message.data) async for key, message in latest(nc, str(bucket._name), ">")]
+    assert changes.are_made
+    assert came == [*((f"k.{number}", b"old") for number in range(8, 19)), *((key, b"new") for key in changes.ANEW)]
+
+
+class Changes:
+    """What is written when one page of a bucket was read."""
+
+    ANEW = ("k.0", *(f"k.{number}" for number in range(2, 8)), "k.20", "k.19")
+
+    def __init__(self, bucket: KeyValue) -> None:
+        self._bucket, self.are_made = bucket, False
+
+    async def make(self) -> None:
+        if not self.are_made:
+            await self._bucket.delete("k.1")
+            for key in self.ANEW:
+                await self._bucket.put(key, b"new")
+            self.are_made = True
+
+
+def after_a_page(changes: Changes) -> Callable[[Client, str], Awaitable[list[Msg]]]:
+    page = buckets._page
+
+    async def read(nc: Client, subject: str) -> list[Msg]:
+        came = await page(nc, subject)
+        await changes.make()
+        return came
+
+    return read
+
+
+@pytest.mark.parametrize("count", [1, 8, 12])
+async def test_the_end_of_a_reading_that_is_lost_is_noticed(
+    nc: Client, bucket: KeyValue, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buckets, "AT_ONCE", 8)
+    for number in range(count):
+        await bucket.put(f"k.{number}", b"x")
+    as_it_comes = Client._process_msg
+
+    async def but_the_last(client: Client, sid: int, subject: bytes, *message: bytes) -> None:
+        if not subject.endswith(f"k.{count - 1}".encode()):
+            await as_it_comes(client, sid, subject, *message)
+
+    monkeypatch.setattr(buckets, "ANSWER_SECONDS", 1.0)  # a page that was to be full is waited for as long
+    monkeypatch.setattr(Client, "_process_msg", but_the_last)
+    with pytest.raises(Unavailable):
+        await held(nc, bucket)
+
+
+async def test_a_reading_leaves_nothing_behind_even_one_that_is_given_up(nc: Client, bucket: KeyValue) -> None:
+    await bucket.put("k.1", b"x")
+    await bucket.put("k.2", b"x")
+
+    async def nothing() -> bool:
+        return not await nc.jetstream().consumers_info(f"KV_{bucket._name}")
+
+    assert len(await held(nc, bucket)) == 2
+    await until(nothing, "the reading to be forgotten")
+    async with aclosing(as_read(nc, str(bucket._name), ">")) as words:
+        assert (await anext(words))[0] == "k.1"
+        assert not await nothing()
+    await until(nothing, "the reading that was given up to be forgotten")

@@ -11,6 +11,7 @@ import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from nats.aio.client import Client
@@ -19,7 +20,10 @@ from dispatch.cases import AddNote, CaseDesk
 from dispatch.clock import now
 from dispatch.errors import Conflict
 from dispatch.events import CASES, CaseLog, direct_get
+from dispatch.history import import_history
+from dispatch.history.importing import AT_ONCE
 from dispatch.identifiers import CommitId, Site, past_case_id
+from dispatch.roster import Roster
 from tests import commands
 from tests.village import until
 
@@ -159,14 +163,39 @@ async def test_an_import_that_was_stopped_says_how_far_it_came_and_how_to_go_on(
     importing = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "dispatch", "history", "import", str(file)), env=environment, stderr=PIPE
     )
-    await until(lambda: stored(nc, f"history.{site}.*.*"), "the import to have begun")
+
+    async def acknowledged() -> bool:
+        """Some are, when more are there than can be on their way."""
+        return await stored(nc, f"history.{site}.*.*") > AT_ONCE
+
+    await until(acknowledged, "the import to have begun")
     importing.send_signal(signal.SIGINT)
     _, errors = await importing.communicate()
-    said = re.search(r"stopped\. .* written: ([\d,]+) of 20,000 calls, which stay\.", errors.decode())
+    said = re.search(r"stopped\. .* done: at least ([\d,]+) of 20,000 calls; what is written stays\.", errors.decode())
     assert (importing.returncode, bool(said)) == (130, True), errors.decode()
     assert said is not None
     assert 0 < int(said[1].replace(",", "")) <= await count(nc, site) < 20_000
     assert "run the same command again" in errors.decode()
+
+
+@pytest.mark.usefixtures("run")
+async def test_that_writing_begins_is_told_before_anything_is_written(
+    nc: Client, site: Site, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one that is stopped just then would say that nothing was."""
+    told: list[tuple[str, int, int]] = []
+    before: list[tuple[str, int, int]] = []
+
+    async def keep_past(*_: object, **__: object) -> bool:
+        before.append(told[-1])
+        return True
+
+    monkeypatch.setattr(CaseLog, "keep_past", keep_past)
+    zone = ZoneInfo("Asia/Shanghai")
+    await import_history(
+        CaseLog(nc, site), Roster(nc, site), file, zone=zone, progress=lambda *stage: told.append(stage)
+    )
+    assert before[0] == ("writing", 0, 2)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,23 @@ async def test_a_second_run_writes_nothing(roster: Roster, nc: Client, tmp_path:
     assert (await nc.jetstream().stream_info("KV_ROSTER")).state.last_seq == before
 
 
+async def test_that_writing_begins_is_told_before_anything_is_written(
+    roster: Roster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one that is stopped just then would say that nothing was."""
+    told: list[tuple[str, int, int]] = []
+    before: list[tuple[str, int, int]] = []
+
+    async def put(*_: object, **__: object) -> int:
+        before.append(told[-1])
+        return 1
+
+    monkeypatch.setattr(Roster, "put", put)
+    files = written(tmp_path, {name: SHEETS[name] for name in ("areas", "people")})
+    await import_files(roster, files, by="test", progress=lambda *stage: told.append(stage))
+    assert before[0] == ("writing", 0, 5)
+
+
 async def test_a_dry_run_says_what_would_be_written_and_writes_nothing(roster: Roster, tmp_path: Path) -> None:
     report = await import_files(roster, written(tmp_path, SHEETS), by="test", dry_run=True)
     assert report.written is not None

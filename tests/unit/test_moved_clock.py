@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,3 +114,72 @@ def test_nobody_goes_by_it_where_other_machines_reach_the_system(tmp_path: Path,
     with pytest.raises(SetupError, match="DISPATCH_MOVED_CLOCK"):
         go_by_settings(settings)
     go_by_settings(settings.model_copy(update={"moved_clock": None}))
+
+
+@pytest.mark.parametrize(
+    ("name", "remote"),
+    [
+        ("nats_url", "nats://dispatch:hush@nats.example:4222"),
+        ("nats_url", "nats://127.0.0.1:4222,nats://nats.example:4222"),
+        ("nats_url", "nats.example:4222"),
+        ("nats_url", "nats://[127.0.0.1:4222"),
+        ("nats_system_url", "nats://sys:hush@192.0.2.7:4222"),
+        ("postgres_dsn", "postgresql://dispatch:hush@db.example/dispatch"),
+        ("postgres_dsn", "postgresql://127.0.0.1:5432,db.example:5432/dispatch"),
+        ("postgres_dsn", "postgresql://127.0.0.1/dispatch?host=db.example"),
+        ("postgres_dsn", "postgresql:///dispatch"),
+        ("sms_host", "smsc.example"),
+    ],
+)
+def test_nobody_goes_by_it_whose_servers_stand_on_other_machines(tmp_path: Path, name: str, remote: str) -> None:
+    """A role of its own, and a command, are reached by nobody, and call people all the same."""
+    with pytest.raises(SetupError, match=f"DISPATCH_{name.upper()}") as refused:
+        go_by_settings(Settings(moved_clock=tmp_path / "clock", **{name: remote}))  # type: ignore[arg-type]
+    assert "hush" not in str(refused.value)
+
+
+def test_servers_of_this_machine_may_go_by_it(tmp_path: Path) -> None:
+    go_by_settings(
+        Settings(
+            moved_clock=tmp_path / "clock",
+            nats_url="nats://a:b@localhost:4222,nats://[::1]:4222",
+            postgres_dsn="postgresql://a:b@127.0.0.1:5432/dispatch?sslmode=disable",
+            sms_host="127.0.0.1",
+        )
+    )
+
+
+GOOD = msgspec.json.encode(Move(NOON, NOON + MINUTE, 1))
+BAD = {
+    "no JSON": b"tomorrow",
+    "pace 0": GOOD.replace(b'"pace":1', b'"pace":0'),
+    "too fast to be reckoned with": GOOD.replace(b'"pace":1', b'"pace":1e300'),
+    "no time zone": GOOD.replace(b"Z", b""),
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_nobody_starts_by_a_clock_that_cannot_be_read(tmp_path: Path, bad: bytes) -> None:
+    file = tmp_path / "clock"
+    file.write_bytes(GOOD + b"\n" + bad + b"\n")
+    with pytest.raises(SetupError, match="line 2"):
+        go_by_settings(Settings(moved_clock=file))
+    assert abs(now() - datetime.now(UTC)) < MINUTE
+    with pytest.raises(SetupError, match="DISPATCH_MOVED_CLOCK"):
+        go_by_settings(Settings(moved_clock=tmp_path))
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_a_line_that_cannot_be_read_is_logged_once_and_the_time_goes_on(tmp_path: Path, bad: bytes) -> None:
+    file = tmp_path / "clock"
+    one = moved(file, Move(NOON, NOON + MINUTE, 1))
+    with structlog.testing.capture_logs() as logs:
+        for line in (bad, GOOD, GOOD):
+            with file.open("ab") as more:
+                more.write(line + b"\n")
+            assert one.shown(NOON) == NOON + MINUTE
+            assert one.real(NOON + MINUTE) == NOON
+    assert [(said["event"], said["line"]) for said in logs] == [("clock.line_unreadable", 2)]
+    with file.open("ab") as more:
+        more.write(msgspec.json.encode(Move(NOON, NOON + 2 * MINUTE, 1)) + b"\n")
+    assert one.shown(NOON) == NOON + 2 * MINUTE

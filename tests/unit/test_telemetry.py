@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import structlog
@@ -118,3 +119,46 @@ def test_for_people_a_traceback_is_without_what_its_variables_hold(capsys: pytes
     said = capsys.readouterr().err
     assert "ValueError: substring not found" in said
     assert phone not in said
+
+
+def unreachable(url: str) -> None:
+    raise ConnectionError(f"no answer from {url}")
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_traceback_is_without_secrets_in_either_format(
+    log_format: Literal["json", "console"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure("serve", Settings(log_format=log_format))
+    try:
+        unreachable("nats://bob:hunter2@127.0.0.1:4222")
+    except ConnectionError as error:
+        structlog.get_logger("x").exception("failed", error=error)
+        logging.getLogger("library").exception("failed")
+    said = capsys.readouterr().err
+    assert said.count("Traceback") == 2
+    assert "ConnectionError: no answer from nats://bob:***@127.0.0.1:4222" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("nats://:hush@h:4222,nats://b:hu@sh@i:4222", "nats://:***@h:4222,nats://b:***@i:4222"),
+        ("POST https://api.day.app/hush/alarm failed", "POST https://api.day.app/*** failed"),
+        ("('https://open.feishu.cn/open-apis/bot/v2/hook/hush')", "('https://open.feishu.cn/***')"),
+        ("https://hooks.slack.com/services/hush/hush", "https://hooks.slack.com/***"),
+        ("https://api.telegram.org/bothush:hush/getMe", "https://api.telegram.org/***"),
+        ("https://fcm.googleapis.com/fcm/send/hush", "https://fcm.googleapis.com/***"),
+        ("https://updates.push.services.mozilla.com/wpush/v2/hush", "https://updates.push.services.mozilla.com/***"),
+        ("https://x.cn/cgi-bin/webhook/send?key=hush&a=b", "https://x.cn/cgi-bin/webhook/send?key=***&a=b"),
+        ("https://x.cn/robot/send?a=b&access_token=hush", "https://x.cn/robot/send?a=b&access_token=***"),
+        ("failed with url: /hush/alarm (Caused by x)", "failed with url: *** (Caused by x)"),
+        ("barks://push.example/hush, and more", "barks://*** and more"),
+        ("https://dispatch.example/v1/cases?area=v-1", "https://dispatch.example/v1/cases?area=v-1"),
+    ],
+)
+def test_secrets_inside_addresses_are_hidden(said: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("serve", Settings())
+    structlog.get_logger("x").warning("away", why=said)
+    assert last(capsys)["why"] == shown

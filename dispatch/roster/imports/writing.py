@@ -167,6 +167,7 @@ async def write(
     """
     planned = steps(records)
     counts: dict[str, int] = defaultdict(int)
+    progress("writing", 0, len(planned))
     for done, chunk in _chunks(planned, GETS_AT_ONCE):
         for kind in dict.fromkeys(step.kind for step in chunk):
             together = [step for step in chunk if step.kind == kind]

@@ -70,7 +70,7 @@ class _Search:
 
     async def read(self, words: list[str]) -> bool:
         """Find those in whom every one of `words` stands. Whether they are all."""
-        everybody = cast("AsyncGenerator[Household]", self._roster.all("household"))
+        everybody = cast("AsyncGenerator[Household]", self._roster.as_read("household"))
         async with aclosing(everybody) as households:
             async for household in households:
                 if _is_meant(household, words):
