@@ -55,5 +55,5 @@ class Links:
             case, responder = msgspec.convert(claims, tuple[CaseId, PersonId])
             household_of(case)
             return LinkClaims(case, PersonId(token(responder, "responder")))
-        except (BadData, msgspec.ValidationError, Malformed):
+        except (BadData, msgspec.ValidationError, Malformed, UnicodeError):
             raise NotSignedIn("this link is not ours or is older than 48 hours; open the newest alert") from None

@@ -39,7 +39,7 @@ def test_a_link_with_any_character_changed_is_refused(place: int, character: str
             LINKS.read(forged)
 
 
-@pytest.mark.parametrize("forged", ["", ".", "a.b.c", "x" * 100_000, "\x00", "一呼多应"])
+@pytest.mark.parametrize("forged", ["", ".", "a.b.c", "x" * 100_000, "\x00", "一呼多应", "\ud800"])
 def test_rubbish_is_refused(forged: str) -> None:
     with pytest.raises(NotSignedIn):
         LINKS.read(forged)
