@@ -63,6 +63,7 @@ async def test_a_press_after_a_duress_is_seen_at_home_as_one_after_a_cancel(
     await give_pins(client, operator)
     for pin in (PIN, DURESS):
         first = await village.open_case()
+        await _shown_by_board(client, village, first)
         async with page(client, device) as at_home:
             await at_home.next("snapshot")
             answers = [await cancel(client, device, first, pin=pin)]
@@ -163,6 +164,7 @@ async def test_a_change_told_live_asks_as_much_of_the_roster_after_a_duress_as_a
     told: list[list[Any]] = []
     for pin in (PIN, DURESS):
         case = await village.open_case()
+        await _shown_by_board(client, village, case)
         async with page(client, device) as at_home:
             await at_home.next("snapshot")
             with monkeypatch.context() as patch:
@@ -181,6 +183,7 @@ async def test_who_lives_there_sees_live_what_the_device_sees(
 ) -> None:
     await give_pins(client, operator)
     case, neighbour = await village.open_case(residents=(HIM,)), await village.bearer("responder", "p-1")
+    await _shown_by_board(client, village, case)
     async with page(client, him) as at_home, page(client, neighbour) as called:
         (before,) = (await at_home.next("snapshot"))["cases"]
         await called.next("snapshot")

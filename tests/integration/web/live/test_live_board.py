@@ -159,6 +159,7 @@ async def test_nobody_is_told_live_of_what_they_are_not_shown(client: Client, vi
     case = await village.open_case()
     device, responder = await village.bearer("device", "h-1"), await village.bearer("responder", "p-1")
     one = CallOutcome(step=0, responder=PersonId("p-2"), channel="webpush", outcome="delivered", at=now())
+    await until(lambda: board_of(client).position >= case.seq, "the board has the case")
     async with page(client, device) as at_home, page(client, responder) as called:
         for screen in (at_home, called):
             await screen.next("snapshot")
