@@ -10,6 +10,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -161,7 +162,11 @@ async def test_an_import_that_was_stopped_says_how_far_it_came_and_how_to_go_on(
     file.write_text(HEADER + "".join(f"s-{n},fire,a-1,2017-01-01T00:00:00Z,e-1,,,,,\n" for n in range(20_000)))
     environment = os.environ | {"DISPATCH_NATS_URL": nats_url, "DISPATCH_SITE": site}
     importing = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "dispatch", "history", "import", str(file)), env=environment, stderr=PIPE
+        *(sys.executable, "-m", "dispatch", "history", "import", str(file)),
+        env=environment,
+        stderr=PIPE,
+        # Of whom the tests are started by may come that it is passed over.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
     )
 
     async def acknowledged() -> bool:
