@@ -87,7 +87,10 @@ async def _on_screen(stage: Stage) -> list[Result]:
 
 
 async def _storm(stage: Stage) -> list[Result]:
-    return [await storm.compare(await stage.system(), stage.sizes.storm)] if stage.sizes.storm else []
+    if not stage.sizes.storm:
+        return []
+    await stage.clear()  # else the open cases of the scenes before widen in the midst of it
+    return [await storm.compare(await stage.system(), stage.sizes.storm)]
 
 
 async def _committed(stage: Stage) -> list[Result]:
@@ -153,7 +156,7 @@ SCENES: Mapping[str, Play] = {
     "lookup": _lookup,
     "long-log": _long_log,
 }
-"""In this order: the last call goes before those that leave cases open; the storm last of those on one system."""
+"""In this order: the last call goes before those that leave cases open."""
 
 
 async def play(
