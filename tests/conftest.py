@@ -121,6 +121,13 @@ def server_folder() -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="module")
+async def own_nats(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedNats]:
+    """A nats-server of this file's own, which a test may kill and start again."""
+    async with EmbeddedNats(Path(tmp_path_factory.mktemp("nats"))) as running:
+        yield running
+
+
 @pytest.fixture
 async def fresh_nats(server_folder: Path) -> AsyncIterator[EmbeddedNats]:
     """A nats-server of this test's own, which it may kill."""

@@ -111,14 +111,20 @@ async def test_an_empty_step_is_passed_over_at_once(
     assert "指挥中心 / command centre" in gaps, "nobody is there, and the case says so"
 
 
+async def two_are_going(live: LiveSystem, phones: Phones) -> tuple[CaseId, set[PersonId]]:
+    """A press, upon which a neighbour and an officer say that they are going: enough help by the standard policy."""
+    case = await live.press()
+    await phones.ring(phones.group)
+    coming = {PersonId(live.subject(who)) for who in ("neighbour", "police")}
+    for person in coming:
+        await answer(live, case, person, "going")
+    return case, coming
+
+
 async def test_enough_help_and_the_others_are_thanked(
     live_system: LiveSystem, phones: Phones, the_clock: TheClock
 ) -> None:
-    case = await live_system.press()
-    await phones.ring(phones.group)
-    coming = {PersonId(live_system.subject(who)) for who in ("neighbour", "police")}
-    for person in coming:
-        await answer(live_system, case, person, "going")
+    case, coming = await two_are_going(live_system, phones)
     others = phones.group - coming
     await phones.hear(others, case, "called", "stood_down")
     await phones.hear(coming, case, "called")
@@ -134,11 +140,7 @@ async def test_those_who_are_going_do_not_arrive_and_the_call_widens(
     live_system: LiveSystem, phones: Phones, the_clock: TheClock
 ) -> None:
     """Who does not say when is expected within ten minutes, and may be three minutes late."""
-    case = await live_system.press()
-    await phones.ring(phones.group)
-    coming = {PersonId(live_system.subject(who)) for who in ("neighbour", "police")}
-    for person in coming:
-        await answer(live_system, case, person, "going")
+    _, coming = await two_are_going(live_system, phones)
     await the_clock.moves(13 * MINUTE - 1)
     await phones.are_silent()
     await the_clock.moves(1)
@@ -148,12 +150,9 @@ async def test_those_who_are_going_do_not_arrive_and_the_call_widens(
 async def test_one_who_gives_up_makes_it_too_few_again(
     live_system: LiveSystem, phones: Phones, the_clock: TheClock
 ) -> None:
-    case = await live_system.press()
-    await phones.ring(phones.group)
-    neighbour, officer = (PersonId(live_system.subject(who)) for who in ("neighbour", "police"))
-    await answer(live_system, case, neighbour, "going")
-    await answer(live_system, case, officer, "going")
-    others = phones.group - {neighbour, officer}
+    case, coming = await two_are_going(live_system, phones)
+    neighbour = PersonId(live_system.subject("neighbour"))
+    others = phones.group - coming
     await phones.hear(others, case, "called", "stood_down")
     await the_clock.moves(20)
     await answer(live_system, case, neighbour, "cannot")

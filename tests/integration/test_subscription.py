@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,15 +19,9 @@ from dispatch.events import connect, consume, follow, work_consumer
 pytestmark = pytest.mark.embedded
 
 
-@pytest.fixture(scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedNats]:
-    async with EmbeddedNats(Path(tmp_path_factory.mktemp("nats"))) as running:
-        yield running
-
-
 @pytest.fixture
-async def nc(server: EmbeddedNats) -> AsyncIterator[Client]:
-    client = await connect(server.url, "test")
+async def nc(own_nats: EmbeddedNats) -> AsyncIterator[Client]:
+    client = await connect(own_nats.url, "test")
     await client.jetstream().add_stream(StreamConfig(name="WORK", subjects=["work.*"]))
     yield client
     await client.jetstream().delete_stream("WORK")
@@ -78,12 +71,12 @@ async def test_two_workers_share_the_work(nc: Client) -> None:
         await worker.stop()
 
 
-async def test_work_arrives_while_the_server_is_killed_and_started(server: EmbeddedNats, nc: Client) -> None:
+async def test_work_arrives_while_the_server_is_killed_and_started(own_nats: EmbeddedNats, nc: Client) -> None:
     worker = Worker(nc)
     names = await publish(nc, 0, 50)
     await until(lambda: len(worker.done) >= 50)
-    await server.kill()
-    await server.start()
+    await own_nats.kill()
+    await own_nats.start()
     loop = asyncio.get_running_loop()
     names += await publish(nc, 50, 50)
     published = loop.time()

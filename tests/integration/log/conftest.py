@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
@@ -18,15 +17,9 @@ from dispatch.events import (
 )
 
 
-@pytest.fixture(scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedNats]:
-    async with EmbeddedNats(Path(tmp_path_factory.mktemp("nats"))) as running:
-        yield running
-
-
 @pytest.fixture
-async def nc(server: EmbeddedNats) -> AsyncIterator[Client]:
-    client = await connect(server.url, "test")
+async def nc(own_nats: EmbeddedNats) -> AsyncIterator[Client]:
+    client = await connect(own_nats.url, "test")
     await ensure_streams(client.jetstream())
     yield client
     with suppress(ConnectionError):  # a test may have just killed the server

@@ -84,7 +84,7 @@ async def test_a_household_opens_one_case_at_a_time(log: CaseLog) -> None:
     assert await log.load(other) == []
 
 
-async def test_following_goes_on_through_a_server_that_is_killed(server: EmbeddedNats, log: CaseLog) -> None:
+async def test_following_goes_on_through_a_server_that_is_killed(own_nats: EmbeddedNats, log: CaseLog) -> None:
     seen: list[str] = []
 
     async def watch() -> None:
@@ -98,8 +98,8 @@ async def test_following_goes_on_through_a_server_that_is_killed(server: Embedde
     seq = 0
     for number, name in enumerate(sent):
         if number in {100, 250}:
-            await server.kill()
-            await server.start()
+            await own_nats.kill()
+            await own_nats.start()
         seq = await append(log, name, seq, opens=not number)
     await asyncio.wait_for(watching, 30)
     assert seen == sent, "each once, in order"
@@ -107,14 +107,14 @@ async def test_following_goes_on_through_a_server_that_is_killed(server: Embedde
 
 
 async def test_no_acknowledgement_no_append(
-    server: EmbeddedNats, log: CaseLog, monkeypatch: pytest.MonkeyPatch
+    own_nats: EmbeddedNats, log: CaseLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dispatch.events.log.APPEND_SECONDS", 0.1)
     monkeypatch.setattr("dispatch.events.log.APPEND_TRIES", 2)
     await append(log, "one", 0, opens=True)
-    await server.kill()
+    await own_nats.kill()
     try:
         with pytest.raises(Unavailable, match="acknowledge"):
             await append(log, "two", 1)
     finally:
-        await server.start()
+        await own_nats.start()
