@@ -9,30 +9,13 @@ from msgspec.structs import replace
 
 from dispatch.identifiers import CaseId, PersonId
 from dispatch.roster import SmsPoint
-from tests.conftest import database
-from tests.live import LiveSystem, live, on_servers
-from tests.servers import Servers, open_folder
-from tests.smsc.fake import FakeSmsc, fake_smsc
+from tests.live import LiveSystem
+from tests.smsc.fake import FakeSmsc
 from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, County, Phones
 from tests.system import until
 from tests.the_clock import TheClock
 
 Numbers = dict[PersonId, str]
-
-
-@pytest.fixture(scope="module")
-async def smsc() -> AsyncIterator[FakeSmsc]:
-    async with fake_smsc() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-async def live_system(servers: Servers, migrated_template: str, smsc: FakeSmsc) -> AsyncIterator[LiveSystem]:
-    """A system with an account at the SMSC."""
-    async with database(servers, migrated_template) as dsn:
-        with open_folder() as folder:
-            async with live(folder, on_servers(servers, dsn) | smsc.environment, movable=True) as running:
-                yield running
 
 
 class Texts:

@@ -15,7 +15,7 @@ from dispatch.clock import now
 from dispatch.events import CASES, INTAKE, DeadLetter, Timers
 from dispatch.identifiers import PersonId
 from tests.live import LiveSystem
-from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, County, Phones
+from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, Phones
 from tests.system import until
 from tests.the_clock import TheClock
 
@@ -108,13 +108,6 @@ class DeadLetters:
 
 
 @pytest.fixture
-async def real_phones(county: County) -> AsyncIterator[Phones]:
-    """Everybody's phones, by the real time: how long somebody hangs is not a matter of the clock."""
-    async with county.story() as given:
-        yield given
-
-
-@pytest.fixture
 async def stuck(live_system: LiveSystem) -> AsyncIterator[int]:
     """The fan-out's process, which does nothing at all until it is woken, here or by the test."""
     pid = await until(lambda: live_system.system.pid("fanout"), "the fan-out")
@@ -126,6 +119,7 @@ async def stuck(live_system: LiveSystem) -> AsyncIterator[int]:
 async def test_everybody_is_called_and_hears_at_most_one_ring_too_many_when_it_wakes(
     live_system: LiveSystem, real_phones: Phones, stuck: int
 ) -> None:
+    """By the real time: how long somebody hangs is not a matter of the clock."""
     phones = real_phones
     case_id = await live_system.press(kind="fire")
     case = await live_system.finished(case_id)
