@@ -6,18 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dispatch.events import CaseLog, connect, ensure_streams
-from dispatch.projections import Projector, ReadModels
 from dispatch.settings import Settings
-from tests.integration.reports.office import Office
+from tests.integration.reports.office import Office, opened
 
 
 @pytest.fixture
 async def office(settings: Settings) -> AsyncIterator[Office]:
-    nc = await connect(settings.require_nats(), "test")
-    await ensure_streams(nc.jetstream())
-    log, dsn = CaseLog(nc, settings.site), settings.require_postgres()
-    office = Office(log, ReadModels(dsn, settings.site), Projector(nc, log, dsn))
-    yield office
-    await office.models.close()
-    await nc.close()
+    async with opened(settings.require_nats(), settings.require_postgres(), settings.site) as office:
+        yield office

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from dispatch.cases import CaseDesk
-from dispatch.events import CaseLog
+from dispatch.events import CaseLog, connect, ensure_streams
 from dispatch.projections import Projector, ReadModels
 from tests.integration.reports.told import AS_OF, SINCE, UNTIL, ZONE, Told
 from tests.projection_stories import projecting, until
@@ -41,3 +42,15 @@ class Office:
     async def workload(self, by: str = "responder", **asked: Any) -> dict[str, Any]:
         asked = {"since": SINCE, "until": UNTIL, "limit": 500, **asked}
         return {row["key"]: row for row in await self.models.reports.workload(by=by, **asked)}
+
+
+@asynccontextmanager
+async def opened(nats_url: str, dsn: str, site: str) -> AsyncIterator[Office]:
+    """The office of `site`, whose log and database nobody else has."""
+    nc = await connect(nats_url, "test")
+    await ensure_streams(nc.jetstream())
+    log = CaseLog(nc, site)
+    office = Office(log, ReadModels(dsn, site), Projector(nc, log, dsn))
+    yield office
+    await office.models.close()
+    await nc.close()

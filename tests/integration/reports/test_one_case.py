@@ -2,43 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from secrets import token_hex
 
 import pytest
 
 from dispatch.cases import CaseDesk
-from dispatch.identifiers import case_id_for
-from tests.integration.reports.office import Office
+from dispatch.identifiers import AreaId, case_id_for
+from tests.conftest import database
+from tests.integration.reports.office import Office, opened
 from tests.integration.reports.told import AS_OF, PRESSED, VERDICTS, Told
 from tests.projection_stories import NOON, press_on
+from tests.servers import Servers
 
-
-@pytest.mark.parametrize(
-    ("case", "step", "verdict"),
-    [
-        (Told("h", PRESSED, answers=(("p-1", "cannot", 30),)), "answered", "within"),
-        (Told("h", PRESSED, answers=(("p-1", "cannot", 30.001),)), "answered", "missed"),
-        (Told("h", PRESSED, answers=(("p-1", "on_scene", 120),)), "under_way", "within"),
-        (Told("h", PRESSED, answers=(("p-1", "on_scene", 180),)), "on_scene", "within"),
-        (Told("h", PRESSED, answers=(("p-1", "on_scene", 181),)), "on_scene", "missed"),
-        (Told("h", PRESSED, target=None, answers=(("p-1", "on_scene", 1),)), "on_scene", "no_target"),
-        (Told("h", PRESSED, answers=(("p-1", "on_scene", -3),)), "on_scene", "backwards"),
-        (Told("h", PRESSED, ended=(60, "helped")), "on_scene", "missed"),
-        (Told("h", PRESSED, ended=(60, "false_alarm")), "on_scene", "not_due"),
-        (Told("h", PRESSED, ended=(60, None)), "on_scene", "not_due"),
-        (Told("h", PRESSED, ended=(181, None)), "on_scene", "missed"),
-        (Told("h", PRESSED, ended=(60, None)), "closed", "within"),
-        (Told("h", PRESSED, ended=None), "closed", "missed"),
-        (Told("h", AS_OF - timedelta(seconds=100), ended=None), "on_scene", "not_due"),
-        (Told("h", AS_OF - timedelta(seconds=181), ended=None), "on_scene", "missed"),
-        (Told("h", PRESSED, duress=60), "on_scene", "missed"),
-        (Told("h", PRESSED, duress=60, answers=(("p-1", "on_scene", 150),), ended=(900, "helped")), "closed", "within"),
-    ],
+JUDGED: tuple[tuple[Told, str, str], ...] = (
+    (Told("h", PRESSED, answers=(("p-1", "cannot", 30),)), "answered", "within"),
+    (Told("h", PRESSED, answers=(("p-1", "cannot", 30.001),)), "answered", "missed"),
+    (Told("h", PRESSED, answers=(("p-1", "on_scene", 120),)), "under_way", "within"),
+    (Told("h", PRESSED, answers=(("p-1", "on_scene", 180),)), "on_scene", "within"),
+    (Told("h", PRESSED, answers=(("p-1", "on_scene", 181),)), "on_scene", "missed"),
+    (Told("h", PRESSED, target=None, answers=(("p-1", "on_scene", 1),)), "on_scene", "no_target"),
+    (Told("h", PRESSED, answers=(("p-1", "on_scene", -3),)), "on_scene", "backwards"),
+    (Told("h", PRESSED, ended=(60, "helped")), "on_scene", "missed"),
+    (Told("h", PRESSED, ended=(60, "false_alarm")), "on_scene", "not_due"),
+    (Told("h", PRESSED, ended=(60, None)), "on_scene", "not_due"),
+    (Told("h", PRESSED, ended=(181, None)), "on_scene", "missed"),
+    (Told("h", PRESSED, ended=(60, None)), "closed", "within"),
+    (Told("h", PRESSED, ended=None), "closed", "missed"),
+    (Told("h", AS_OF - timedelta(seconds=100), ended=None), "on_scene", "not_due"),
+    (Told("h", AS_OF - timedelta(seconds=181), ended=None), "on_scene", "missed"),
+    (Told("h", PRESSED, duress=60), "on_scene", "missed"),
+    (Told("h", PRESSED, duress=60, answers=(("p-1", "on_scene", 150),), ended=(900, "helped")), "closed", "within"),
 )
-async def test_a_single_case_is_judged(office: Office, case: Told, step: str, verdict: str) -> None:
+IN_A_VILLAGE_EACH = [
+    (replace(case, household=f"h-{number}", areas=(f"v-{number}", "c")), step, verdict)
+    for number, (case, step, verdict) in enumerate(JUDGED)
+]
+
+
+@pytest.fixture(scope="module")
+async def county(servers: Servers, migrated_template: str) -> AsyncIterator[Office]:
+    """An office that was told of all these cases at once."""
+    async with (
+        database(servers, migrated_template) as dsn,
+        opened(servers.nats_url, dsn, f"t{token_hex(5)}") as office,
+    ):
+        await office.told(case for case, _, _ in IN_A_VILLAGE_EACH)
+        yield office
+
+
+@pytest.mark.parametrize(("case", "step", "verdict"), IN_A_VILLAGE_EACH)
+async def test_a_single_case_is_judged(county: Office, case: Told, step: str, verdict: str) -> None:
     assert case.verdict(step) == verdict, "the test's own computation agrees"
-    await office.told([case])
-    row = (await office.response())[""]
+    row = (await county.response(area=AreaId(case.areas[0])))[""]
+    assert row["cases"] == 1
     assert {name: row["steps"][step][name] for name in VERDICTS} == {name: int(name == verdict) for name in VERDICTS}
     assert row["cancelled"] == int(case.ended is not None and case.ended[1] is None)
 
