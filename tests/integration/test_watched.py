@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from dispatch.events import CaseLog, connect, ensure_streams
-from dispatch.fanout import Watchdog
+from dispatch.fanout import Watchdog, watchdog
 from dispatch.settings import Settings
 from dispatch.web import watched
 from dispatch.web.tasks import Tasks
@@ -20,7 +20,8 @@ from tests.system import until
 @pytest.fixture
 async def trouble(nats_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trouble]:
     """What operators are shown by a `serve` that soon becomes impatient, on a site with nobody else."""
-    monkeypatch.setattr(watched, "SILENT_SECONDS", 2.0)
+    monkeypatch.setattr(watched, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.1)
     nc = await connect(nats_url, "test")
     await ensure_streams(nc.jetstream())
     told: list[str] = []
