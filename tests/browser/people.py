@@ -51,7 +51,7 @@ class People:
         return await _ready(page)
 
     async def together(self, *everybody: str) -> list[Page]:
-        """The pages of `everybody`, by their links, as tabs of one browser, as somebody who tries the system opens them."""
+        """The pages of `everybody` as tabs of one browser, by their links, as somebody who tries the system does it."""
         first = await self.blank(DESK)
         return [
             await self._by_link(first if not number else self._kept(await first.context.new_page()), who)
