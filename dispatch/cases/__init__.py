@@ -42,7 +42,7 @@ from dispatch.cases.hand_over import goes_to_110, is_to_hand_over
 from dispatch.cases.holding import NOT_RUNG
 from dispatch.cases.parts import OUTCOME_RANK, Call, Closing, Firsts, Note, Reply
 from dispatch.cases.sparing import is_spared
-from dispatch.cases.widening import TIMER
+from dispatch.cases.widening import TIMER, stamp_of
 
 __all__ = [
     "FIRST_QUORUM", "FIRST_STEPS", "NOT_RUNG", "OUTCOME_RANK", "TIMER", "AddNote", "Call", "CallOne", "Cancel", "Case",
@@ -50,5 +50,6 @@ __all__ = [
     "LeaveOut", "NextCall", "Note", "Pause", "Plan", "Policy", "RaiseAlarm", "RecordCalls", "Reply", "Resolve",
     "SignalDuress", "StandDown", "Status", "TakeStep", "Wait", "Widen", "at_110", "decide", "due_at", "enough",
     "evolve", "fold", "fold_whole", "follows", "goes_to_110", "is_overtaken", "is_repeat", "is_spared",
-    "is_to_hand_over", "next_call", "step_at", "steps_of", "still_rings", "still_wanted", "upcoming", "waits_for",
+    "is_to_hand_over", "next_call", "stamp_of", "step_at", "steps_of", "still_rings", "still_wanted", "upcoming",
+    "waits_for",
 ]  # fmt: skip
