@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -25,6 +25,8 @@ log = structlog.get_logger()
 LOOK_BACK = timedelta(hours=24)
 """How far back it reads when it starts. Calls owed for longer than that have had their incident."""
 RETRY_SECONDS = 0.5
+LOADS_AT_ONCE = 64
+"""Of a thousand cases that a storm left owed, each alone would wait for all before it."""
 
 
 class _Watched:
@@ -84,13 +86,19 @@ class Owing:
         return await self._confirmed(lambda watched: _is_before(watched.due, before))
 
     async def _confirmed(self, accused: Callable[[_Watched], bool]) -> list[Case]:
-        for case in [watched.case for watched in self._cases.values() if accused(watched)]:
-            news = await self._log.load(case.id, after=case.seq)
-            try:
-                self._keep(case.id, fold(news, case))
-            except Exception:  # it stays as it was, and so accused
-                log.exception("watchdog.overlooked", case=case.id)
+        doubtful = [watched.case for watched in self._cases.values() if accused(watched)]
+        for start in range(0, len(doubtful), LOADS_AT_ONCE):
+            some = doubtful[start : start + LOADS_AT_ONCE]
+            news = await asyncio.gather(*(self._log.load(case.id, after=case.seq) for case in some))
+            for case, commits in zip(some, news, strict=True):
+                self._take(case, commits)
         return [watched.case for watched in self._cases.values() if accused(watched)]
+
+    def _take(self, case: Case, news: Sequence[Commit]) -> None:
+        try:
+            self._keep(case.id, fold(news, case))
+        except Exception:  # it stays as it was, and so accused
+            log.exception("watchdog.overlooked", case=case.id)
 
     async def _see(self, commit: Commit) -> None:
         known = self._cases.get(commit.case)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 from nats.aio.client import Client
 
 from dispatch.cases import Case, decide
 from dispatch.cases import due_at as reckoned
-from dispatch.events import CaseLog, Commit
+from dispatch.events import AlarmRaised, CaseLog, Commit
 from dispatch.fanout import owing
 from dispatch.fanout.owing import Owing
 from dispatch.identifiers import CaseId
@@ -57,6 +59,29 @@ async def test_what_the_log_had_before_takes_back_nothing_that_has_come_since() 
     await log.book._see(opened)
     assert await log.book.overdue(at(60)) == []
     assert await log.book.overdue(at(60)) == [], "nor later"
+
+
+class TogetherLog(SlowLog):
+    """Answers when two cases are asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Barrier(2)
+
+    async def load(self, _case: CaseId, **_: int) -> list[Commit]:
+        await self.asked.wait()
+        return []
+
+
+async def test_cases_are_confirmed_together() -> None:
+    book, (opened, _) = TogetherLog().book, commits()
+    raised, *rest = opened.events
+    assert isinstance(raised, AlarmRaised)
+    for name in ("h-1-AAAAAAAA", "h-1-BBBBBBBB"):
+        case = CaseId(name)
+        await book._see(replace(opened, case=case, events=(replace(raised, case=case), *rest)))
+    async with asyncio.timeout(20):
+        assert len(await book.overdue(at(60))) == 2
 
 
 async def test_what_is_due_on_a_case_is_reckoned_once_until_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
