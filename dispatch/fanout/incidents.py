@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
 
 from nats.aio.client import Client
 
 from dispatch.events import Incident, IncidentBook
 
+T = TypeVar("T")
+
+AT_ONCE = 128
+"""Of a storm's thousand incidents each alone would hold the next look back until all are written."""
 KINDS = ("owed", "late", "waiting", "silent", "channel")
 
 
@@ -22,14 +28,27 @@ class Incidents:
         """Make the book hold just these. An incident keeps the `since` with which it was first written."""
         if self._written is None:
             self._written = await self._left_by_an_earlier_run()
-        current = {incident.name: incident for incident in incidents}
-        for name, incident in current.items():
-            if name not in self._written or self._written[name].detail != incident.detail:
-                await self._book.tell(incident)
-                self._written[name] = incident
-        for name in self._written.keys() - current.keys():
+        written, current = self._written, {incident.name: incident for incident in incidents}
+
+        async def tell(incident: Incident) -> None:
+            await self._book.tell(incident)
+            written[incident.name] = incident
+
+        async def over(name: str) -> None:
             await self._book.over(name)
-            del self._written[name]
+            del written[name]
+
+        news = [one for name, one in current.items() if name not in written or written[name].detail != one.detail]
+        await _together(tell, news)
+        await _together(over, list(written.keys() - current.keys()))
 
     async def _left_by_an_earlier_run(self) -> dict[str, Incident]:
         return {name: of for kind in KINDS for name, of in (await self._book.told(f"{kind}.>")).items()}
+
+
+async def _together(write: Callable[[T], Awaitable[None]], what: Sequence[T]) -> None:
+    """Raises what went wrong with the first, when all of those that were begun with it have ended."""
+    for start in range(0, len(what), AT_ONCE):
+        done = await asyncio.gather(*map(write, what[start : start + AT_ONCE]), return_exceptions=True)
+        for error in filter(None, done):
+            raise error
