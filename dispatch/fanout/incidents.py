@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable
 
 from nats.aio.client import Client
 
 from dispatch.events import Incident, IncidentBook
+from dispatch.fanout.batches import in_batches
 
-T = TypeVar("T")
-
-AT_ONCE = 128
-"""Of a storm's thousand incidents each alone would hold the next look back until all are written."""
 KINDS = ("owed", "late", "waiting", "silent", "channel")
 
 
@@ -39,16 +34,8 @@ class Incidents:
             del written[name]
 
         news = [one for name, one in current.items() if name not in written or written[name].detail != one.detail]
-        await _together(tell, news)
-        await _together(over, list(written.keys() - current.keys()))
+        await in_batches(tell, news)
+        await in_batches(over, list(written.keys() - current.keys()))
 
     async def _left_by_an_earlier_run(self) -> dict[str, Incident]:
         return {name: of for kind in KINDS for name, of in (await self._book.told(f"{kind}.>")).items()}
-
-
-async def _together(write: Callable[[T], Awaitable[None]], what: Sequence[T]) -> None:
-    """Raises what went wrong with the first, when all of those that were begun with it have ended."""
-    for start in range(0, len(what), AT_ONCE):
-        done = await asyncio.gather(*map(write, what[start : start + AT_ONCE]), return_exceptions=True)
-        for error in filter(None, done):
-            raise error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -17,6 +17,7 @@ from dispatch.clock import for_server
 from dispatch.errors import Unavailable, Unreadable
 from dispatch.events import CASES, AlarmRaised, CallsRecorded, CaseLog, Channel, Commit, commit_of, direct_get
 from dispatch.events.stopping import stopping
+from dispatch.fanout.batches import in_batches
 from dispatch.fanout.rescue import has_waited, is_from_here
 from dispatch.identifiers import CaseId
 
@@ -25,8 +26,6 @@ log = structlog.get_logger()
 LOOK_BACK = timedelta(hours=24)
 """How far back it reads when it starts. Calls owed for longer than that have had their incident."""
 RETRY_SECONDS = 0.5
-LOADS_AT_ONCE = 64
-"""Of a thousand cases that a storm left owed, each alone would wait for all before it."""
 
 
 class _Watched:
@@ -87,14 +86,11 @@ class Owing:
 
     async def _confirmed(self, accused: Callable[[_Watched], bool]) -> list[Case]:
         doubtful = [watched.case for watched in self._cases.values() if accused(watched)]
-        for start in range(0, len(doubtful), LOADS_AT_ONCE):
-            some = doubtful[start : start + LOADS_AT_ONCE]
-            news = await asyncio.gather(*(self._log.load(case.id, after=case.seq) for case in some))
-            for case, commits in zip(some, news, strict=True):
-                self._take(case, commits)
+        await in_batches(self._catch_up, doubtful)
         return [watched.case for watched in self._cases.values() if accused(watched)]
 
-    def _take(self, case: Case, news: Sequence[Commit]) -> None:
+    async def _catch_up(self, case: Case) -> None:
+        news = await self._log.load(case.id, after=case.seq)
         try:
             self._keep(case.id, fold(news, case))
         except Exception:  # it stays as it was, and so accused

@@ -23,6 +23,7 @@ from dispatch.errors import DispatchError, Unavailable
 from dispatch.events import CASES, INTAKE, CaseLog, Incident, Timers, direct_get
 from dispatch.events.stopping import stopping
 from dispatch.fanout.alerts import Alerts
+from dispatch.fanout.batches import in_batches
 from dispatch.fanout.channel_health import ChannelHealth
 from dispatch.fanout.incidents import Incidents
 from dispatch.fanout.owing import LOOK_BACK, Owing, owed_since
@@ -114,7 +115,7 @@ class Watchdog:
 
     async def _found(self) -> list[Incident]:
         late = await self._owing.late(self._clock() - LATE)
-        await self._ring_anew(late)
+        await in_batches(self._ring_anew, late)
         return [
             *(_owed(case) for case in await self._owing.overdue(self._clock() - OWED)),
             *map(_late, late),
@@ -155,16 +156,15 @@ class Watchdog:
         if unanswered <= UNTAKEN:
             self._stand_in.step_back(stuck)
 
-    async def _ring_anew(self, late: Collection[Case]) -> None:
+    async def _ring_anew(self, late: Case) -> None:
         """The timer of a step was lost, or nobody heeds it: it is rung anew until somebody does.
 
-        Where timers cannot be stored, all else that a look finds and does goes on.
+        Where it cannot be stored, all else that a look finds and does goes on.
         """
-        rung = await asyncio.gather(*(self._timers.ring(case.id) for case in late), return_exceptions=True)
-        for error in filter(None, rung):
-            if not isinstance(error, Unavailable):
-                raise error
-            log.error("watchdog.timer_not_rung", reason=error.detail)
+        try:
+            await self._timers.ring(late.id)
+        except Unavailable as error:
+            log.error("watchdog.timer_not_rung", case=late.id, reason=error.detail)
 
     async def _waiting(self, stream: str, job: str, subject: str, detail: str) -> list[Incident]:
         """An incident when the oldest message that `job` has not dealt with has been there for too long."""
