@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from dispatch.events import CASES, DLQ
 from dispatch.identifiers import AreaId, CommitId, GroupId, HouseholdId
 from dispatch.roster import Household, Roster
 from tests.archives import SETTINGS, SITE, lived, of, restored
-from tests.village import Village, opened
+from tests.village import Village, opened, until
 from tests.workers import working
 
 
@@ -48,6 +49,10 @@ async def test_what_was_backed_up_comes_back_elsewhere_and_nobody_is_called(
 
 def words(village: Village) -> list[list[str]]:
     return [[json.loads(one.body)["data"]["word"] for one in receiver.requests] for receiver in village.receivers]
+
+
+async def told_more(village: Village, before: Sequence[Sequence[object]]) -> bool:
+    return all(len(rings) > len(was) for rings, was in zip(village.rings(), before, strict=True))
 
 
 async def test_a_backup_of_what_was_restored_has_the_same_seal(
@@ -101,3 +106,8 @@ async def test_what_comes_back_open_is_held_so_that_it_can_be_closed_first(
         assert (wait.what, wait.until) == ("operator", at + timedelta(minutes=30))
         assert case.owed() == [], "or the watchdog would ring"
     assert await of(elsewhere, closed.id) == closed
+    before, there = village.rings(), Village(elsewhere, SITE)
+    async with working(there, SETTINGS):
+        await CaseDesk(there.log).handle(still_open.id, Cancel(id=CommitId("c2"), at=now(), by="operator:op"))
+        await until(lambda: told_more(village, before), "everybody to be told that it is over")
+    assert [rings[len(was) :] for rings, was in zip(words(village), before, strict=True)] == [["over"]] * 3
