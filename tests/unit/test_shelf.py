@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch.archive import BrokenArchive, Shelf
+from dispatch.archive import BrokenArchive, Shelf, verify_backup
 from dispatch.archive import shelf as shelves
 from dispatch.archive.records import Record
 
@@ -140,6 +140,14 @@ def test_a_missing_head_is_found(shelf: Shelf) -> None:
     (shelf.folder / "head.json").unlink()
     with pytest.raises(BrokenArchive, match=r"head\.json is missing"):
         Shelf(shelf.folder)
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"seal":"\xb0"}', b'{"seq":"5"}'])
+def test_a_head_or_contents_that_are_something_else_are_named(shelf: Shelf, content: bytes) -> None:
+    for name, reading in (("head.json", Shelf), ("backup.json", verify_backup)):
+        (shelf.folder / name).write_bytes(content)
+        with pytest.raises(BrokenArchive, match=rf"{name} cannot be read"):
+            reading(shelf.folder)
 
 
 def test_a_chain_that_was_cut_is_not_gone_on_with(shelf: Shelf) -> None:

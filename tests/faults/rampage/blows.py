@@ -34,7 +34,6 @@ MOMENT_SECONDS = 6.0
 """A moment that does not come within this time is not waited for any longer."""
 LATEST_AFTER_SECONDS = 0.03
 SLOW_SECONDS = 0.15
-TROUBLE_SECONDS = 1.5
 BETWEEN_SECONDS = 0.8
 TWICE_SHARE = 0.2
 """How often the next blow falls before the system has recovered from this one."""
