@@ -74,7 +74,7 @@ class Work:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._messages: dict[int, Msg] = {}
         self._failures: Counter[int] = Counter()
-        """How often each message met an error that nobody expected; how often it came says what else went wrong, too."""
+        """Errors that nobody expected, of each message; how often it came counts what else went wrong, too."""
 
     async def run(self) -> None:
         """Take messages until cancelled."""
