@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping
@@ -67,15 +68,48 @@ async def test_a_press_that_was_given_up_is_tried_again_and_rings_everybody(
     live_system: LiveSystem, phones: Phones
 ) -> None:
     desk = DeadLetters(live_system)
-    letter = DeadLetter(
-        by="fanout", reason="an error of ours", stream=INTAKE, subject=desk.subject, seq=1, at=now(), headers={},
-        body=b'{"press_id": "given-up", "kind": "fire"}', stored_at=now(),
-    )  # fmt: skip
-    subject = f"dlq.{live_system.system.settings.site}.fanout"
-    await live_system.system.nc.jetstream().publish(subject, msgspec.json.encode(letter))
-    assert (await desk.do(await desk.newest(), "retry"))["state"] == "retried"
+    letter = await desk.give_up("given-up", "fire")
+    assert (await desk.do(letter, "retry"))["state"] == "retried"
     await phones.ring(phones.group)
     assert {phones.rings(person)[0]["kind"] for person in phones.group} == {"fire"}
+
+
+async def test_dead_letters_are_seen_to_on_the_command_line_as_on_the_dashboard(
+    live_system: LiveSystem, phones: Phones
+) -> None:
+    """One cannot be read and is put aside with a reason; one was given up by mistake and calls everybody."""
+    desk = DeadLetters(live_system)
+    await live_system.system.nc.jetstream().publish(desk.subject, b"no press of ours")
+    unread = await desk.newest()
+    given_up = await desk.give_up("a-second", "medical")
+    listed = [json.loads(line) for line in (await dlq(live_system, "list", "--json")).splitlines()]
+    assert [(one["letter"], one["reason"]) for one in listed] == [
+        (given_up["seq"], "an error of ours"), (unread["seq"], unread["reason"])
+    ]  # fmt: skip
+    assert "cannot be read" in await dlq(live_system, "show", unread["seq"])
+
+    code, said, why = await live_system.types("dlq", "retry", unread["seq"], "--yes")
+    assert (code, "cannot be read" in why) == (1, True), said
+    await phones.are_silent()
+    await dlq(live_system, "dismiss", unread["seq"], "--reason", "a button that is being set up", "--yes", "--by", "li")
+    assert [letter["seq"] for letter in await desk.letters()] == [given_up["seq"]]
+
+    assert "已重试 done" in await dlq(live_system, "retry", given_up["seq"], "--yes", "--by", "li")
+    await phones.ring(phones.group)
+    assert {phones.rings(person)[0]["kind"] for person in phones.group} == {"medical"}
+    assert "没有 none" in await dlq(live_system, "list")
+    kept = await desk.letters("all")
+    marks = [(letter["seq"], letter["state"], letter["mark"]["by"]) for letter in kept[:2]]
+    assert marks == [
+        (given_up["seq"], "retried", "operator:li"), (unread["seq"], "dismissed", "operator:li")
+    ]  # fmt: skip
+
+
+async def dlq(live: LiveSystem, *arguments: object) -> str:
+    """What `dispatch dlq …` prints, which must succeed."""
+    code, out, err = await live.types("dlq", *arguments)
+    assert code == 0, err
+    return out
 
 
 class DeadLetters:
@@ -85,15 +119,25 @@ class DeadLetters:
         self._live = live
         self.subject = f"intake.press.{live.system.settings.site}.{live.household}"
 
-    async def letters(self) -> list[dict[str, Any]]:
-        return (await self._ask("GET", "/v1/dlq"))["letters"]  # type: ignore[no-any-return]
+    async def letters(self, state: str = "open") -> list[dict[str, Any]]:
+        return (await self._ask("GET", f"/v1/dlq?state={state}"))["letters"]  # type: ignore[no-any-return]
 
-    async def newest(self) -> dict[str, Any]:
-        """The letter that lies there, waited for."""
+    async def give_up(self, press: str, kind: str) -> dict[str, Any]:
+        """A press that is given up for an error of ours; the letter."""
+        letter = DeadLetter(
+            by="fanout", reason="an error of ours", stream=INTAKE, subject=self.subject, seq=1, at=now(), headers={},
+            body=json.dumps({"press_id": press, "kind": kind}).encode(), stored_at=now(),
+        )  # fmt: skip
+        subject = f"dlq.{self._live.system.settings.site}.fanout"
+        await self._live.system.nc.jetstream().publish(subject, msgspec.json.encode(letter))
+        return await self.newest(letter.reason)
+
+    async def newest(self, reason: str = "") -> dict[str, Any]:
+        """The newest letter that lies there, waited for until it is one for this `reason`."""
 
         async def found() -> dict[str, Any] | None:
             letters = await self.letters()
-            return letters[0] if letters else None
+            return letters[0] if letters and reason in letters[0]["reason"] else None
 
         return await until(found, "a dead letter")
 
