@@ -7,6 +7,8 @@ villages and the station, after a minute the command centre.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 from msgspec.structs import replace
 
@@ -14,7 +16,7 @@ from dispatch.events import PolicyStep, Quorum, RespondersCalled
 from dispatch.identifiers import AreaId, CaseId, PersonId
 from dispatch.roster import EscalationPolicy
 from tests.live import LiveSystem
-from tests.stories import CENTRE, CENTRE_POST, LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, Phones, answer
+from tests.stories import CENTRE, CENTRE_POST, LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, Phones, answer, button_of
 from tests.the_clock import TheClock
 
 VILLAGE = AreaId("maozhou")
@@ -109,6 +111,33 @@ async def test_an_empty_step_is_passed_over_at_once(
     await the_clock.moves(1)
     gaps = {gap.what for gap in (await live_system.case(case)).gaps}
     assert "指挥中心 / command centre" in gaps, "nobody is there, and the case says so"
+
+
+async def test_who_pressed_is_promised_nobody_whom_the_roster_does_not_have(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    """Nobody is on duty at the command centre, which is next: page and button speak of what follows."""
+    steps = (
+        PolicyStep(call=("command_centre",), within_seconds=MINUTE),
+        PolicyStep(call=("neighbour_officers",), within_seconds=HOUR),
+        PolicyStep(call=("command_centre",), within_seconds=HOUR),
+    )
+    await agree(live_system, Quorum(anyone=9), *steps)
+    (centre,) = await live_system.system.roster.posts_named([CENTRE_POST])
+    await live_system.system.roster.put(replace(centre.document, duty=()), by="test")
+    async with button_of(live_system) as heard:
+        case = await live_system.press()
+        await phones.ring(phones.group)
+        promised = await heard(lambda said: said["next"] is not None)
+        _, page = await live_system.call("resident", "GET", f"/v1/cases/{case}")
+        assert promised["next"] == {"what": "widens", "at": page["escalation"]["next_call"]["at"]}  # type: ignore[index]
+        opened = (await live_system.case(case)).alarm.at
+        assert datetime.fromisoformat(promised["next"]["at"]) - opened == timedelta(seconds=45 + MINUTE)
+        await the_clock.moves(45 + MINUTE)
+        await phones.ring(OFFICERS_NEXT_DOOR)
+        assert (await heard(lambda said: said["next"] is None))["status"] == "raised"
+        _, page = await live_system.call("resident", "GET", f"/v1/cases/{case}")
+        assert page["escalation"]["next_call"] is None  # type: ignore[index]
 
 
 async def two_are_going(live: LiveSystem, phones: Phones) -> tuple[CaseId, set[PersonId]]:

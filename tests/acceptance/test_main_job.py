@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from nats.aio.msg import Msg
 from standardwebhooks.webhooks import Webhook
 
 from dispatch.clock import now
-from dispatch.events import answer_subject
 from dispatch.fanout.channels.threads import AT_ONCE_PER_PLACE
 from dispatch.fanout.lanes import LIMITS
 from dispatch.identifiers import CaseId, HouseholdId, PersonId, notification_id
@@ -24,7 +21,7 @@ from dispatch.roster import ApprisePoint, Household, Person, WebhookPoint, call_
 from tests.live import LiveSystem
 from tests.messengers import Message, Messenger, messenger
 from tests.receivers import receiving, status
-from tests.stories import LEADER_NEXT_DOOR, County, Phones
+from tests.stories import LEADER_NEXT_DOOR, County, Phones, button_of
 from tests.system import until
 from tests.the_clock import TheClock
 from tests.village import SECRET
@@ -289,27 +286,6 @@ async def slow(live_system: LiveSystem, county: County, phones: Phones) -> Async
                 held.release()
         await county.close_all()
         await phones.are_silent()
-
-
-@asynccontextmanager
-async def button_of(live: LiveSystem) -> AsyncIterator[Callable[[Callable[[Document], bool]], Awaitable[Document]]]:
-    """What is said to the household's button: gives a function that waits for something and gives it."""
-    said: list[Document] = []
-
-    async def hear(message: Msg) -> None:
-        said.append(json.loads(message.data))
-
-    async def heard(condition: Callable[[Document], bool]) -> Document:
-        async def found() -> Document | None:
-            feedback = [one for one in said if "case" in one]
-            return next((one for one in feedback if condition(one)), None)
-
-        return await until(found, "the button to hear it")
-
-    subject = answer_subject(live.system.settings.site, live.household)
-    subscription = await live.system.nc.subscribe(subject, cb=hear)
-    yield heard
-    await subscription.unsubscribe()
 
 
 async def test_a_press_that_is_refused_says_why_and_stops_nobody(live_system: LiveSystem, phones: Phones) -> None:
