@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from msgspec.structs import replace
 
@@ -79,6 +80,18 @@ class LiveSystem:
         """`dispatch …` on the system's own machine, by its clock; exit code, output and errors."""
         clock = {"DISPATCH_MOVED_CLOCK": str(file_in(self.system.folder))}
         return await dispatch(*arguments, env=environment_of(self.system.settings) | clock)
+
+    async def board(self) -> dict[str, Any]:
+        """What the operator's screen shows when it is opened: the snapshot of the live stream."""
+        headers = {"Authorization": f"Bearer {self.tokens['operator']}"}
+        async with self.system.http.get("/v1/live", headers=headers) as stream:
+            event = b""
+            async for line in stream.content:
+                name, _, value = line.partition(b":")
+                event = value.strip() if name == b"event" else event
+                if (name, event) == (b"data", b"snapshot"):
+                    return cast("dict[str, Any]", json.loads(value))
+        raise AssertionError("the live stream ended without a snapshot")
 
     @property
     def log(self) -> CaseLog:

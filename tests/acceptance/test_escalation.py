@@ -86,6 +86,24 @@ async def test_where_waiting_is_pointless_the_call_widens_at_once(
     await phones.ring(OFFICERS_NEXT_DOOR)
 
 
+async def test_two_neighbours_and_an_officer_must_come_and_neighbours_alone_are_not_enough(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    await agree(live_system, Quorum(neighbours=2, officers=1))
+    case = await live_system.press()
+    await phones.ring(phones.group)
+    neighbours = sorted(person for person in phones.group if person.startswith("p-"))[:3]
+    for person in neighbours:
+        await answer(live_system, case, person, "going")
+    await the_clock.moves(45)
+    await phones.ring(OFFICERS_NEXT_DOOR)
+    officer = PersonId(live_system.subject("police"))
+    await answer(live_system, case, officer, "going")
+    others = phones.group | OFFICERS_NEXT_DOOR
+    await phones.hear(others - {officer, *neighbours}, case, "called", "stood_down")
+    await phones.hear({officer, *neighbours}, case, "called")
+
+
 async def test_somebody_who_cannot_be_reached_is_not_waited_for(live_system: LiveSystem, phones: Phones) -> None:
     """Three officers must come, there are three, and one of them has no phone."""
     await agree(live_system, Quorum(officers=3))

@@ -9,9 +9,7 @@ from msgspec.structs import replace
 
 from dispatch.identifiers import CaseId, PersonId
 from dispatch.roster import SmsPoint
-from tests.conftest import database
-from tests.live import LiveSystem, live, on_servers
-from tests.servers import Servers, open_folder
+from tests.live import LiveSystem
 from tests.smsc.fake import FakeSmsc, fake_smsc
 from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, County, Phones
 from tests.system import until
@@ -27,12 +25,9 @@ async def smsc() -> AsyncIterator[FakeSmsc]:
 
 
 @pytest.fixture(scope="module")
-async def live_system(servers: Servers, migrated_template: str, smsc: FakeSmsc) -> AsyncIterator[LiveSystem]:
-    """A system with an account at the SMSC."""
-    async with database(servers, migrated_template) as dsn:
-        with open_folder() as folder:
-            async with live(folder, on_servers(servers, dsn) | smsc.environment, movable=True) as running:
-                yield running
+def environment(smsc: FakeSmsc) -> dict[str, str]:
+    """An account at the SMSC."""
+    return smsc.environment
 
 
 class Texts:

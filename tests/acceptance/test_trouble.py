@@ -10,15 +10,20 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from dispatch.cases import Case
 from dispatch.clock import now
-from dispatch.events import CASES, INTAKE, DeadLetter, Timers
+from dispatch.events import CASES, INTAKE, CallsRecorded, DeadLetter, Timers
 from dispatch.identifiers import PersonId
+from dispatch.roster import WebhookPoint
 from tests.live import LiveSystem
+from tests.messengers import Messenger, messenger
+from tests.receivers import ok, receiving
 from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, County, Phones
 from tests.system import until
 from tests.the_clock import TheClock
+from tests.village import SECRET
 
 
 async def test_a_timer_that_is_lost_is_missed_by_the_watchdog_and_the_step_is_taken(
@@ -151,6 +156,18 @@ class DeadLetters:
             return await answer.json()  # type: ignore[no-any-return]
 
 
+@pytest.fixture(scope="module")
+async def duty() -> AsyncIterator[Messenger]:
+    """Where whoever runs the system is told of trouble."""
+    async with messenger() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def environment(duty: Messenger) -> dict[str, str]:
+    return {"DISPATCH_WATCH_URLS": f"ntfy://{duty.host}/duty"}
+
+
 @pytest.fixture
 async def real_phones(county: County) -> AsyncIterator[Phones]:
     """Everybody's phones, by the real time: how long somebody hangs is not a matter of the clock."""
@@ -183,6 +200,64 @@ async def test_everybody_is_called_and_hears_at_most_one_ring_too_many_when_it_w
     await phones.ring(phones.group)
     for person in phones.group:
         assert len({ring["notification"] for ring in phones.rings(person)}) == 1, "and it shows as one alert"
+
+
+async def test_a_fan_out_that_hangs_is_shown_on_the_desk_and_told_over_the_watchdogs_own_channel(
+    live_system: LiveSystem,
+    real_phones: Phones,  # noqa: ARG001 - none may ring
+    stuck: int,
+    duty: Messenger,
+) -> None:
+    async def is_shown() -> bool:
+        incidents = (await live_system.board())["incidents"]
+        return ("silent", "fanout") in {(one["kind"], one["what"]) for one in incidents}
+
+    async def is_told() -> bool:
+        return any("silent.fanout" in message.body for message in duty.messages)
+
+    async def is_over() -> bool:
+        return not await is_shown()
+
+    await until(is_shown, "the desk to show it", every=0.2)
+    await until(is_told, "whoever runs the system to be told", seconds=40)
+    os.kill(stuck, signal.SIGCONT)
+    await until(is_over, "the desk to show it no more", every=0.2)
+
+
+async def test_who_calls_is_killed_in_the_middle_and_only_the_call_in_hand_is_made_again(
+    live_system: LiveSystem, real_phones: Phones
+) -> None:
+    """One phone has the ring and has not said so. Of that call alone nobody can know, and it shows as one alert."""
+    held, *_ = sorted(real_phones.group)
+    others = real_phones.group - {held}
+    async with receiving() as phone:
+        phone.answer = phone.hang
+        point = WebhookPoint(url=phone.url, secret=SECRET)
+        await live_system.system.roster.update_person(
+            held, lambda known: replace(known, contact_points=(point,)), "test"
+        )
+        case = await live_system.press(kind="fire")
+
+        async def all_but_one() -> bool:
+            known = await live_system.case(case)
+            return (
+                len(phone.requests) == 1 and {person for person in known.called() if reached(known, person)} == others
+            )
+
+        await until(all_but_one, "every ring but one to be on the log")
+        killed = await live_system.system.kill("fanout")
+        phone.answer = ok
+        await live_system.system.restarted("fanout", killed)
+        done = await live_system.finished(case)
+        rings = [json.loads(request.body)["data"]["notification"] for request in phone.requests]
+        await live_system.close(case)
+    events = [event for commit in await live_system.log.load(case) for event in commit.events]
+    recorded = [one for event in events if isinstance(event, CallsRecorded) for one in event.outcomes]
+    said = [one.outcome for one in recorded if (one.responder, one.channel) == (held, "webhook")]
+    assert said == ["unknown", "sent"]
+    assert reached(done, held)
+    assert rings == [rings[0]] * 2
+    await real_phones.ring(others)
 
 
 def reached(case: Case, person: PersonId) -> bool:
