@@ -85,6 +85,7 @@ class LiveSystem:
         """What the operator's screen shows when it is opened: the snapshot of the live stream."""
         headers = {"Authorization": f"Bearer {self.tokens['operator']}"}
         async with self.system.http.get("/v1/live", headers=headers) as stream:
+            assert stream.status == 200, await stream.text()
             event = b""
             async for line in stream.content:
                 name, _, value = line.partition(b":")

@@ -197,6 +197,16 @@ async def answer(live: LiveSystem, case: CaseId, person: str, what: str) -> None
         assert answered.status in {200, 201}
 
 
+async def desk_shows(live: LiveSystem, kind: str, what: str, *, no_more: bool = False) -> None:
+    """Wait until the operator is shown this incident, or no more."""
+
+    async def so() -> bool:
+        incidents = (await live.board())["incidents"]
+        return ((kind, what) in {(one["kind"], one["what"]) for one in incidents}) is not no_more
+
+    await until(so, f"the desk to show {kind} {what}{' no more' * no_more}", every=0.2)
+
+
 @asynccontextmanager
 async def button_of(live: LiveSystem) -> AsyncIterator[Heard]:
     """What is said to the household's button: gives a function that waits for something and gives it."""

@@ -20,7 +20,7 @@ from dispatch.roster import WebhookPoint
 from tests.live import LiveSystem
 from tests.messengers import Messenger, messenger
 from tests.receivers import ok, receiving
-from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, County, Phones
+from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, County, Phones, desk_shows
 from tests.system import until
 from tests.the_clock import TheClock
 from tests.village import SECRET
@@ -208,20 +208,13 @@ async def test_a_fan_out_that_hangs_is_shown_on_the_desk_and_told_over_the_watch
     stuck: int,
     duty: Messenger,
 ) -> None:
-    async def is_shown() -> bool:
-        incidents = (await live_system.board())["incidents"]
-        return ("silent", "fanout") in {(one["kind"], one["what"]) for one in incidents}
-
     async def is_told() -> bool:
         return any("silent.fanout" in message.body for message in duty.messages)
 
-    async def is_over() -> bool:
-        return not await is_shown()
-
-    await until(is_shown, "the desk to show it", every=0.2)
+    await desk_shows(live_system, "silent", "fanout")
     await until(is_told, "whoever runs the system to be told", seconds=40)
     os.kill(stuck, signal.SIGCONT)
-    await until(is_over, "the desk to show it no more", every=0.2)
+    await desk_shows(live_system, "silent", "fanout", no_more=True)
 
 
 async def test_who_calls_is_killed_in_the_middle_and_only_the_call_in_hand_is_made_again(
