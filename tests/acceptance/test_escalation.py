@@ -122,8 +122,7 @@ async def test_an_empty_step_is_passed_over_at_once(
         PolicyStep(call=("neighbour_officers",), within_seconds=HOUR),
     )
     await agree(live_system, Quorum(officers=4), *steps)
-    (centre,) = await live_system.system.roster.posts_named([CENTRE_POST])
-    await live_system.system.roster.put(replace(centre.document, duty=()), by="test")
+    await nobody_at_the_centre(live_system)
     case = await live_system.press()
     await phones.ring(phones.group, OFFICERS_NEXT_DOOR)
     await the_clock.moves(1)
@@ -141,8 +140,7 @@ async def test_who_pressed_is_promised_nobody_whom_the_roster_does_not_have(
         PolicyStep(call=("command_centre",), within_seconds=HOUR),
     )
     await agree(live_system, Quorum(anyone=9), *steps)
-    (centre,) = await live_system.system.roster.posts_named([CENTRE_POST])
-    await live_system.system.roster.put(replace(centre.document, duty=()), by="test")
+    await nobody_at_the_centre(live_system)
     async with button_of(live_system) as heard:
         case = await live_system.press()
         await phones.ring(phones.group)
@@ -156,6 +154,11 @@ async def test_who_pressed_is_promised_nobody_whom_the_roster_does_not_have(
         assert (await heard(lambda said: said["next"] is None))["status"] == "raised"
         _, page = await live_system.call("resident", "GET", f"/v1/cases/{case}")
         assert page["escalation"]["next_call"] is None  # type: ignore[index]
+
+
+async def nobody_at_the_centre(live: LiveSystem) -> None:
+    (centre,) = await live.system.roster.posts_named([CENTRE_POST])
+    await live.system.roster.put(replace(centre.document, duty=()), by="test")
 
 
 async def two_are_going(live: LiveSystem, phones: Phones) -> tuple[CaseId, set[PersonId]]:
