@@ -209,12 +209,9 @@ async def test_first_rings_go_before_repeats_and_stand_downs_and_villages_take_t
     assert await slow.rings(4 * 13) == {"茅州村": 4 * 13}
     slow.hold()
     *repeated, ended = cases
-    for case in repeated:
-        await slow.ask(case, "widen")
-        await slow.waits(case, step=1)
-    await slow.ask(ended, "stand-down")
-    for home in ("h-0009", "h-0010", "h-0015"):
-        await slow.waits(await live_system.press_at(HouseholdId(home)))
+    await asyncio.gather(*(slow.widens(case) for case in repeated))
+    await asyncio.gather(slow.ask(ended, "stand-down"), *(slow.press(home) for home in ("h-0009", "h-0010")))
+    await slow.press("h-0015")
     begun, repeats = LIMITS["apprise"].at_once // 2, 3 * 14
     assert await slow.rings(begun) == {"茅州村": begun}
     assert await slow.rings(9 + 9) == {"散花村": 9, "有庆村": 9}, "though 散花村 pressed first, and twice"
@@ -237,8 +234,17 @@ class SlowMessenger:
     async def ask(self, case: CaseId, deed: str) -> None:
         assert (await self._live.call("operator", "POST", f"/v1/cases/{case}/{deed}", {}))[0] == 200
 
-    async def waits(self, case: CaseId, step: int = 0) -> None:
-        """Wait until the rings of a step wait for their turn: that no page is open is known at once."""
+    async def widens(self, case: CaseId) -> None:
+        """The operator widens; afterwards the rings of the step are under way or wait for their turn."""
+        await self.ask(case, "widen")
+        await self._begun(case, step=1)
+
+    async def press(self, household: str) -> None:
+        """Somebody else presses, likewise."""
+        await self._begun(await self._live.press_at(HouseholdId(household)), step=0)
+
+    async def _begun(self, case: CaseId, step: int) -> None:
+        """That no page is open is known at once, and by then the others wait."""
 
         async def known() -> bool:
             calls = [call for (of, _), call in (await self._live.case(case)).calls.items() if of == step]
@@ -251,8 +257,17 @@ class SlowMessenger:
         return Counter(message.title.split(" · ")[1].split()[0] for message in await self._next(number, urgent=True))
 
     async def stands_down(self, number: int) -> None:
-        """The next so many, and the last, say that one need not come."""
+        """The next so many say that one need not come."""
         await self._next(number, urgent=False)
+
+    def answer_all(self) -> None:
+        held, self._ntfy.answers = self._ntfy.answers, None
+        if held is not None:
+            for _ in self._ntfy.messages:
+                held.release()
+
+    def are_as_told(self) -> None:
+        assert len(self._ntfy.messages) == self._heard
 
     async def _next(self, number: int, *, urgent: bool) -> list[Message]:
         begin, self._heard = self._heard, self._heard + number
@@ -280,11 +295,10 @@ async def slow(live_system: LiveSystem, county: County, phones: Phones) -> Async
             await roster.put(replace(person, contact_points=points), by="test")
         given = SlowMessenger(live_system, ntfy)
         yield given
-        if (held := ntfy.answers) is not None:
-            ntfy.answers = None
-            for _ in ntfy.messages:
-                held.release()
-        await county.close_all()
+        given.answer_all()
+        await phones.are_silent()
+        given.are_as_told()
+        await county.close_all()  # while there is somebody who can be told
         await phones.are_silent()
 
 
