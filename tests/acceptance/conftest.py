@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import database
 from tests.live import LiveSystem, live, on_servers
+from tests.messengers import Messenger, messenger
 from tests.servers import Servers, open_folder
 from tests.smsc.fake import FakeSmsc, fake_smsc
 from tests.stories import County, Phones, county_of
@@ -21,11 +22,21 @@ async def smsc() -> AsyncIterator[FakeSmsc]:
 
 
 @pytest.fixture(scope="session")
-async def live_system(servers: Servers, migrated_template: str, smsc: FakeSmsc) -> AsyncIterator[LiveSystem]:
+async def duty() -> AsyncIterator[Messenger]:
+    """Where whoever runs the system is told of trouble."""
+    async with messenger() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def live_system(
+    servers: Servers, migrated_template: str, smsc: FakeSmsc, duty: Messenger
+) -> AsyncIterator[LiveSystem]:
     """A system on the session's servers, with a site and a database of its own and an account at the SMSC."""
+    environment = {**smsc.environment, "DISPATCH_WATCH_URLS": f"ntfy://{duty.host}/duty"}
     async with database(servers, migrated_template) as dsn:
         with open_folder() as folder:
-            async with live(folder, on_servers(servers, dsn) | smsc.environment, movable=True) as running:
+            async with live(folder, on_servers(servers, dsn) | environment, movable=True) as running:
                 yield running
 
 

@@ -11,7 +11,7 @@ from dispatch.identifiers import CaseId, PersonId
 from dispatch.roster import SmsPoint
 from tests.live import LiveSystem
 from tests.smsc.fake import FakeSmsc
-from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, County, Phones
+from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, County, Phones, desk_shows
 from tests.system import until
 from tests.the_clock import TheClock
 
@@ -155,6 +155,7 @@ async def test_an_smsc_that_is_away_delays_nobody_and_is_used_when_it_is_back(
     finished = await live_system.finished(case)
     reasons = {call.outcomes["sms"].reason for (step, _), call in finished.calls.items() if step == 0}
     assert all("no connection to the SMSC" in (reason or "") for reason in reasons)
+    await desk_shows(live_system, "channel", "sms")
     # None of the thirteen can be reached, nor is the leader next door enough alone: there is nothing to wait for.
     await texts.phones.ring({LEADER_NEXT_DOOR, STATION} | OFFICERS_NEXT_DOOR)
     await live_system.close(case)
@@ -167,3 +168,4 @@ async def test_an_smsc_that_is_away_delays_nobody_and_is_used_when_it_is_back(
     again = await live_system.press(kind="medical")
     await texts.ring("急病 · ")
     assert await sms_outcomes(live_system, again) == {"sent"}
+    await desk_shows(live_system, "channel", "sms", no_more=True)
