@@ -26,7 +26,7 @@ from dispatch.identifiers import AreaId, PersonId
 from dispatch.migrate import migrate
 from dispatch.projections import ReadModels
 from dispatch.web.reports.period import MOST_DAYS, month_at, months_before
-from tests.million import ENDED, MILLION, fill_board, fill_latency, fill_responses
+from tests.million import ENDED, MILLION, fill_board, fill_latency, fill_responses, fill_work
 
 GOAL_MS = 100.0
 """p95 of the board's lists and of every report of a month, as the issue has it, and of the trend on the page."""
@@ -124,6 +124,7 @@ async def _fill(dsn: str, cases: int, each: int) -> None:
     await fill_board(connection, cases)
     await fill_latency(connection, cases)
     await fill_responses(connection, each, cases)
+    await fill_work(connection, cases)
     await connection.close()
 
 
