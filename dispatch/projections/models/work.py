@@ -7,7 +7,6 @@ from datetime import datetime
 
 import msgspec
 
-from dispatch.cases import Firsts
 from dispatch.events import Kind
 from dispatch.identifiers import AreaId, CaseId, PersonId, Site
 from dispatch.projections.models.responses import IN_GROUP, NOTHING_YET, first_calls, group_of, touched
@@ -61,9 +60,12 @@ def rows(change: Change) -> list[WorkRow]:
 
 def _row(change: Change, share: Share, people: Iterable[PersonId]) -> WorkRow:
     case, alarm = change.case, change.case.alarm
-    called = sorted(person for person in people if person not in case.left_out)
-    times = [case.reached.get(person, NOTHING_YET) for person in called]
-    replies = (case.replies.get(person) for person in called)
+    people = sorted(person for person in people if person not in case.left_out)
+    times = [case.reached.get(person, NOTHING_YET) for person in people]
+    called, delivered = [one.called for one in times], [one.delivered for one in times]
+    answered, going = [one.answered for one in times], [one.going for one in times]
+    on_scene = [one.on_scene for one in times]
+    replies = [reply for person in people if (reply := case.replies.get(person)) is not None]
     return WorkRow(
         site=change.site,
         case_id=alarm.case,
@@ -73,30 +75,26 @@ def _row(change: Change, share: Share, people: Iterable[PersonId]) -> WorkRow:
         kind=case.kind,
         drill=alarm.drill,
         accepted_at=alarm.accepted_at,
-        called=len(called),
-        rung=_how_many(one.called for one in times),
-        delivered=_how_many(one.delivered for one in times),
-        answered=_how_many(one.answered for one in times),
-        going=_how_many(one.going for one in times),
-        on_scene=_how_many(one.on_scene for one in times),
-        cannot=sum(reply is not None and reply.answer == "cannot" for reply in replies),
-        called_to_answered=_seconds(times, "called", "answered"),
-        called_to_on_scene=_seconds(times, "called", "on_scene"),
-        called_to_delivered=_seconds(times, "called", "delivered"),
-        delivered_to_answered=_seconds(times, "delivered", "answered"),
-        going_to_on_scene=_seconds(times, "going", "on_scene"),
-        responders=called,
+        called=len(people),
+        rung=len(people) - called.count(None),
+        delivered=len(people) - delivered.count(None),
+        answered=len(people) - answered.count(None),
+        going=len(people) - going.count(None),
+        on_scene=len(people) - on_scene.count(None),
+        cannot=sum(reply.answer == "cannot" for reply in replies),
+        called_to_answered=_seconds(called, answered),
+        called_to_on_scene=_seconds(called, on_scene),
+        called_to_delivered=_seconds(called, delivered),
+        delivered_to_answered=_seconds(delivered, answered),
+        going_to_on_scene=_seconds(going, on_scene),
+        responders=people,
     )
 
 
-def _how_many(moments: Iterable[datetime | None]) -> int:
-    return sum(moment is not None for moment in moments)
-
-
-def _seconds(times: Sequence[Firsts], begin: str, end: str) -> list[float]:
+def _seconds(since: Sequence[datetime | None], until: Sequence[datetime | None]) -> list[float]:
     """As the generated columns of `responses` have them: microseconds, divided once."""
-    reached = ((getattr(one, begin), getattr(one, end)) for one in times)
-    return sorted((to - since).total_seconds() for since, to in reached if since is not None and to is not None)
+    both = zip(since, until, strict=True)
+    return sorted([(end - begin).total_seconds() for begin, end in both if end is not None and begin is not None])
 
 
 PROJECTION = Projection.beside(__file__, rows)
