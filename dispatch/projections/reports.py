@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Final
@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from dispatch.clock import now
 from dispatch.identifiers import AreaId, GroupId, PersonId, Site
 from dispatch.projections.reader import Reader, Row, Values
+from dispatch.projections.remembered import SETTLED, Remembered, Span, spans_of
 from dispatch.projections.sql import load
 
 ANSWER_SECONDS = 10.0
@@ -27,7 +29,12 @@ ANSWERED_SECONDS, UNDER_WAY_SECONDS, CLOSED_SECONDS = 30.0, 300.0, 1800.0
 PERCENTILES: Final = ("p50", "p90", "p95", "p99")
 
 
+Counted = Callable[[datetime, datetime, int], Awaitable[Sequence[Sequence[Values]]]]
+"""Rows of `response` over the cases of a period, in parts, and in each at most so many."""
+
+
 class ReportQueries(msgspec.Struct, frozen=True, kw_only=True):
+    state: str
     response: str
     drills: str
     most_called: str
@@ -49,6 +56,7 @@ class Reports:
 
     def __init__(self, dsn: str, site: Site) -> None:
         self._reader = Reader(dsn, site, connections=CONNECTIONS, seconds=ANSWER_SECONDS)
+        self._remembered = Remembered()
 
     def close(self) -> None:
         self._reader.close()
@@ -72,15 +80,47 @@ class Reports:
 
         An open case is judged as of `as_of`. `responder`: cases on which they were called, and not left out.
         """
-        asked = (as_of, by, zone, ANSWERED_SECONDS, UNDER_WAY_SECONDS, CLOSED_SECONDS, limit)
-        parts = await asyncio.gather(
-            *(
-                self._reader.values(queries.response, area, kind, group, start, end, responder, *asked, half)
-                for start, end in halves(by, since, until, zone)
-                for half in (HALVES if by == "group" else (None,))
+
+        async def counted(since: datetime, until: datetime, most: int) -> Sequence[Sequence[Values]]:
+            asked = (as_of, by, zone, ANSWERED_SECONDS, UNDER_WAY_SECONDS, CLOSED_SECONDS, most)
+            return await asyncio.gather(
+                *(
+                    self._reader.values(queries.response, area, kind, group, start, end, responder, *asked, half)
+                    for start, end in halves(by, since, until, zone)
+                    for half in (HALVES if by == "group" else (None,))
+                )
             )
-        )
-        return [_response(row) for row in _most(parts, limit)]
+
+        if by == "month" and responder is None:
+            rows = await self._by_month(counted, (area, kind, group, zone), spans_of(since, until, zone), as_of)
+            return [_response(row) for row in _most([[], rows], limit)]
+        return [_response(row) for row in _most(await counted(since, until, limit), limit)]
+
+    async def _by_month(
+        self, counted: Counted, asked: Hashable, spans: Sequence[Span], as_of: datetime
+    ) -> Sequence[Values]:
+        """The rows of the months `spans`: those that are remembered, and the others as they are counted."""
+        state, at = await self._state()
+        known = self._remembered.known(state, asked, spans, as_of) if state else {}
+        unknown = [span for span in spans if span not in known]
+        parts = await counted(unknown[0].since, unknown[-1].until, len(spans)) if unknown else []
+        rows = {row[0]: row for part in parts for row in part}
+        over = [span for span in unknown if span.until + SETTLED <= min(as_of, at)]
+        if state and over and (await self._state())[0] == state:
+            for span in over:
+                row = rows.get(span.key)
+                if row is None or not row[UNDECIDED]:
+                    self._remembered.keep(state, asked, span, as_of, row)
+        remembered = {span.key: row for span, row in known.items() if row is not None}
+        return [*(remembered | rows).values()]
+
+    async def _state(self) -> tuple[Row | None, datetime]:
+        """The state that what is remembered holds for, None where nobody notes changes; and the database's time."""
+        found = await self._reader.fetch(queries.state)
+        if not found:
+            return None, now()
+        state = dict(found[0])
+        return state, state.pop("at")
 
     async def drills(
         self,
@@ -190,6 +230,8 @@ def _most(parts: Sequence[Sequence[Values]], limit: int) -> Sequence[Values]:
     return sorted((row for part in parts for row in part), key=lambda row: (-row[1], row[0]))[:limit]
 
 
+UNDECIDED = -1
+
 # The rows of an answer come as tuples, in the order of the columns of their query. A file has thousands of them, each
 # with several mappings: written out as they are below, these take half the time.
 
@@ -206,7 +248,7 @@ def _response(values: Values) -> Row:
             "answered": _step(values[5:17]),
             "under_way": _step(values[17:29]),
             "on_scene": _step(values[29:41]),
-            "closed": _step(values[41:]),
+            "closed": _step(values[41:53]),
         },
     }
 

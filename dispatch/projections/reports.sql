@@ -48,10 +48,25 @@
         and not drill
         and not left_out
 
+-- name: state
+-- What changes whenever a case of long ago does; nothing where nobody would note it. And what time it is.
+select
+    $1::text as site,
+    to_regclass('latency')::oid::bigint as latency,
+    pg_postmaster_start_time() as started,
+    stamp::text as stamp,
+    now() as at
+from old_changes
+where 3 = (
+    select count(*) from pg_trigger
+    where tgrelid = to_regclass('latency') and tgfoid = to_regproc('note_old_change') and tgenabled = 'O'
+)
+
 -- name: response
 -- How fast help came, by `$9`: cases, verdicts of each of the four steps, percentiles. See docs/LATENCY.md.
 -- Whatever has no verdict here is missed: so only the few cases that never came to a step are judged one by one. With
--- `$15` those of groups alone whose hash is even (0) or odd (1): the two halves are counted side by side.
+-- `$15` those of groups alone whose hash is even (0) or odd (1): the two halves are counted side by side. `undecided` are
+-- open cases whose target is not over yet.
 with found as (
     select
         case $9::text
@@ -114,7 +129,8 @@ with found as (
         count(*) filter (where closed is null and imported) as closed_unknown,
         count(*) filter (where closed >= 0) as closed_count,
         percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by closed) filter (where closed >= 0)
-            as closed_percentiles
+            as closed_percentiles,
+        count(*) filter (where closed is null and watched < target_seconds) as undecided
     from found
     group by key
     order by cases desc, key
@@ -173,7 +189,8 @@ select
     closed_percentiles[1] as closed_p50,
     closed_percentiles[2] as closed_p90,
     closed_percentiles[3] as closed_p95,
-    closed_percentiles[4] as closed_p99
+    closed_percentiles[4] as closed_p99,
+    undecided
 from counted
 order by cases desc, key
 
