@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -34,9 +35,10 @@ from dispatch.projections import (
     rebuild,
     rebuilding,
 )
+from dispatch.projections.checkpoints import Checkpoint
 from dispatch.projections.copying import tables_of, take_rows, target_of
 from dispatch.projections.models import board
-from dispatch.projections.shadow import schema_of
+from dispatch.projections.shadow import Shadow, schema_of
 from dispatch.settings import Settings
 from tests.conftest import on_server, with_database
 from tests.projection_stories import (
@@ -225,6 +227,32 @@ def _wrong(change: Change) -> list[board.BoardRow]:
     from msgspec.structs import replace
 
     return [replace(row, called=0) for row in board.rows(change)]
+
+
+async def test_a_live_read_model_that_is_behind_is_waited_for_and_then_compared(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(site.log, 10)
+    async with projecting(site.projector()):
+        await site.caught_up()
+    await tell(site.log, "h-later", answered("p-1", "going", 3))
+    looked = asyncio.Event()
+    held = Shadow.held
+
+    @asynccontextmanager
+    async def looking(shadow: Shadow, projection: Projection) -> AsyncIterator[Checkpoint | None]:
+        async with held(shadow, projection) as live:
+            yield live
+        looked.set()
+
+    monkeypatch.setattr(Shadow, "held", looking)
+    async with site.under_way("board") as ahead:
+        await ahead.build()
+        comparing = asyncio.create_task(ahead.compare())
+        await asyncio.wait_for(looked.wait(), 30)
+        async with projecting(site.projector()):
+            [found] = await comparing
+        assert (found.because, found.rows) == (None, 0)
 
 
 async def test_a_bug_is_mended_while_alarms_go_on_and_the_board_never_has_a_gap(site: Site) -> None:
