@@ -61,6 +61,10 @@ class Reports:
     def close(self) -> None:
         self._reader.close()
 
+    def forget(self) -> None:
+        """Count every month anew when it is asked for next."""
+        self._remembered = Remembered()
+
     async def response(
         self,
         *,
