@@ -33,10 +33,10 @@ async def live_system(
     servers: Servers, migrated_template: str, smsc: FakeSmsc, duty: Messenger
 ) -> AsyncIterator[LiveSystem]:
     """A system on the session's servers, with a site and a database of its own and an account at the SMSC."""
-    environment = {**smsc.environment, "DISPATCH_WATCH_URLS": f"ntfy://{duty.host}/duty"}
+    besides = {**smsc.environment, "DISPATCH_WATCH_URLS": f"ntfy://{duty.host}/duty"}
     async with database(servers, migrated_template) as dsn:
         with open_folder() as folder:
-            async with live(folder, on_servers(servers, dsn) | environment, movable=True) as running:
+            async with live(folder, on_servers(servers, dsn) | besides, movable=True) as running:
                 yield running
 
 

@@ -3,22 +3,52 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import pytest
+from msgspec.structs import replace
 
 from dispatch.events import CaseLog
 from dispatch.projections import Change, Projection, Projector, all_projections
+from dispatch.projections.checkpoints import Checkpoint
 from dispatch.projections.copying import tables_of
 from dispatch.projections.models import board
+from dispatch.projections.shadow import Shadow
 from tests.integration.rebuild.site import Site, holds, read
 from tests.projection_stories import TABLES, answered, fill, forget, projecting, recorded, resolved, sums, tell, until
 
 
 def _wrong(change: Change) -> list[board.BoardRow]:
-    from msgspec.structs import replace
-
     return [replace(row, called=0) for row in board.rows(change)]
+
+
+async def test_a_live_read_model_that_is_behind_is_waited_for_and_then_compared(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(site.log, 10)
+    async with projecting(site.projector()):
+        await site.caught_up()
+    await tell(site.log, "h-later", answered("p-1", "going", 3))
+    looked = asyncio.Event()
+    held = Shadow.held
+
+    @asynccontextmanager
+    async def looking(shadow: Shadow, projection: Projection) -> AsyncIterator[Checkpoint | None]:
+        async with held(shadow, projection) as live:
+            yield live
+        looked.set()
+
+    monkeypatch.setattr(Shadow, "held", looking)
+    async with site.under_way("board") as ahead:
+        await ahead.build()
+        comparing = asyncio.create_task(ahead.compare())
+        await asyncio.wait_for(looked.wait(), 30)
+        async with projecting(site.projector()):
+            [found] = await comparing
+        assert (found.because, found.rows) == (None, 0)
 
 
 async def test_a_bug_is_mended_while_alarms_go_on_and_the_board_never_has_a_gap(site: Site) -> None:
