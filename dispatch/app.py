@@ -203,10 +203,11 @@ class _Runs(Protocol):
 
 def _button_parts(base: Backbone, settings: Settings) -> list[_Runs]:
     from dispatch.intake import ButtonAnswers, ButtonFeedback, ButtonGate, Expelling, Holds
+    from dispatch.web import Ahead
 
     holds = Holds()
     answers = ButtonAnswers(base.nc, settings.site, base.roster.household)
-    feedback = ButtonFeedback(base.nc, base.log)
+    feedback = ButtonFeedback(base.nc, base.log, Ahead(base.roster).of)
     if settings.auth_callout_seed is None:
         return [answers, feedback]
     seed = settings.auth_callout_seed.get_secret_value()

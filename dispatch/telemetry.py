@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -18,7 +19,7 @@ from dispatch.settings import Settings
 SECRET_NAME = re.compile(r"password|secret|token|authorization|cookie|seed|private_key|\bauth\b|p256dh", re.IGNORECASE)
 HIDDEN = "***"
 IN_ADDRESSES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(\w+://[^\s:/@]*):[^\s/]+@"), rf"\1:{HIDDEN}@"),
+    (re.compile(r"(\b\w+://[^\s:/@]*):[^\s/]+@"), rf"\1:{HIDDEN}@"),
     (re.compile(r"([?&](?:access_token|token|key|sign|secret|password)=)[^\s&#'\"]+"), rf"\1{HIDDEN}"),
     (
         re.compile(
@@ -36,6 +37,8 @@ IN_ADDRESSES: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 """Passwords; secrets in a query; push services and messengers whose path is the secret; what urllib3 says of such a
 path; and Apprise's addresses (`barks://…`), which are known by a scheme that none of our servers has."""
+MARKS = re.compile(r"://|=|with url: ")
+"""One of these stands in whatever has such a secret in it. To look for more would cost a storm a second."""
 
 QUIET = {
     "nats": logging.WARNING,
@@ -103,16 +106,30 @@ def configure_command(settings: Settings) -> None:
 def hide_secrets(_logger: object, _method: str, event: Event) -> Event:
     """Replace values under names that tell secrets, and secrets inside addresses, in the words of errors too."""
     for name, value in event.items():
-        if SECRET_NAME.search(name):
-            event[name] = HIDDEN
-        elif isinstance(value, str):
-            event[name] = _without_secrets(value)
-        elif isinstance(value, BaseException):
-            event[name] = _without_secrets(repr(value))
+        event[name] = HIDDEN if _tells_secrets(name) else _hidden(value)
     return event
 
 
+@lru_cache(maxsize=1024)
+def _tells_secrets(name: str) -> bool:
+    return SECRET_NAME.search(name) is not None
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, str):
+        return _without_secrets(value)
+    if isinstance(value, BaseException):
+        return _without_secrets(repr(value))
+    if isinstance(value, Mapping):
+        return {_hidden(key): HIDDEN if _tells_secrets(str(key)) else _hidden(of) for key, of in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_hidden(one) for one in value]
+    return value
+
+
 def _without_secrets(said: str) -> str:
+    if MARKS.search(said) is None:
+        return said
     for secret, shown in IN_ADDRESSES:
         said = secret.sub(shown, said)
     return said

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from dispatch.settings import Settings
+
 SECONDS = 60
 NEVER_RUN = "the command was never run; see tests/zygote.py"
 _order = threading.Lock()
@@ -22,6 +24,18 @@ _order = threading.Lock()
 async def dispatch(*arguments: object, env: Mapping[str, str], typed: str | None = None) -> tuple[int, str, str]:
     """Run the command in the environment `env`, with `typed` on its standard input (nothing when not given)."""
     return await asyncio.wait_for(asyncio.to_thread(_run, list(map(str, arguments)), env, typed or ""), SECONDS)
+
+
+def environment_of(settings: Settings, *, columns: int = 200) -> dict[str, str]:
+    """The environment of somebody who gives commands to the system with these settings, on a terminal so wide."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("DISPATCH_")},
+        "DISPATCH_SITE": settings.site,
+        "DISPATCH_DATA": str(settings.data),
+        "DISPATCH_NATS_URL": settings.require_nats(),
+        "DISPATCH_POSTGRES_DSN": settings.require_postgres(),
+        "COLUMNS": str(columns),
+    }
 
 
 class Started:

@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
-import nats
 import pytest
 import structlog
 from nats.aio.client import Client
@@ -107,14 +106,6 @@ def settings(servers: Servers, site: Site, postgres_dsn: str, tmp_path: Path) ->
 
 
 @pytest.fixture
-async def no_streams(servers: Servers) -> AsyncIterator[None]:
-    """Streams and buckets, whoever made them, are deleted before this test and after it."""
-    await delete_streams(servers.nats_url)
-    yield
-    await delete_streams(servers.nats_url)
-
-
-@pytest.fixture
 def server_folder() -> Iterator[Path]:
     """A folder for servers that a test starts itself."""
     with open_folder() as folder:
@@ -162,11 +153,3 @@ async def on_server(servers: Servers, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
-
-
-async def delete_streams(url: str) -> None:
-    client = await nats.connect(url)
-    streams = client.jetstream()
-    for stream in await streams.streams_info():
-        await streams.delete_stream(str(stream.config.name))
-    await client.close()

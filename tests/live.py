@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from msgspec.structs import replace
 
@@ -17,6 +18,7 @@ from dispatch.clock import now
 from dispatch.events import CaseLog
 from dispatch.identifiers import CaseId, HouseholdId, PersonId
 from dispatch.roster import WebhookPoint, call_list, demo
+from tests.commands import dispatch, environment_of
 from tests.receivers import Receiver, receiving
 from tests.servers import Servers
 from tests.system import System, until
@@ -74,15 +76,41 @@ class LiveSystem:
         async with self.system.http.request(method, path, json=body, headers=headers) as answer:
             return answer.status, await answer.json(content_type=None)
 
+    async def types(self, *arguments: object) -> tuple[int, str, str]:
+        """`dispatch …` on the system's own machine, by its clock; exit code, output and errors."""
+        clock = {"DISPATCH_MOVED_CLOCK": str(file_in(self.system.folder))}
+        return await dispatch(*arguments, env=environment_of(self.system.settings) | clock)
+
+    async def board(self) -> dict[str, Any]:
+        """What the operator's screen shows when it is opened: the snapshot of the live stream."""
+        headers = {"Authorization": f"Bearer {self.tokens['operator']}"}
+        async with self.system.http.get("/v1/live", headers=headers) as stream:
+            assert stream.status == 200, await stream.text()
+            event = b""
+            async for line in stream.content:
+                name, _, value = line.partition(b":")
+                event = value.strip() if name == b"event" else event
+                if (name, event) == (b"data", b"snapshot"):
+                    return cast("dict[str, Any]", json.loads(value))
+        raise AssertionError("the live stream ended without a snapshot")
+
     @property
     def log(self) -> CaseLog:
         return CaseLog(self.system.nc, self.system.settings.site)
 
-    async def open_case(self) -> CaseId:
-        """The household's open case, waited for."""
+    async def press_at(self, household: HouseholdId) -> CaseId:
+        """Press for any household, as the operator may; the case that this opens."""
+        status, _ = await self.call(
+            "operator", "POST", "/v1/alarms", {"household": household}, key=secrets.token_hex(8)
+        )
+        assert status == 202
+        return await self.open_case(household)
+
+    async def open_case(self, household: HouseholdId | None = None) -> CaseId:
+        """The open case of the household, or of another, waited for."""
 
         async def found() -> CaseId | None:
-            head = await self.log.head(self.household)
+            head = await self.log.head(household or self.household)
             return head.case if head and (await self.case(head.case)).is_open else None
 
         return await until(found, "a case to open")

@@ -33,13 +33,17 @@ class Message:
 
 @dataclass
 class Messenger:
-    """One server; `host` is host and port. While `deaf` it takes requests and never answers."""
+    """One server; `host` is host and port. While `deaf` it takes requests and never answers.
+
+    With `answers` an ntfy answers as often as that is released, oldest request first.
+    """
 
     host: str = ""
     token: str | None = None
     messages: list[Message] = field(default_factory=list)
     refuse: int | None = None
     deaf: bool = False
+    answers: asyncio.Semaphore | None = None
     tried: int = 0
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -59,6 +63,8 @@ class Messenger:
                 link=request.headers.get("X-Click", sent.get("click")),
             )
         )
+        if self.answers is not None:
+            await self.answers.acquire()
         return web.json_response({"id": "xE73Iyuabi", "event": "message", "topic": sent["topic"]})
 
     async def bark(self, request: web.Request) -> web.StreamResponse:

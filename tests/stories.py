@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from secrets import token_hex
+from typing import Any
 
 from msgspec.structs import replace
+from nats.aio.msg import Msg
 
 from dispatch.clock import now
-from dispatch.events import CASES
+from dispatch.events import CASES, answer_subject
 from dispatch.identifiers import CaseId, PersonId, PostId
 from dispatch.roster import Document, Person, Roster, WebhookPoint, call_list
 from dispatch.roster.documents import KINDS, DocumentKind
@@ -28,6 +30,7 @@ CENTRE = PersonId("z-0083")
 """Who stands at the command centre."""
 CENTRE_POST = PostId("centre-mouding")
 PATIENCE_SECONDS = 20.0
+Heard = Callable[[Callable[[dict[str, Any]], bool]], Awaitable[dict[str, Any]]]
 
 
 class Phones:
@@ -192,3 +195,34 @@ async def answer(live: LiveSystem, case: CaseId, person: str, what: str) -> None
     link = await live.one_tap(case, person)
     async with live.system.http.post(link, json={"answer": what}) as answered:
         assert answered.status in {200, 201}
+
+
+async def desk_shows(live: LiveSystem, kind: str, what: str, *, no_more: bool = False) -> None:
+    """Wait until the operator is shown this incident, or no more."""
+
+    async def so() -> bool:
+        incidents = (await live.board())["incidents"]
+        return ((kind, what) in {(one["kind"], one["what"]) for one in incidents}) is not no_more
+
+    await until(so, f"the desk to show {kind} {what}{' no more' * no_more}", every=0.2)
+
+
+@asynccontextmanager
+async def button_of(live: LiveSystem) -> AsyncIterator[Heard]:
+    """What is said to the household's button: gives a function that waits for something and gives it."""
+    said: list[dict[str, Any]] = []
+
+    async def hear(message: Msg) -> None:
+        said.append(json.loads(message.data))
+
+    async def heard(condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        async def found() -> dict[str, Any] | None:
+            feedback = [one for one in said if "case" in one]
+            return next((one for one in feedback if condition(one)), None)
+
+        return await until(found, "the button to hear it")
+
+    subject = answer_subject(live.system.settings.site, live.household)
+    subscription = await live.system.nc.subscribe(subject, cb=hear)
+    yield heard
+    await subscription.unsubscribe()

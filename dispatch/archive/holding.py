@@ -1,4 +1,4 @@
-"""Cases that a backup brings back open: their escalation is held, for what happened since is not in it."""
+"""Cases that a backup brings back open: nothing rings for them at first, for what happened since is not in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from nats.aio.client import Client
 
 from dispatch.archive.shelf import Shelf
-from dispatch.cases import Case, CaseDesk, Pause, fold
+from dispatch.cases import Case, CaseDesk, Hold, fold
 from dispatch.errors import Refused, Unreadable
 from dispatch.events import CASES, CaseLog
 from dispatch.events.codec import decode_commit
@@ -21,15 +21,15 @@ BY = "restore"
 
 
 async def hold_open_cases(nc: Client, folder: Path, at: datetime) -> list[CaseId]:
-    """Pause every case that is open in the backup in `folder`, which was restored before, until `FOR` after `at`.
+    """Hold every case that is open in the backup in `folder`, which was restored before, until `FOR` after `at`.
 
     So an operator has time to close what is over, before a step calls people for it. Raises `Unavailable`.
     """
     held = []
     for site, case in await asyncio.to_thread(_open_cases, Shelf(folder / CASES)):
-        pause = Pause(id=CommitId(f"{BY}-{at.isoformat()}"), at=at, by=BY, until=at + FOR)
+        hold = Hold(id=CommitId(f"{BY}-{at.isoformat()}"), at=at, by=BY, until=at + FOR)
         with suppress(Refused):
-            await CaseDesk(CaseLog(nc, site)).handle(case, pause)
+            await CaseDesk(CaseLog(nc, site)).handle(case, hold)
             held.append(case)
     return held
 

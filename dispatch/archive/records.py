@@ -25,9 +25,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     data: str = ""
     data64: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.subject.count(".") < 2:
+            raise ValueError(f"{self.subject[:80]!r} is no subject of ours")
+        self.body()
+
     def body(self) -> bytes:
         """What the message holds."""
-        return self.data.encode() if self.data64 is None else base64.b64decode(self.data64)
+        return self.data.encode() if self.data64 is None else base64.b64decode(self.data64, validate=True)
 
 
 class Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -181,7 +181,7 @@ def _head(folder: Path) -> Head:
         if any(folder.glob("*/*.jsonl")):
             raise BrokenArchive(f"{path} is missing, but there are records") from None
         return Head()
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BrokenArchive(f"{path} cannot be read: {error}") from None
 
 

@@ -79,7 +79,7 @@ def _contents(folder: Path) -> BackedUp:
         made = msgspec.json.decode(path.read_bytes(), type=BackedUp)
     except FileNotFoundError:
         raise BrokenArchive(f"{path} is missing: {folder} is no backup, or one that was not finished") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BrokenArchive(f"{path} cannot be read: {error}") from None
     if missing := [stream for stream in STREAMS if stream not in made.streams]:
         raise BrokenArchive(f"{path} does not speak of {', '.join(missing)}")

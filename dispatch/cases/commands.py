@@ -135,6 +135,13 @@ class Pause(_Command, frozen=True, kw_only=True):
     until: datetime
 
 
+class Hold(_Command, frozen=True, kw_only=True):
+    """Let nothing ring for the case before `until`: it came back from a backup, which does not have what came since."""
+
+    by: str
+    until: datetime
+
+
 class CallOne(_Command, frozen=True, kw_only=True):
     """Call one more person."""
 
@@ -169,5 +176,5 @@ class HandOver(_Command, frozen=True, kw_only=True):
     again: bool = False
 
 
-Widening = Widen | TakeStep | StandDown | Pause | CallOne | FallBack | HandOver
+Widening = Widen | TakeStep | StandDown | Pause | Hold | CallOne | FallBack | HandOver
 Command = RaiseAlarm | RecordCalls | GiveAnswer | AddNote | Resolve | Cancel | SignalDuress | LeaveOut | Widening

@@ -16,6 +16,7 @@ from dispatch.cases.commands import (
     FallBack,
     GiveAnswer,
     HandOver,
+    Hold,
     LeaveOut,
     Pause,
     RaiseAlarm,
@@ -28,6 +29,7 @@ from dispatch.cases.commands import (
 )
 from dispatch.cases.fallback import fall_back
 from dispatch.cases.hand_over import hand_over
+from dispatch.cases.holding import hold
 from dispatch.cases.parts import OUTCOME_RANK
 from dispatch.cases.sparing import sparing
 from dispatch.cases.widening import call_one, pause, stamp_of, stand_down, take_step, widen, with_stand_down
@@ -220,7 +222,8 @@ def _at_any_time(case: Case, command: AddNote | LeaveOut) -> list[Event]:
 
 
 def _while_open(  # noqa: C901, PLR0911  (one case for each command)
-    case: Case, command: GiveAnswer | Resolve | Cancel | SignalDuress | Widen | StandDown | Pause | CallOne | HandOver
+    case: Case,
+    command: GiveAnswer | Resolve | Cancel | SignalDuress | Widen | StandDown | Pause | Hold | CallOne | HandOver,
 ) -> list[Event]:
     if isinstance(command, GiveAnswer) and command.responder not in case.called():
         raise Forbidden("only somebody who was called can answer this case", field="responder")
@@ -243,6 +246,8 @@ def _while_open(  # noqa: C901, PLR0911  (one case for each command)
             return stand_down(case, command)
         case Pause():
             return pause(case, command)
+        case Hold():
+            return hold(case, command)
         case CallOne():
             return call_one(case, command)
         case HandOver():

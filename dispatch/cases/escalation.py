@@ -58,7 +58,8 @@ def waits_for(case: Case) -> Wait | None:  # noqa: PLR0911  (one return for each
         return Wait(what="closing", because="late", until=None)
     patience = case.stepped_at + _patience(case)
     if enough(case):
-        return Wait(what="arrival", because="late", until=max(patience, _arrival(case) + LATENESS))
+        expected = _arrival(case) + LATENESS
+        return Wait(what="arrival", because="late", until=max(patience, expected, case.paused_until or expected))
     if case.paused_until is not None:
         return Wait(what="operator", because="pause_over", until=case.paused_until)
     if _pointless(case):

@@ -97,8 +97,8 @@ def fold(commits: Iterable[Commit], case: Case | None = None) -> Case:
 
 
 def is_unseen(case: Case, commit: Commit) -> bool:
-    """Whether `commit`, the next of `case`, tells only of people who are left out."""
-    return bool(case.left_out) and all(
+    """Whether `commit`, the next of `case`, tells only of people who are left out; one without events tells nothing."""
+    return bool(case.left_out and commit.events) and all(
         isinstance(event, CallsRecorded) and case.left_out.issuperset(one.responder for one in event.outcomes)
         for event in commit.events
     )

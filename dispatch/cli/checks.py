@@ -123,14 +123,18 @@ async def _somebody_has_texts(settings: Settings) -> bool:
         async with asyncio.timeout(3):
             client = await nats.connect(settings.nats_url, allow_reconnect=False, error_cb=_ignore)
             try:
-                async with aclosing(Roster(client, settings.site).as_read("person")) as people:
-                    async for person in people:
-                        if isinstance(person, Person) and points_for(person, "sms"):
-                            return True
+                return await _any_with_texts(Roster(client, settings.site))
             finally:
                 await client.close()
     except (OSError, TimeoutError, nats.errors.Error, nats.js.errors.Error, DispatchError):
         return False
+
+
+async def _any_with_texts(roster: Roster) -> bool:
+    async with aclosing(roster.as_read("person")) as people:
+        async for person in people:
+            if isinstance(person, Person) and points_for(person, "sms"):
+                return True
     return False
 
 

@@ -6,12 +6,10 @@ from datetime import datetime
 
 import msgspec
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
-from nats.js.errors import APIError, KeyWrongLastSequenceError, NotFoundError
-from nats.js.kv import KeyValue
 
-from dispatch.errors import NotFound, Unavailable
-from dispatch.events import DRILLS, Gap, Kind, Moment, latest
+from dispatch.access import Bucket
+from dispatch.errors import NotFound
+from dispatch.events import DRILLS, Gap, Kind, Moment
 from dispatch.identifiers import TOKEN, AreaId, CaseId, HouseholdId, PressId, Site, case_id_for
 
 DEVICE = "drill:"
@@ -53,19 +51,12 @@ class DrillBook:
     """The drills of one site. Every method raises `Unavailable` when the server does not answer."""
 
     def __init__(self, nc: Client, site: Site | str) -> None:
-        self._nc, self._js, self._site = nc, nc.jetstream(timeout=2.0), Site(site)
+        self._bucket, self._site = Bucket(nc, DRILLS), Site(site)
 
     async def get(self, drill: str) -> Drill | None:
         """The drill, or None when there is none."""
-        if not TOKEN.fullmatch(drill):
-            return None
-        try:
-            entry = await (await self._bucket()).get(f"{self._site}.{drill}")
-        except NotFoundError:
-            return None
-        except (NatsError, APIError, TimeoutError) as error:
-            raise _away(error) from error
-        return msgspec.json.decode(entry.value or b"", type=Drill)
+        value = await self._bucket.get(self._key(drill)) if TOKEN.fullmatch(drill) else None
+        return msgspec.json.decode(value, type=Drill) if value is not None else None
 
     async def require(self, drill: str) -> Drill:
         """The drill. Raises `NotFound` when there is none."""
@@ -75,32 +66,20 @@ class DrillBook:
 
     async def begin(self, drill: Drill) -> Drill:
         """Write it down; the drill of that id that is there already, if there is one."""
-        try:
-            await (await self._bucket()).create(f"{self._site}.{drill.id}", msgspec.json.encode(drill))
-        except KeyWrongLastSequenceError:
-            return await self.require(drill.id)
-        except (NatsError, APIError, TimeoutError) as error:
-            raise _away(error) from error
-        return drill
+        created = await self._bucket.create(self._key(drill.id), msgspec.json.encode(drill))
+        return drill if created else await self.require(drill.id)
 
     async def end(self, drill: Drill, at: datetime) -> Drill:
         """Have it over by `at` at the latest: its cases are closed by the fan-out."""
         ended = msgspec.structs.replace(drill, until=min(drill.until, at))
-        try:
-            await (await self._bucket()).put(f"{self._site}.{drill.id}", msgspec.json.encode(ended))
-        except (NatsError, APIError, TimeoutError) as error:
-            raise _away(error) from error
+        await self._bucket.put(self._key(drill.id), msgspec.json.encode(ended))
         return ended
 
     async def all(self) -> list[Drill]:
         """Every drill there was, newest first."""
-        held = latest(self._nc, DRILLS, f"{self._site}.>")
-        found = [msgspec.json.decode(message.data, type=Drill) async for _, message in held]
+        held = self._bucket.items(f"{self._site}.>")
+        found = [msgspec.json.decode(value, type=Drill) async for _, value in held]
         return sorted(found, key=lambda drill: drill.at, reverse=True)
 
-    async def _bucket(self) -> KeyValue:
-        return await self._js.key_value(DRILLS)
-
-
-def _away(error: Exception) -> Unavailable:
-    return Unavailable(f"the book of drills does not answer: {error!r}")
+    def _key(self, drill: str) -> str:
+        return f"{self._site}.{drill}"

@@ -10,7 +10,17 @@ import msgspec
 
 from dispatch.cases import Call, Case, fold
 from dispatch.drills.book import Drill
-from dispatch.events import Answer, CallsRecorded, Channel, Commit, DuressSignalled, Outcome, Reason, ResponderReplied
+from dispatch.events import (
+    Answer,
+    CallsRecorded,
+    Channel,
+    Commit,
+    DuressSignalled,
+    Event,
+    Outcome,
+    Reason,
+    ResponderReplied,
+)
 from dispatch.identifiers import CaseId, GroupId, HouseholdId, PersonId
 
 NO_CASE = "没有开始：未收到、有真实警情，或时间已过 / not begun: not received, a real case was open, or it was too late"
@@ -111,20 +121,19 @@ Firsts = dict[tuple[PersonId, str], datetime]
 
 def _firsts(commits: Sequence[Commit]) -> Firsts:
     found: Firsts = {}
-
-    def note(person: PersonId, what: str, at: datetime) -> None:
-        found[person, what] = min(at, found.get((person, what), at))
-
     for event in (event for commit in commits for event in commit.events):
-        if isinstance(event, ResponderReplied):
-            note(event.responder, "answered", event.at)
-        elif isinstance(event, CallsRecorded):
-            for outcome in event.outcomes:
-                if outcome.outcome in {"delivered", "seen"}:
-                    note(outcome.responder, "delivered", outcome.at)
-                if outcome.outcome == "seen":
-                    note(outcome.responder, "seen", outcome.at)
+        for person, what, at in _happened(event):
+            found[person, what] = min(at, found.get((person, what), at))
     return found
+
+
+def _happened(event: Event) -> list[tuple[PersonId, str, datetime]]:
+    """What `event` says of people: who was delivered, seen, answered, and when. Whoever saw it had it delivered."""
+    if isinstance(event, ResponderReplied):
+        return [(event.responder, "answered", event.at)]
+    outcomes = event.outcomes if isinstance(event, CallsRecorded) else ()
+    told = {"delivered": ("delivered",), "seen": ("delivered", "seen")}
+    return [(one.responder, what, one.at) for one in outcomes for what in told.get(one.outcome, ())]
 
 
 def _lines(case: Case, household: HouseholdId, firsts: Firsts) -> list[Line]:

@@ -60,6 +60,13 @@ async def start_drill(
             left_out=plan.left_out,
         )
     )
+    failed = await _press_all(drill, accept, source)
+    log.info("drill.begun", drill=drill.id, households=len(drill.households), failed=len(failed), by=by)
+    return drill, failed
+
+
+async def _press_all(drill: Drill, accept: Callable[[Press], Awaitable[object]], source: Source) -> list[Gap]:
+    """Press for each household of `drill`, some at once; those that could not be pressed."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def press(household: HouseholdId) -> Gap | None:
@@ -79,6 +86,4 @@ async def start_drill(
             return Gap(what=f"household {household}", reason=error.detail)
         return None
 
-    failed = [gap for gap in await asyncio.gather(*map(press, drill.households)) if gap is not None]
-    log.info("drill.begun", drill=drill.id, households=len(drill.households), failed=len(failed), by=by)
-    return drill, failed
+    return [gap for gap in await asyncio.gather(*map(press, drill.households)) if gap is not None]

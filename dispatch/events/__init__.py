@@ -41,6 +41,7 @@ from dispatch.events.streams import (
     SMS,
     TIMERS,
     TOKENS,
+    TOLD,
     ensure_streams,
 )
 from dispatch.events.subscription import begin_behind, consume, follow, work_consumer
@@ -92,8 +93,9 @@ from dispatch.events.types import (
 
 __all__ = [
     "AUDIT", "CASES", "DLQ", "DRILLS", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "OLD_PRESS", "PIN_TRIES",
-    "ROSTER", "SMS", "TIMERS", "TOKENS", "AlarmRaised", "Answer", "AtOnce", "Because", "CallOutcome", "CallsRecorded",
-    "CaseCancelled", "CaseLog", "CaseNoted", "CaseResolved", "Channel", "Commit", "DeadLetter", "DlqDesk",
+    "ROSTER", "SMS", "TIMERS", "TOKENS", "TOLD", "AlarmRaised", "Answer", "AtOnce", "Because", "CallOutcome",
+    "CallsRecorded", "CaseCancelled", "CaseLog", "CaseNoted", "CaseResolved", "Channel", "Commit", "DeadLetter",
+    "DlqDesk",
     "DuressSignalled", "Escalated", "EscalationPaused", "Event", "FallbackSeconds", "FellBack", "Gap", "HandedOver",
     "Head", "HouseholdStamped", "Incident", "IncidentBook", "Kept", "Kind", "Letters", "Mark", "Moment", "NextBecause",
     "NextCall", "Outcome", "PlannedCall", "PolicyStamped", "PolicyStep", "Press", "PressedAgain", "Quorum", "Reason",

@@ -56,32 +56,39 @@ async def as_read(nc: Client, bucket: str, keys: str) -> AsyncGenerator[tuple[st
 
 
 async def _words(nc: Client, bucket: str, keys: str) -> AsyncGenerator[tuple[str, Msg]]:
-    """The newest word on each key, deletions too, and whatever is written until all is read.
+    """The newest word on each key, deletions too, and whatever is written until all is read."""
+    prefix, stream = f"$KV.{bucket}.", f"KV_{bucket}"
+    try:
+        reading = await _consumer(nc, stream, prefix + keys)
+        async with aclosing(_messages(nc, bucket, stream, reading)) as messages:
+            async for message in messages:
+                yield message.subject.removeprefix(prefix), message
+    except (NatsError, TimeoutError) as error:
+        raise Unavailable(f"the bucket {bucket} does not answer: {error!r}; try again") from error
+
+
+async def _messages(nc: Client, bucket: str, stream: str, reading: ConsumerInfo) -> AsyncGenerator[Msg]:
+    """What the consumer `reading` has, which is deleted then.
 
     What is new is read as well, to the moment in which nothing is left: a key that is written anew before its turn has
     no older word any more, so that to stop after as many as there were at first would leave it out.
     """
-    prefix, stream = f"$KV.{bucket}.", f"KV_{bucket}"
+    came, left, is_all = 0, reading.num_pending or 0, False
     try:
-        reading = await _consumer(nc, stream, prefix + keys)
-        try:
-            came, left, is_all = 0, reading.num_pending or 0, False
-            while not is_all:
-                page = await _page(nc, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{reading.name}")
-                for message in page:
-                    came += 1
-                    if message.metadata.sequence.consumer != came:
-                        raise _lost(bucket)
-                    left = message.metadata.num_pending
-                    yield message.subject.removeprefix(prefix), message
-                is_all = not page or (len(page) < AT_ONCE and not left)
-            if left and await _sent(nc, stream, reading.name) != came:
-                raise _lost(bucket)
-        finally:
-            with suppress(NatsError):  # best effort, and nobody waits for it: else the server does so a while later
-                await nc.publish(f"$JS.API.CONSUMER.DELETE.{stream}.{reading.name}")
-    except (NatsError, TimeoutError) as error:
-        raise Unavailable(f"the bucket {bucket} does not answer: {error!r}; try again") from error
+        while not is_all:
+            page = await _page(nc, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{reading.name}")
+            for message in page:
+                came += 1
+                if message.metadata.sequence.consumer != came:
+                    raise _lost(bucket)
+                left = message.metadata.num_pending
+                yield message
+            is_all = not page or (len(page) < AT_ONCE and not left)
+        if left and await _sent(nc, stream, str(reading.name)) != came:
+            raise _lost(bucket)
+    finally:
+        with suppress(NatsError):  # best effort, and nobody waits for it: else the server does so a while later
+            await nc.publish(f"$JS.API.CONSUMER.DELETE.{stream}.{reading.name}")
 
 
 def _lost(bucket: str) -> Unavailable:

@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 import structlog
 from nats.aio.client import Client
+from nats.js.kv import KeyValue
 
 from dispatch.clock import now
 from dispatch.events.direct import direct_get
@@ -32,8 +33,11 @@ class IncidentBook:
     """The incidents of one site. Every method raises what NATS raises when it does not answer."""
 
     def __init__(self, nc: Client, site: str) -> None:
-        self._nc, self._js, self._site = nc, nc.jetstream(), site
-        self._prefix = f"$KV.{INCIDENTS}.{site}."
+        self._nc, self._site = nc, site
+        pre, stream = f"$KV.{INCIDENTS}.", f"KV_{INCIDENTS}"
+        self._prefix = f"{pre}{site}."
+        # `await js.key_value(name)` would ask the server what is known here, for each of a storm's thousand incidents.
+        self._kept = KeyValue(name=INCIDENTS, stream=stream, pre=pre, js=nc.jetstream(), direct=True)
 
     async def told(self, pattern: str = ">") -> dict[str, Incident]:
         """The incidents whose names match the NATS `pattern`, by name: what this or an earlier process told."""
@@ -49,14 +53,12 @@ class IncidentBook:
     async def tell(self, incident: Incident) -> None:
         """Write it down, in place of an older one of the same name."""
         log.error("incident", kind=incident.kind, what=incident.what, detail=incident.detail)
-        bucket = await self._js.key_value(INCIDENTS)
-        await bucket.put(f"{self._site}.{incident.name}", msgspec.json.encode(incident))
+        await self._kept.put(f"{self._site}.{incident.name}", msgspec.json.encode(incident))
 
     async def over(self, name: str) -> None:
         """Take it away."""
         log.info("incident.over", incident=name)
-        bucket = await self._js.key_value(INCIDENTS)
-        await bucket.delete(f"{self._site}.{name}")
+        await self._kept.delete(f"{self._site}.{name}")
 
 
 def _decode(name: str, value: bytes) -> Incident:

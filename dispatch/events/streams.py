@@ -10,7 +10,7 @@ from nats.js.errors import BadRequestError, NotFoundError
 
 INTAKE, CASES, TIMERS, DLQ, AUDIT = "INTAKE", "CASES", "TIMERS", "DLQ", "AUDIT"
 ROSTER, TOKENS, KEYS, INCIDENTS, DRILLS, SMS = "ROSTER", "TOKENS", "KEYS", "INCIDENTS", "DRILLS", "SMS"
-PIN_TRIES = "PIN_TRIES"
+PIN_TRIES, TOLD = "PIN_TRIES", "TOLD"
 
 _DEDUPLICATION = timedelta(minutes=10).total_seconds()
 
@@ -113,6 +113,12 @@ def bucket_configs(replicas: int = 1) -> list[KeyValueConfig]:
             bucket=PIN_TRIES,
             description="When a household's PIN was tried lately",
             ttl=timedelta(minutes=2).total_seconds(),
+            replicas=replicas,
+        ),
+        KeyValueConfig(
+            bucket=TOLD,
+            description="Who was told of a commit that somebody was cut off in telling of",
+            ttl=timedelta(hours=1).total_seconds(),
             replicas=replicas,
         ),
     ]

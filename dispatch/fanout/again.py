@@ -27,6 +27,8 @@ log = structlog.get_logger()
 JOBS = ("calls", "escalation", "notices")
 """The work on commits that can be asked for again."""
 DUE = "due"
+TEXTS = "texts"
+"""Of the calls that a commit asks for, those by text message."""
 ANSWER_SECONDS = 20.0
 """A channel that hangs takes so long to be given up, and then the outcome is on the log."""
 
@@ -47,18 +49,25 @@ class CommitAgain:
 
         Raises `Refused` with the reason when it cannot be, `Unavailable` when no worker answers in time.
         """
-        subject = again_subject(self._site, kept.letter.by)
-        try:
-            answer = await self._nc.request(subject, str(kept.letter.seq).encode(), timeout=ANSWER_SECONDS)
-        except NoRespondersError:
-            raise Unavailable("no fan-out worker is running; `dispatch doctor` tells") from None
-        except (NatsError, TimeoutError) as error:
-            raise Unavailable(f"the fan-out worker gave no answer: {error!r}") from error
-        said = msgspec.json.decode(answer.data, type=_Answer)
-        if said.refused is not None:
-            raise Refused(said.refused)
-        if said.later is not None:
-            raise Unavailable(said.later)
+        await ask_again(self._nc, self._site, kept.letter.by, kept.letter.seq)
+
+
+async def ask_again(nc: Client, site: Site | str, job: str, seq: int, seconds: float = ANSWER_SECONDS) -> None:
+    """Have the commit at `seq` of the log handled again by a worker whose `job` it is, and wait until it is.
+
+    Raises `Refused` with the reason when it cannot be, `Unavailable` when no worker answers within so many `seconds`.
+    """
+    try:
+        answer = await nc.request(again_subject(site, job), str(seq).encode(), timeout=seconds)
+    except NoRespondersError:
+        raise Unavailable("no fan-out worker is running; `dispatch doctor` tells") from None
+    except (NatsError, TimeoutError) as error:
+        raise Unavailable(f"the fan-out worker gave no answer: {error!r}") from error
+    said = msgspec.json.decode(answer.data, type=_Answer)
+    if said.refused is not None:
+        raise Refused(said.refused)
+    if said.later is not None:
+        raise Unavailable(said.later)
 
 
 class DueAgain:
@@ -132,4 +141,4 @@ async def _delivered_again(nc: Client, site: Site, seq: int) -> Msg:
     raise NotFound(f"the log holds no commit {seq}")
 
 
-__all__ = ["DUE", "JOBS", "CommitAgain", "DueAgain", "again_subject", "answering_again"]
+__all__ = ["DUE", "JOBS", "TEXTS", "CommitAgain", "DueAgain", "again_subject", "answering_again", "ask_again"]

@@ -106,14 +106,16 @@ class Calls:
         self._desk, self._directory = desk, directory
         self._links, self._sending, self._clock = links, sending, clock
 
-    async def handle(self, message: Msg) -> None:
-        """Make the calls of the commit in `message`. Raises `Unreadable` when it is none.
+    async def handle(self, message: Msg, *, only: Channel | None = None) -> None:
+        """Make the calls of the commit in `message`, or those over one channel. Raises `Unreadable` when it is none.
 
         Delivered again, it calls only where no outcome is known, and says first that it was unknown.
         A case that this process has just written is not read again before it rings.
         """
         commit = commit_of(message)
         asked = rings_of(commit)
+        if only is not None:
+            asked = {ring for ring in asked if ring[2] == only}
         if not asked:
             return
         with structlog.contextvars.bound_contextvars(case=commit.case):

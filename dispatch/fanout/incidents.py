@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from nats.aio.client import Client
 
 from dispatch.events import Incident, IncidentBook
+from dispatch.fanout.batches import in_batches
 
 KINDS = ("owed", "late", "waiting", "silent", "channel")
 
@@ -22,14 +23,19 @@ class Incidents:
         """Make the book hold just these. An incident keeps the `since` with which it was first written."""
         if self._written is None:
             self._written = await self._left_by_an_earlier_run()
-        current = {incident.name: incident for incident in incidents}
-        for name, incident in current.items():
-            if name not in self._written or self._written[name].detail != incident.detail:
-                await self._book.tell(incident)
-                self._written[name] = incident
-        for name in self._written.keys() - current.keys():
+        written, current = self._written, {incident.name: incident for incident in incidents}
+
+        async def tell(incident: Incident) -> None:
+            await self._book.tell(incident)
+            written[incident.name] = incident
+
+        async def over(name: str) -> None:
             await self._book.over(name)
-            del self._written[name]
+            del written[name]
+
+        news = [one for name, one in current.items() if name not in written or written[name].detail != one.detail]
+        await in_batches(tell, news)
+        await in_batches(over, list(written.keys() - current.keys()))
 
     async def _left_by_an_earlier_run(self) -> dict[str, Incident]:
         return {name: of for kind in KINDS for name, of in (await self._book.told(f"{kind}.>")).items()}

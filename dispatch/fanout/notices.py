@@ -32,9 +32,10 @@ from dispatch.fanout.channels import Sent
 from dispatch.fanout.channels.sender import Unless, failed
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import NOTICES
-from dispatch.fanout.need import Needs
+from dispatch.fanout.need import Need, Needs
 from dispatch.fanout.reasons import CLOSED, NOT_WANTED
 from dispatch.fanout.ring import Ring, Word, take_back
+from dispatch.fanout.told import Told, ToldBook
 from dispatch.fanout.turns import Place, Rank, Turns
 from dispatch.fanout.work import Job, LeftToOthers
 from dispatch.identifiers import CaseId, PersonId, Site, household_of
@@ -50,9 +51,6 @@ TOLD = (RespondersStoodDown, CaseResolved, CaseCancelled, DuressSignalled)
 """After these there is word for somebody; under duress for those who live there, to whom the case is over."""
 
 
-Told = set[tuple[PersonId, Channel]]
-
-
 class Channels(Protocol):
     """Sends a ring to a person over one channel: the fan-out's (`Sending`), or the watchdog's own.
 
@@ -65,11 +63,22 @@ class Channels(Protocol):
 
 
 class Notices:
-    """Handles one message of the stream `CASES`. Delivered again, it tells again: the phone shows it once."""
+    """Handles one message of the stream `CASES`. Delivered again, it tells those who were not told before, as far as
+    is known: who was killed says of nobody that they were.
+    """
 
-    def __init__(self, desk: CaseDesk, *, directory: Directory, links: Links, sending: Channels, turns: Turns) -> None:
+    def __init__(
+        self,
+        desk: CaseDesk,
+        *,
+        directory: Directory,
+        links: Links,
+        sending: Channels,
+        turns: Turns,
+        book: ToldBook,
+    ) -> None:
         self._desk, self._directory, self._links, self._sending, self._turns = desk, directory, links, sending, turns
-        self._needs = Needs(desk)
+        self._needs, self._book = Needs(desk), book
         self._told: OrderedDict[int, Told] = OrderedDict()
         """Who was told of a commit that is not dealt with, so that they are not told again when it comes again.
 
@@ -86,8 +95,19 @@ class Notices:
             need = await self._needs.of(commit.case)
         if need.case.seq < commit.seq:
             raise Unavailable(f"the log is behind on case {commit.case}")
-        word, people = whom_to_tell(need.case, commit)
         told = self._told_of(commit.seq)
+        if (message.metadata.num_delivered or 1) > 1:
+            told |= await self._book.of(commit.seq)
+        before = len(told)
+        try:
+            await self._tell_all(commit, need, told, turn)
+        except BaseException:  # whatever cut it off, somebody else may be the next to deal with it
+            if len(told) > before:
+                await self._book.leave(commit.seq, told)
+            raise
+
+    async def _tell_all(self, commit: Commit, need: Need, told: Told, turn: Place) -> None:
+        word, people = whom_to_tell(need.case, commit)
         while True:
             # Who was called again meanwhile, or left out, is told nothing.
             case = need.case

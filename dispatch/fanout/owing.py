@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import structlog
 from nats.aio.client import Client
@@ -16,6 +17,7 @@ from dispatch.clock import for_server
 from dispatch.errors import Unavailable, Unreadable
 from dispatch.events import CASES, AlarmRaised, CallsRecorded, CaseLog, Channel, Commit, commit_of, direct_get
 from dispatch.events.stopping import stopping
+from dispatch.fanout.batches import in_batches
 from dispatch.fanout.rescue import has_waited, is_from_here
 from dispatch.identifiers import CaseId
 
@@ -26,13 +28,28 @@ LOOK_BACK = timedelta(hours=24)
 RETRY_SECONDS = 0.5
 
 
+class _Watched:
+    """A case, and since when what is owed or due on it is: reckoned once, and not for every case at every look."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    @cached_property
+    def owed_since(self) -> datetime | None:
+        return min(owed_since(self.case), default=None)
+
+    @cached_property
+    def due(self) -> datetime | None:
+        return due_at(self.case)
+
+
 class Owing:
     """Follows the log of a site and keeps the cases that are open, or of which some call has no outcome yet."""
 
     def __init__(self, nc: Client, cases: CaseLog, *, also: Callable[[Commit], None] = lambda _: None) -> None:
         """`also` is shown every commit."""
         self._nc, self._js, self._log, self._also = nc, nc.jetstream(), cases, also
-        self._cases: dict[CaseId, Case] = {}
+        self._cases: dict[CaseId, _Watched] = {}
         self._waited: dict[Channel, datetime] = {}
         """When a ring that had waited for long was made over a channel last: there was a queue."""
         self.caught_up = asyncio.Event()
@@ -57,7 +74,7 @@ class Owing:
 
     async def overdue(self, before: datetime) -> list[Case]:
         """The cases with calls owed since before `before`, as the log has them now. Raises `Unavailable`."""
-        return await self._confirmed(lambda case: _owed_since(case, before))
+        return await self._confirmed(lambda watched: _is_before(watched.owed_since, before))
 
     def queueing(self, since: datetime) -> frozenset[Channel]:
         """The channels over which the fan-out has made, since `since`, rings that had waited for long."""
@@ -65,21 +82,24 @@ class Owing:
 
     async def late(self, before: datetime) -> list[Case]:
         """The cases with a step or a next channel that has been due since before `before`, likewise."""
-        return await self._confirmed(lambda case: _due_since(case, before))
+        return await self._confirmed(lambda watched: _is_before(watched.due, before))
 
-    async def _confirmed(self, accused: Callable[[Case], bool]) -> list[Case]:
-        for case in [case for case in self._cases.values() if accused(case)]:
-            news = await self._log.load(case.id, after=case.seq)
-            try:
-                self._keep(case.id, fold(news, case))
-            except Exception:  # it stays as it was, and so accused
-                log.exception("watchdog.overlooked", case=case.id)
-        return [case for case in self._cases.values() if accused(case)]
+    async def _confirmed(self, accused: Callable[[_Watched], bool]) -> list[Case]:
+        doubtful = [watched.case for watched in self._cases.values() if accused(watched)]
+        await in_batches(self._catch_up, doubtful)
+        return [watched.case for watched in self._cases.values() if accused(watched)]
+
+    async def _catch_up(self, case: Case) -> None:
+        news = await self._log.load(case.id, after=case.seq)
+        try:
+            self._keep(case.id, fold(news, case))
+        except Exception:  # it stays as it was, and so accused
+            log.exception("watchdog.overlooked", case=case.id)
 
     async def _see(self, commit: Commit) -> None:
         known = self._cases.get(commit.case)
         if known is not None:
-            case = fold([commit], known)
+            case = fold([commit], known.case)
         elif isinstance(commit.events[0], AlarmRaised):
             case = fold([commit])
         else:
@@ -96,8 +116,11 @@ class Owing:
                     self._waited[outcome.channel] = outcome.at
 
     def _keep(self, case_id: CaseId, case: Case) -> None:
+        known = self._cases.get(case_id)
+        if known is not None and known.case.seq >= case.seq:
+            return  # a commit came while the log was asked, and what that answered is older
         if case.is_open or case.owed():
-            self._cases[case_id] = case
+            self._cases[case_id] = _Watched(case)
         else:
             self._cases.pop(case_id, None)
 
@@ -140,13 +163,8 @@ class Owing:
         return int((first[0].headers or {})["Nats-Sequence"]) - 1 if first else end
 
 
-def _due_since(case: Case, before: datetime) -> bool:
-    due = due_at(case)
-    return due is not None and due < before
-
-
-def _owed_since(case: Case, before: datetime) -> bool:
-    return any(at < before for at in owed_since(case))
+def _is_before(at: datetime | None, before: datetime) -> bool:
+    return at is not None and at < before
 
 
 def owed_since(case: Case) -> list[datetime]:

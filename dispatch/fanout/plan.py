@@ -66,7 +66,7 @@ def policies_by_kind(areas: Sequence[Area]) -> dict[Kind, tuple[Area | None, Esc
     )
     return {
         kind: next(
-            ((area, found) for area in areas for found in area.policies if not found.kinds or kind in found.kinds),
+            ((area, found) for area in areas if (found := _first_for(kind, area.policies)) is not None),
             (None, standard),
         )
         for kind in get_args(Kind)
@@ -75,16 +75,20 @@ def policies_by_kind(areas: Sequence[Area]) -> dict[Kind, tuple[Area | None, Esc
 
 def policy_among(policies: Iterable[EscalationPolicy], kind: Kind, *, of: str) -> Policy | None:
     """The first of `policies` that is for `kind`, named as one `of` an area; None where none is."""
-    for policy in policies:
-        if not policy.kinds or kind in policy.kinds:
-            return Policy(
-                id=f"{of}/{policy.name}",
-                quorum=policy.quorum,
-                steps=policy.steps,
-                at_once=policy.at_once,
-                fallback_seconds=policy.fallback_seconds,
-            )
-    return None
+    policy = _first_for(kind, policies)
+    if policy is None:
+        return None
+    return Policy(
+        id=f"{of}/{policy.name}",
+        quorum=policy.quorum,
+        steps=policy.steps,
+        at_once=policy.at_once,
+        fallback_seconds=policy.fallback_seconds,
+    )
+
+
+def _first_for(kind: Kind, policies: Iterable[EscalationPolicy]) -> EscalationPolicy | None:
+    return next((policy for policy in policies if not policy.kinds or kind in policy.kinds), None)
 
 
 def targets_of(

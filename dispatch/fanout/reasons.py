@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dispatch.cases import Call, Case, is_spared, still_rings
+from dispatch.cases import NOT_RUNG, Call, Case, is_spared, still_rings
 
 CLOSED = "case closed before the call"
 NOT_WANTED = "answered or stood down before this channel rang"
 LEFT_OUT = "left out before this channel rang"
 AT_HOME = "lives there, where nothing may be heard any more"
 MADE_ELSEWHERE = "another process made this ring meanwhile"
-NOT_MADE = frozenset({CLOSED, NOT_WANTED, LEFT_OUT, AT_HOME, MADE_ELSEWHERE})
+NOT_MADE = frozenset({CLOSED, NOT_WANTED, LEFT_OUT, AT_HOME, MADE_ELSEWHERE, NOT_RUNG})
 
 
 def why_not(case: Case, call: Call) -> str | None:

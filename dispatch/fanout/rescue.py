@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
@@ -84,11 +85,20 @@ class Rescue:
     """Rings for cases that it is given. A channel that is not set up here is left to the fan-out."""
 
     def __init__(
-        self, desk: CaseDesk, roster: Roster, links: Links, channels: OwnChannels, *, clock: Clock = now
+        self,
+        desk: CaseDesk,
+        roster: Roster,
+        links: Links,
+        channels: OwnChannels,
+        texts_again: Callable[[int], Awaitable[None]],
+        *,
+        clock: Clock = now,
     ) -> None:
+        """`texts_again` has the fan-out send what is owed of the texts that the commit at a sequence asks for."""
         self._desk, self._roster, self._links, self._channels = desk, roster, links, channels
-        self._clock = clock
+        self._texts_again, self._clock = texts_again, clock
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asked: set[asyncio.Future[None]] = set()
         self._looking: set[CaseId] = set()
         self._ours: defaultdict[CaseId, dict[RingKey, CallOutcome | None]] = defaultdict(dict)
         """The rings that are made here, until they are on the log: with what came of them, once that is known."""
@@ -104,6 +114,9 @@ class Rescue:
 
         What cannot be looked up or recorded now stays owed, and is tried again when the case is given again.
         """
+        if left.gone_since is not None:
+            for asked in self._asked:
+                asked.cancel()  # nobody is there any more to answer
         for case in cases:
             if case.id not in self._looking and (self._made(case.id) or self._owed(case, left, untaken=None)):
                 self._looking.add(case.id)
@@ -146,8 +159,44 @@ class Rescue:
         scene = scene_of(case, household, await self._roster.areas(case.alarm.areas))
         log.error("rescue.rings", case=case_id, rings=len(owed))
         rings = Rings(case, scene, self._links)
+        texts = [one for one in owed if left.gone_since is None and one.channel == "sms"]
+        asked = await self._asked_by(case_id, set(map(_key, texts)))
         self._ours[case_id].update(dict.fromkeys(map(_key, owed)))
-        return {asyncio.create_task(self._ring(case, one, rings, people.get(one.call.responder))) for one in owed}
+
+        def ring(one: Owed) -> Coroutine[Any, Any, None]:
+            return self._ring(case, one, rings, people.get(one.call.responder))
+
+        tasks = [ring(one) for one in owed if one not in texts]
+        for seq, keys in asked.items():
+            tasks.append(self._ask(case_id, seq, [one for one in texts if _key(one) in keys], ring))
+        return {asyncio.create_task(task) for task in tasks}
+
+    async def _asked_by(self, case: CaseId, keys: set[RingKey]) -> dict[int, set[RingKey]]:
+        """Which of these rings the commits ask for, by their sequences."""
+        found: dict[int, set[RingKey]] = {}
+        for commit in await self._desk.log.load(case) if keys else ():
+            if asked := rings_of(commit) & keys:
+                found[commit.seq] = asked
+                keys -= asked
+        return found
+
+    async def _ask(
+        self, case: CaseId, seq: int, texts: Collection[Owed], ring: Callable[[Owed], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Have the fan-out, which is there, send the texts over the session that it has: there may be no other."""
+        asked = asyncio.ensure_future(self._texts_again(seq))
+        self._asked.add(asked)
+        try:
+            await asyncio.wait({asked})
+        finally:
+            self._asked.discard(asked)
+            asked.cancel()
+        if asked.cancelled() or asked.exception() is not None:
+            log.error("rescue.asked_in_vain", case=case, reason="it went" if asked.cancelled() else asked.exception())
+            await asyncio.gather(*map(ring, texts))
+            return
+        for one in texts:
+            self._forget(case, _key(one))
 
     async def _asked_after(self, seq: int, case: CaseId) -> set[RingKey]:
         return {key for commit in await self._desk.log.load(case, after=seq) for key in rings_of(commit)}

@@ -2,8 +2,8 @@
 
 Presses and steps are decided by the fan-out's own code under its own commit ids, so that the log admits each once,
 whoever takes it. The rings go another way (`rescue.py`). Word that somebody need not come is shared with the fan-out as
-its workers share it among each other, so that nobody is told by both; but for what is still in hand three seconds after
-the fan-out is back, all of which that tells once more, under the same ids.
+its workers share it among each other, so that nobody is told by both; but for whom is being told three seconds after
+the fan-out is back, and is told by that once more, under the same id.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from nats.aio.client import Client
 from dispatch.cases import Case, CaseDesk
 from dispatch.errors import DispatchError
 from dispatch.events import Channel, Timers
+from dispatch.fanout.again import TEXTS, ask_again
 from dispatch.fanout.calls import Links
 from dispatch.fanout.channels import Sender, Sent
 from dispatch.fanout.channels.sms import SmsSender
@@ -35,6 +36,7 @@ from dispatch.fanout.rescue import Left, Rescue
 from dispatch.fanout.ring import Ring
 from dispatch.fanout.senders import Keys, open_senders
 from dispatch.fanout.sms.texting import account_of, limits_of, texting
+from dispatch.fanout.told import ToldBook
 from dispatch.fanout.turns import Turns
 from dispatch.fanout.untaken import Untaken
 from dispatch.fanout.work import LEAVE_SECONDS, LeftToOthers, Work
@@ -44,13 +46,15 @@ from dispatch.settings import Settings
 log = structlog.get_logger()
 
 DECIDED_AT_ONCE = 16
+ASKED_SECONDS = 60.0
+"""More than a text takes that is tried for as long as one is (`sms.texting.TRY_SECONDS`, `lanes.Limits.budget`)."""
 UNTIL_WE_STEP_BACK = ("drills", "notices")
 SWALLOWED_SECONDS = 3 * LEAVE_SECONDS
 """Longer than `Work` takes to leave. What was cancelled and still runs was in `wait_for` (Python 3.11)."""
 
 
 class Texts:
-    """Text messages, over a session that is opened only while the fan-out is away.
+    """Text messages, over a session that is opened only while the fan-out is away or does not send what it is asked to.
 
     Many an account allows one session for each worker and no more. While there is this one, the SMSC brings receipts
     and answers to it, and they are dealt with as the fan-out does it; what comes later goes to the fan-out's own.
@@ -124,7 +128,7 @@ class StandIn:
 
     def ring(self, cases: Collection[Case], left: Left) -> None:
         """Ring what these owe and is `left` to us, and hear what the SMSC brings while the fan-out does not."""
-        if self._texts is not None and left.stands_in:
+        if self._texts is not None and left.gone_since is not None:
             self._texts.open()
         self._rescue.ring(cases, left)
 
@@ -139,9 +143,8 @@ class StandIn:
         for name in UNTIL_WE_STEP_BACK:
             if name not in stuck and (task := self._tasks.get(name)) is not None:
                 self._end(name, task)
-        if self._texts is None or self._rescue.is_busy or "calls" in stuck:
-            return
-        if "notices" not in self._tasks:
+        if self._texts is not None and not self._rescue.is_busy and "calls" not in stuck:
+            # Word that is under way there is left to the fan-out, whose rings need a session.
             self._begin("texts", self._texts.close)
 
     async def close(self) -> None:
@@ -190,11 +193,13 @@ async def standing_in(
             texts = Texts(lambda: texting(nc, account, site=settings.site, desk=desk, roster=roster))
             senders["sms"] = texts
         channels = OwnChannels(roster, senders, {**LIMITS, "sms": limits_of(settings)})
-        rescue = Rescue(desk, roster, links, channels)
+        texts_again = partial(ask_again, nc, settings.site, TEXTS, seconds=ASKED_SECONDS)
+        rescue = Rescue(desk, roster, links, channels, texts_again)
         turns, directory = Turns(DECIDED_AT_ONCE), Directory(roster)
         drills = Drills(nc, settings.site, desk)
         presses = Presses(desk, directory, turns, drills)
-        notices = Notices(desk, directory=directory, links=links, sending=channels, turns=turns)
+        book = ToldBook(nc, settings.site)
+        notices = Notices(desk, directory=directory, links=links, sending=channels, turns=turns, book=book)
         work = Work(nc, settings.site, telling(settings.site, notices))
         escalation = Escalation(desk, roster=roster, timers=Timers(nc, settings.site), turns=turns)
         stand_in = StandIn(

@@ -19,10 +19,11 @@ from nats.js.errors import APIError, NotFoundError
 
 from dispatch.cases import Case, due_at, follows
 from dispatch.clock import Clock, now, of_server
-from dispatch.errors import DispatchError
+from dispatch.errors import DispatchError, Unavailable
 from dispatch.events import CASES, INTAKE, CaseLog, Incident, Timers, direct_get
 from dispatch.events.stopping import stopping
 from dispatch.fanout.alerts import Alerts
+from dispatch.fanout.batches import in_batches
 from dispatch.fanout.channel_health import ChannelHealth
 from dispatch.fanout.incidents import Incidents
 from dispatch.fanout.owing import LOOK_BACK, Owing, owed_since
@@ -113,9 +114,11 @@ class Watchdog:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _found(self) -> list[Incident]:
+        late = await self._owing.late(self._clock() - LATE)
+        await in_batches(self._ring_anew, late)
         return [
             *(_owed(case) for case in await self._owing.overdue(self._clock() - OWED)),
-            *[await self._late(case) for case in await self._owing.late(self._clock() - LATE)],
+            *map(_late, late),
             *await self._waiting(INTAKE, "fanout", f"intake.press.{self._site}.*", "有按键未处理 / presses wait"),
             *await self._waiting(CASES, "calls", f"cases.{self._site}.*.*", "有呼叫未开始 / calls wait"),
             *await self._waiting(
@@ -153,18 +156,15 @@ class Watchdog:
         if unanswered <= UNTAKEN:
             self._stand_in.step_back(stuck)
 
-    async def _late(self, case: Case) -> Incident:
-        """The timer of a step was lost, or nobody heeds it: it is rung anew until somebody does."""
-        await self._timers.ring(case.id)
-        due = due_at(case)
-        since = due if due is not None else self._clock()
-        next_channel = any(one.at == due for one in follows(case))
-        detail = (
-            "未按时换用下一联系方式 / somebody's next channel should have rung and has not"
-            if next_channel
-            else "升级未按时进行 / the call should have widened and has not"
-        )
-        return Incident(kind="late", what=case.id, since=since, detail=detail)
+    async def _ring_anew(self, late: Case) -> None:
+        """The timer of a step was lost, or nobody heeds it: it is rung anew until somebody does.
+
+        Where it cannot be stored, all else that a look finds and does goes on.
+        """
+        try:
+            await self._timers.ring(late.id)
+        except Unavailable as error:
+            log.error("watchdog.timer_not_rung", case=late.id, reason=error.detail)
 
     async def _waiting(self, stream: str, job: str, subject: str, detail: str) -> list[Incident]:
         """An incident when the oldest message that `job` has not dealt with has been there for too long."""
@@ -223,6 +223,16 @@ def _passed() -> timedelta:
 def _blind(since: datetime) -> Incident:
     detail = "值守进程读不到日志 / the watchdog cannot read the log: is the message server there?"
     return Incident(kind="blind", what="watch", since=since, detail=detail)
+
+
+def _late(case: Case) -> Incident:
+    due = due_at(case)
+    detail = (
+        "未按时换用下一联系方式 / somebody's next channel should have rung and has not"
+        if any(one.at == due for one in follows(case))
+        else "升级未按时进行 / the call should have widened and has not"
+    )
+    return Incident(kind="late", what=case.id, since=due or case.stepped_at, detail=detail)
 
 
 def _owed(case: Case) -> Incident:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
@@ -72,6 +73,8 @@ class Work:
         )
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._messages: dict[int, Msg] = {}
+        self._failures: Counter[int] = Counter()
+        """Errors that nobody expected, of each message; how often it came counts what else went wrong, too."""
 
     async def run(self) -> None:
         """Take messages until cancelled."""
@@ -102,6 +105,7 @@ class Work:
         try:
             await self._job.handler(message)
             await message.ack()
+            self._failures.pop(message.metadata.sequence.stream, None)
         except Refused as error:
             await self._bury(message, error.detail)
         except LeftToOthers as error:
@@ -118,18 +122,21 @@ class Work:
             await self._failed(message, error)
 
     async def _failed(self, message: Msg, error: Exception) -> None:
-        tried = message.metadata.num_delivered or 1
-        log.error("work.failed", job=self._job.name, subject=message.subject, tried=tried, exc_info=error)
-        if tried >= TRIES:
-            await self._bury(message, f"failed {tried} times, at last with {error!r}")
+        sequence = message.metadata.sequence.stream
+        self._failures[sequence] += 1
+        failures = self._failures[sequence]
+        log.error("work.failed", job=self._job.name, subject=message.subject, failures=failures, exc_info=error)
+        if failures >= TRIES:
+            await self._bury(message, f"failed {failures} times, at last with {error!r}")
         else:
-            await self._later(message, RETRY_SECONDS * 2**tried)
+            await self._later(message, RETRY_SECONDS * 2**failures)
 
     async def _bury(self, message: Msg, reason: str) -> None:
         log.error("work.buried", job=self._job.name, subject=message.subject, reason=reason)
         try:
             await bury(self._nc.jetstream(), self._site, self._job.name, message, reason)
             await message.ack()
+            self._failures.pop(message.metadata.sequence.stream, None)
             BURIED.labels(self._job.name).inc()
         except (NatsError, TimeoutError):
             log.exception("work.not_buried", job=self._job.name, subject=message.subject)

@@ -13,7 +13,7 @@ from nats.aio.client import Client
 
 from dispatch.cases import CaseDesk
 from dispatch.events import CASES, INTAKE, TIMERS, Channel, Timers
-from dispatch.fanout.again import JOBS, answering_again
+from dispatch.fanout.again import JOBS, TEXTS, answering_again
 from dispatch.fanout.calls import Calls, Links
 from dispatch.fanout.channels import Sender
 from dispatch.fanout.directory import Directory
@@ -26,6 +26,7 @@ from dispatch.fanout.presses import Presses
 from dispatch.fanout.senders import Keys, open_senders
 from dispatch.fanout.sending import Sending
 from dispatch.fanout.sms.texting import account_of, limits_of, texting
+from dispatch.fanout.told import ToldBook
 from dispatch.fanout.turns import Rank, Turns
 from dispatch.fanout.work import Job, Work
 from dispatch.identifiers import Site
@@ -75,7 +76,14 @@ class Fanout:
             limits = {**LIMITS, "sms": limits_of(self._settings)}
             sending = Sending(self._roster, await self._senders(stack), limits)
             calls = Calls(self._desk, directory=directory, links=self._links, sending=sending)
-            notices = Notices(self._desk, directory=directory, links=self._links, sending=sending, turns=turns)
+            notices = Notices(
+                self._desk,
+                directory=directory,
+                links=self._links,
+                sending=sending,
+                turns=turns,
+                book=ToldBook(self._nc, self._site),
+            )
             escalation = Escalation(self._desk, roster=self._roster, timers=Timers(self._nc, self._site), turns=turns)
             jobs = (
                 Job(
@@ -109,6 +117,7 @@ class Fanout:
                 ),
             )
             again = {job.name: job.handler for job in jobs if job.name in JOBS}
+            again[TEXTS] = partial(calls.handle, only="sms")
             async with answering_again(self._nc, self._site, again), asyncio.TaskGroup() as group:
                 group.create_task(drills.run())
                 for job in jobs:

@@ -8,17 +8,19 @@ late or lost here delays nobody who is called. Several processes may say the sam
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from dispatch.cases import Case, Status, fold, waits_for
+from dispatch.cases import Case, NextCall, Status, fold, next_call, waits_for
 from dispatch.clock import Clock, for_server, now
-from dispatch.errors import Unreadable
+from dispatch.errors import Unavailable, Unreadable
 from dispatch.events import (
     CASES,
     AlarmRaised,
@@ -41,6 +43,12 @@ GATHER_SECONDS = 0.1
 LOOK_BACK = timedelta(hours=1)
 """After a restart, cases that are open and have changed since are spoken of again."""
 RETRY_SECONDS = 1.0
+
+ROSTER_SECONDS = 1.0
+"""How long the roster is waited for; then it is said what the case alone says."""
+
+Ahead = Callable[[Case], Awaitable[NextCall | None]]
+"""The next step that rings anybody, by the roster; None where none does. Raises `Unavailable`."""
 
 What = Literal["widens", "arrival", "paused", "closing", "handed_over"]
 
@@ -94,11 +102,18 @@ def _next(case: Case) -> Next | None:
     return Next("paused" if wait.because == "pause_over" else "widens", wait.until)
 
 
+def _rings_by_itself(case: Case) -> bool:
+    """Whether the next step calls again those who were called, so that the roster need not be asked whom it rings."""
+    known, wait = next_call(case, {}), waits_for(case)
+    return known is not None and wait is not None and known.at == wait.until
+
+
 class ButtonFeedback:
     """Speaks to the buttons of one site."""
 
-    def __init__(self, nc: Client, cases: CaseLog, clock: Clock = now) -> None:
-        self._nc, self._log, self._clock = nc, cases, clock
+    def __init__(self, nc: Client, cases: CaseLog, ahead: Ahead, clock: Clock = now) -> None:
+        """A step of which `ahead` says that it rings nobody is not promised, as it is not on the page."""
+        self._nc, self._log, self._ahead, self._clock = nc, cases, ahead, clock
         self._cases: dict[CaseId, Case] = {}
         self._said: dict[CaseId, Feedback] = {}
         self._changed: dict[CaseId, None] = {}
@@ -162,7 +177,7 @@ class ButtonFeedback:
             await asyncio.sleep(GATHER_SECONDS)
 
     async def _speak(self, case: Case) -> None:
-        feedback = feedback_of(case)
+        feedback = await self._by_the_roster(case, feedback_of(case))
         if feedback is not None and feedback != self._said.get(case.id):
             self._said[case.id] = feedback
             try:
@@ -172,6 +187,19 @@ class ButtonFeedback:
                 log.warning("feedback.unsaid", case=case.id, error=repr(error))
         if not case.as_pressed.is_open:
             self._forget(case.id)
+
+    async def _by_the_roster(self, case: Case, feedback: Feedback | None) -> Feedback | None:
+        """`feedback` without a step that would ring nobody; as it is while the roster does not answer."""
+        case = case.as_pressed
+        if feedback is None or feedback.next is None or feedback.next.what != "widens" or _rings_by_itself(case):
+            return feedback
+        try:
+            async with asyncio.timeout(ROSTER_SECONDS):
+                known = await self._ahead(case)
+        except (Unavailable, TimeoutError) as error:
+            log.warning("feedback.by_the_case", case=case.id, reason=repr(error))
+            return feedback
+        return replace(feedback, next=Next("widens", known.at) if known is not None else None)
 
     def _forget(self, case_id: CaseId) -> None:
         self._cases.pop(case_id, None)

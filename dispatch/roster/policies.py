@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import Any
 
 import msgspec
@@ -17,11 +18,17 @@ def read_policies(content: bytes, name: str) -> tuple[EscalationPolicy, ...]:
 
     Raises `Malformed` when it is none, or when it has a field that no policy has: what is misspelt would not count.
     """
+    content = content.removeprefix(BOM_UTF8)
     try:
         policies = msgspec.json.decode(content, type=tuple[EscalationPolicy, ...])
-    except msgspec.DecodeError as error:
+        stray = _stray(msgspec.json.decode(content), msgspec.to_builtins(policies), "$")
+    except UnicodeDecodeError:
+        raise Malformed(
+            f"{name} is not written in UTF-8; save it as UTF-8 (请以UTF-8编码保存)", field="policy"
+        ) from None
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Malformed(f"{name} is no list of policies: {error}; {ADVICE}", field="policy") from None
-    if (stray := _stray(msgspec.json.decode(content), msgspec.to_builtins(policies), "$")) is not None:
+    if stray is not None:
         raise Malformed(f"{name}: {stray} is no field of a policy; {ADVICE}", field="policy")
     return policies
 

@@ -10,6 +10,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
+from itertools import chain
 from typing import Literal, Self
 
 import structlog
@@ -53,7 +54,8 @@ class LiveBoard:
         self.cases: dict[CaseId, Case] = {}
         self.position = 0
         self._complete_after = 0
-        self._listeners: defaultdict[tuple[str, str], list[Listener]] = defaultdict(list)
+        self._listeners: defaultdict[str, dict[str, list[Listener]]] = defaultdict(dict)
+        """By role and subject: of thousands of open pages a commit concerns few."""
         self._ready, self._moved = asyncio.Event(), asyncio.Event()
         self._tasks = Tasks()
 
@@ -94,7 +96,8 @@ class LiveBoard:
     @contextlib.contextmanager
     def listening(self, principal: Principal) -> Iterator[Listener]:
         """A listener that is told of every change from now on. Raises `TooFrequent` for one page too many."""
-        pages = self._listeners[_key(principal)]
+        of_role = self._listeners[principal.role]
+        pages = of_role.setdefault(principal.subject, [])
         if len(pages) >= PAGES_PER_IDENTITY:
             raise TooFrequent(
                 f"{PAGES_PER_IDENTITY} pages of {principal.role}:{principal.subject} are open already; close some",
@@ -107,16 +110,17 @@ class LiveBoard:
         finally:
             pages.remove(listener)
             if not pages:
-                del self._listeners[_key(principal)]
+                del of_role[principal.subject]
 
     def close_pages(self) -> None:
         """End every open page's stream, as the process is about to stop."""
-        for listener in self._everybody():
-            listener.close()
+        for role in list(self._listeners):
+            for listener in self._of_role(role):
+                listener.close()
 
     def pages_of(self, principal_role: str, subject: str) -> list[Listener]:
         """The open pages of one identity."""
-        return list(self._listeners.get((principal_role, subject), ()))
+        return list(self._listeners[principal_role].get(subject, ()))
 
     def visible(self, principal: Principal, *, after: int = 0) -> list[Case]:
         """The cases that are the principal's business and changed after position `after`, oldest change first."""
@@ -208,16 +212,14 @@ class LiveBoard:
         for listener in self._interested(case, known):
             listener.tell(case.id)
         for person in case.left_out - (known.left_out if known is not None else frozenset()):
-            for listener in self._listeners.get(("responder", person), ()):
+            for listener in self.pages_of("responder", person):
                 listener.tell_news("taken_back")
 
     def _interested(self, case: Case, known: Case | None) -> Iterator[Listener]:
-        for key, listeners in self._listeners.items():
-            if key[0] == "operator":
-                yield from (one for one in listeners if may_see(one.principal, case))
-        at_home = ("device", str(case.alarm.household))
-        for key in (at_home, *(("responder", str(person)) for person in case.called())):
-            yield from (one for one in self._listeners.get(key, ()) if self._is_news(one.principal, case, known))
+        yield from (one for one in self._of_role("operator") if may_see(one.principal, case))
+        at_home = self.pages_of("device", case.alarm.household)
+        called = (page for person in case.called() for page in self.pages_of("responder", person))
+        yield from (one for one in chain(at_home, called) if self._is_news(one.principal, case, known))
 
     def _is_news(self, who: Principal, case: Case, known: Case | None) -> bool:
         """Whether `who` is shown anything else than before. Under duress nothing happens any more to those at home."""
@@ -226,12 +228,11 @@ class LiveBoard:
         return version_for(who, known) != version_for(who, case)
 
     def _tell_news(self, what: str) -> None:
-        for listener in self._everybody():
-            if listener.principal.role == "operator":
-                listener.tell_news("dlq" if what == "dlq" else "incidents")
+        for listener in self._of_role("operator"):
+            listener.tell_news("dlq" if what == "dlq" else "incidents")
 
-    def _everybody(self) -> Iterable[Listener]:
-        return [listener for listeners in self._listeners.values() for listener in listeners]
+    def _of_role(self, role: str) -> list[Listener]:
+        return [listener for pages in self._listeners[role].values() for listener in pages]
 
     async def _prune_for_ever(self) -> None:
         while True:
@@ -257,7 +258,3 @@ def _folded(commits: Iterable[Commit], case: Case | None = None) -> Case:
         except Exception:  # whatever is wrong with it
             log.exception("board.unfoldable", case=commit.case, seq=commit.seq)
     return case
-
-
-def _key(principal: Principal) -> tuple[str, str]:
-    return (principal.role, principal.subject)

@@ -16,13 +16,13 @@ from dispatch.cases import (
     Follows,
     enough,
     follows,
-    next_call,
     steps_of,
     waits_for,
 )
 from dispatch.events import CallOutcome, Channel, Reason
 from dispatch.identifiers import AreaId, HouseholdId, PersonId, notification_id
-from dispatch.roster import Household, is_mute, left_out_of
+from dispatch.roster import Household
+from dispatch.web.ahead import ahead
 from dispatch.web.case_view import (
     CaseView,
     ChannelView,
@@ -258,11 +258,8 @@ def _escalation(case: Case, names: Names, viewer: Viewer) -> EscalationView:
         "paused_until": case.paused_until if case.is_open else None,
         "waits_for": {"what": wait.what, "until": wait.until, "because": wait.because} if wait else None,
     }
-    aid = names.aid.get(case.id)
-    if viewer.role == "device" and aid is not None:
-        out = left_out_of(names.households.get(case.alarm.household))
-        mute = {person.id for person in names.people.values() if is_mute(person)}
-        known = next_call(case, {target: set(people) - out for target, people in aid.items()}, mute)
+    if viewer.role == "device" and case.id in names.aid:
+        known = ahead(case, names)
         shown["next_call"] = {"targets": list(known.targets), "at": known.at} if known else None
     return shown
 

@@ -27,6 +27,7 @@ from dispatch.cases import (
     due_at,
     evolve,
     follows,
+    stamp_of,
     waits_for,
 )
 from dispatch.cases import enough as is_enough
@@ -39,7 +40,6 @@ from dispatch.events import (
     Event,
     FellBack,
     PlannedCall,
-    PolicyStamped,
     RespondersCalled,
 )
 from dispatch.identifiers import CommitId, PersonId
@@ -115,16 +115,8 @@ class _Replaying:
 
     def _open(self) -> None:
         raised, *rest = self._recorded.opening
-        policy = self._policy
-        stamp = PolicyStamped(
-            at=raised.at,
-            policy=policy.id,
-            quorum=policy.quorum,
-            steps=policy.steps,
-            at_once=policy.at_once,
-            fallback_seconds=policy.fallback_seconds,
-        )
-        self._happen(raised, stamp, *(_rearranged(event, policy.at_once) for event in rest))
+        rearranged = (_rearranged(event, self._policy.at_once) for event in rest)
+        self._happen(raised, stamp_of(self._policy, raised.at), *rearranged)
 
     def _next_moment(self) -> datetime | None:
         moments = [self._ahead[0][0]] if self._ahead else []

@@ -14,11 +14,19 @@ from tests.the_clock import TheClock
 
 
 @pytest.fixture(scope="module")
-async def live_system(servers: Servers, migrated_template: str) -> AsyncIterator[LiveSystem]:
+def environment() -> dict[str, str]:
+    """What the stories of a module set besides."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+async def live_system(
+    servers: Servers, migrated_template: str, environment: dict[str, str]
+) -> AsyncIterator[LiveSystem]:
     """A system on the session's servers, with a site and a database of its own."""
     async with database(servers, migrated_template) as dsn:
         with open_folder() as folder:
-            async with live(folder, on_servers(servers, dsn), movable=True) as running:
+            async with live(folder, on_servers(servers, dsn) | environment, movable=True) as running:
                 yield running
 
 

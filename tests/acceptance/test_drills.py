@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+from pathlib import Path
 from secrets import token_hex
 from typing import Any, cast
+
+from msgspec.structs import replace
 
 from dispatch.drills import DrillBook, case_of
 from dispatch.events import CASES
 from dispatch.identifiers import CaseId
 from dispatch.projections import ReadModels
+from dispatch.roster import WebhookPoint
 from tests.live import LiveSystem
+from tests.receivers import receiving, status
 from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, Phones, answer
 from tests.system import until
 from tests.the_clock import TheClock
+from tests.village import SECRET
 
 GROUP = "g-01"
 Document = dict[str, Any]
@@ -116,6 +123,52 @@ async def test_the_report_is_what_the_phones_saw(live_system: LiveSystem, phones
     assert raw.startswith(b"\xef\xbb\xbf")
     rows = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"))))
     assert {row[4] for row in rows[1:] if row[4]} == phones.group
+
+
+async def test_a_drill_from_the_command_line_to_its_sheet(
+    live_system: LiveSystem, phones: Phones, tmp_path: Path
+) -> None:
+    """One has a phone that is dead, one answers, one refuses; nobody is rung before it is said that they may be."""
+    dead, coming, refusing, *silent = sorted(phones.group)
+    roster = live_system.system.roster
+    asked, _, why = await live_system.types("drill", "--group", GROUP, "--kind", "fire")
+    assert (asked, "--yes" in why) == (2, True)
+    await phones.are_silent()
+    async with receiving(status(410)) as nobody:
+        point = WebhookPoint(url=nobody.url, secret=SECRET)
+        await roster.update_person(dead, lambda known: replace(known, contact_points=(point,)), "test")
+        drill = json.loads(await typed(live_system, "--group", GROUP, "--kind", "fire", "--yes", "--json"))["drill"]
+        case = await the_case(live_system, drill)
+        await phones.ring(phones.group - {dead})
+        await live_system.finished(case)
+    assert {(ring["drill"], ring["kind"]) for person in phones.rung() for ring in phones.rings(person)} == {
+        (True, "fire")
+    }
+    await answer(live_system, case, coming, "going")
+    await answer(live_system, case, refusing, "cannot")
+    assert "已结束 over" in await typed(live_system, "end", drill["id"])
+    await phones.hear(phones.group - {dead}, case, "called", "over")
+
+    table = await typed(live_system, "report", drill["id"])
+    assert all(person in table for person in phones.group)
+    assert "呼叫 called 13，送达 reached 2，应答 answered 2" in table.splitlines()[-1]
+    sheet = tmp_path / "演练.csv"
+    await typed(live_system, "report", drill["id"], "--csv", sheet)
+    rows = {row["人员 person"]: row for row in csv.DictReader(io.StringIO(sheet.read_text(encoding="utf-8-sig")))}
+    assert rows.keys() == phones.group
+    assert rows[dead]["渠道 channels"] == "live failed; webhook failed"
+    assert "HTTP 410" in rows[dead]["原因 why"]
+    assert [rows[person]["应答 answer"] for person in (coming, refusing)] == ["going", "cannot"]
+    assert all(float(rows[person]["应答秒 answered s"]) >= 0 for person in (coming, refusing))
+    assert {rows[person]["应答 answer"] for person in silent} == {""}
+    assert all("handed over, no receipt" in rows[person]["原因 why"] for person in silent)
+
+
+async def typed(live: LiveSystem, *arguments: object) -> str:
+    """What `dispatch drill …` prints, which must succeed."""
+    code, out, err = await live.types("drill", *arguments)
+    assert code == 0, err
+    return out
 
 
 def channels(line: Document) -> dict[str, str]:

@@ -7,6 +7,8 @@ villages and the station, after a minute the command centre.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 from msgspec.structs import replace
 
@@ -14,7 +16,7 @@ from dispatch.events import PolicyStep, Quorum, RespondersCalled
 from dispatch.identifiers import AreaId, CaseId, PersonId
 from dispatch.roster import EscalationPolicy
 from tests.live import LiveSystem
-from tests.stories import CENTRE, CENTRE_POST, LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, Phones, answer
+from tests.stories import CENTRE, CENTRE_POST, LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, Phones, answer, button_of
 from tests.the_clock import TheClock
 
 VILLAGE = AreaId("maozhou")
@@ -84,6 +86,24 @@ async def test_where_waiting_is_pointless_the_call_widens_at_once(
     await phones.ring(OFFICERS_NEXT_DOOR)
 
 
+async def test_two_neighbours_and_an_officer_must_come_and_neighbours_alone_are_not_enough(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    await agree(live_system, Quorum(neighbours=2, officers=1))
+    case = await live_system.press()
+    await phones.ring(phones.group)
+    neighbours = sorted(person for person in phones.group if person.startswith("p-"))[:3]
+    for person in neighbours:
+        await answer(live_system, case, person, "going")
+    await the_clock.moves(45)
+    await phones.ring(OFFICERS_NEXT_DOOR)
+    officer = PersonId(live_system.subject("police"))
+    await answer(live_system, case, officer, "going")
+    others = phones.group | OFFICERS_NEXT_DOOR
+    await phones.hear(others - {officer, *neighbours}, case, "called", "stood_down")
+    await phones.hear({officer, *neighbours}, case, "called")
+
+
 async def test_somebody_who_cannot_be_reached_is_not_waited_for(live_system: LiveSystem, phones: Phones) -> None:
     """Three officers must come, there are three, and one of them has no phone."""
     await agree(live_system, Quorum(officers=3))
@@ -102,13 +122,43 @@ async def test_an_empty_step_is_passed_over_at_once(
         PolicyStep(call=("neighbour_officers",), within_seconds=HOUR),
     )
     await agree(live_system, Quorum(officers=4), *steps)
-    (centre,) = await live_system.system.roster.posts_named([CENTRE_POST])
-    await live_system.system.roster.put(replace(centre.document, duty=()), by="test")
+    await nobody_at_the_centre(live_system)
     case = await live_system.press()
     await phones.ring(phones.group, OFFICERS_NEXT_DOOR)
     await the_clock.moves(1)
     gaps = {gap.what for gap in (await live_system.case(case)).gaps}
     assert "指挥中心 / command centre" in gaps, "nobody is there, and the case says so"
+
+
+async def test_who_pressed_is_promised_nobody_whom_the_roster_does_not_have(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    """Nobody is on duty at the command centre, which is next: page and button speak of what follows."""
+    steps = (
+        PolicyStep(call=("command_centre",), within_seconds=MINUTE),
+        PolicyStep(call=("neighbour_officers",), within_seconds=HOUR),
+        PolicyStep(call=("command_centre",), within_seconds=HOUR),
+    )
+    await agree(live_system, Quorum(anyone=9), *steps)
+    await nobody_at_the_centre(live_system)
+    async with button_of(live_system) as heard:
+        case = await live_system.press()
+        await phones.ring(phones.group)
+        promised = await heard(lambda said: said["next"] is not None)
+        _, page = await live_system.call("resident", "GET", f"/v1/cases/{case}")
+        assert promised["next"] == {"what": "widens", "at": page["escalation"]["next_call"]["at"]}  # type: ignore[index]
+        opened = (await live_system.case(case)).alarm.at
+        assert datetime.fromisoformat(promised["next"]["at"]) - opened == timedelta(seconds=45 + MINUTE)
+        await the_clock.moves(45 + MINUTE)
+        await phones.ring(OFFICERS_NEXT_DOOR)
+        assert (await heard(lambda said: said["next"] is None))["status"] == "raised"
+        _, page = await live_system.call("resident", "GET", f"/v1/cases/{case}")
+        assert page["escalation"]["next_call"] is None  # type: ignore[index]
+
+
+async def nobody_at_the_centre(live: LiveSystem) -> None:
+    (centre,) = await live.system.roster.posts_named([CENTRE_POST])
+    await live.system.roster.put(replace(centre.document, duty=()), by="test")
 
 
 async def two_are_going(live: LiveSystem, phones: Phones) -> tuple[CaseId, set[PersonId]]:

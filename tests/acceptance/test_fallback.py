@@ -6,6 +6,7 @@ word of delivery, and everybody is rung again after 45 s.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -22,7 +23,7 @@ from dispatch.roster import ApprisePoint, ContactPoint, Duty, EscalationPolicy, 
 from tests.live import LiveSystem
 from tests.messengers import Messenger, messenger
 from tests.phones import Phone
-from tests.receivers import Receiver, receiving, status
+from tests.receivers import Receiver, raw_server, receiving, status
 from tests.stories import LEADER_NEXT_DOOR, County, Phones, answer
 from tests.system import until
 from tests.the_clock import TheClock
@@ -255,6 +256,58 @@ async def test_a_provider_that_hangs_costs_nobody_else_a_moment(live_system: Liv
     hangs.push.released.set()
     hangs.expected = well.expected = (1, 0)
     await two.phones.ring(two.others)
+
+
+async def test_a_provider_that_throttles_is_left_alone_and_costs_nobody_else_a_moment(
+    live_system: LiveSystem, two: Two
+) -> None:
+    """It asks not to be called for an hour, and the next channel rings at once."""
+    throttles, well = two.first, two.second
+    throttles.push.answer = status(429, headers={"Retry-After": "3600"})
+    well.expected = (1, 0)
+    case = await live_system.press()
+    await two.phones.ring(two.others)
+    await two.ring(throttles, 1, 1)
+    assert await fell_back(live_system, case) == [(throttles.id, "apprise", "failed")]
+    known = (await live_system.case(case)).calls[0, throttles.id].outcomes["webpush"]
+    assert "HTTP 429" in str(known.reason)
+
+
+async def test_who_has_but_one_provider_and_it_throttles_is_rung_when_it_takes_calls_again(
+    live_system: LiveSystem, two: Two
+) -> None:
+    two.second.expected = (1, 0)
+    only, roster = two.first, live_system.system.roster
+    person = (await roster.people([only.id]))[only.id]
+    await roster.put(replace(person, contact_points=person.contact_points[:1]), by="test")
+    only.push.answer = status(429, 201, headers={"Retry-After": "1"})
+    await live_system.press()
+    await two.phones.ring(two.others)
+    await two.ring(only, 2, 0)
+    refused, taken = (request.at for request in only.push.requests)
+    assert taken - refused >= 1
+    assert all(request.at < taken for person in two.others for request in two.phones.requests(person))
+
+
+async def nonsense(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"\x00\xff nonsense\r\n\r\n")
+
+
+async def test_a_provider_that_answers_nonsense_costs_nobody_else_a_moment(live_system: LiveSystem, two: Two) -> None:
+    """What it says is no answer, and the next channel rings at once."""
+    told, well = two.first, two.second
+    well.expected = (1, 0)
+    async with raw_server(nonsense) as url:
+        roster = live_system.system.roster
+        person = (await roster.people([told.id]))[told.id]
+        points = (told.phone.subscription(url), *person.contact_points[1:])
+        await roster.put(replace(person, contact_points=points), by="test")
+        case = await live_system.press()
+        await two.phones.ring(two.others)
+        await two.ring(told, 0, 1)
+        assert await fell_back(live_system, case) == [(told.id, "apprise", "failed")]
+        known = (await live_system.case(case)).calls[0, told.id].outcomes["webpush"]
+        assert "no proper answer" in str(known.reason)
 
 
 async def test_a_case_is_handed_over_to_110(live_system: LiveSystem, two: Two, the_clock: TheClock) -> None:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
-from nats.aio.msg import Msg
 from standardwebhooks.webhooks import Webhook
 
 from dispatch.clock import now
-from dispatch.events import answer_subject
-from dispatch.identifiers import PersonId, notification_id
-from dispatch.roster import Household, WebhookPoint, call_list
+from dispatch.fanout.channels.threads import AT_ONCE_PER_PLACE
+from dispatch.fanout.lanes import LIMITS
+from dispatch.identifiers import CaseId, HouseholdId, PersonId, notification_id
+from dispatch.roster import ApprisePoint, Household, Person, WebhookPoint, call_list
 from tests.live import LiveSystem
+from tests.messengers import Message, Messenger, messenger
 from tests.receivers import receiving, status
-from tests.stories import LEADER_NEXT_DOOR, Phones
+from tests.stories import LEADER_NEXT_DOOR, County, Phones, button_of
 from tests.system import until
 from tests.the_clock import TheClock
 from tests.village import SECRET
@@ -199,25 +201,105 @@ async def test_in_a_storm_everybody_is_rung_once_for_each_case(live_system: Live
     assert len(homes) > 20
 
 
-@asynccontextmanager
-async def button_of(live: LiveSystem) -> AsyncIterator[Callable[[Callable[[Document], bool]], Awaitable[Document]]]:
-    """What is said to the household's button: gives a function that waits for something and gives it."""
-    said: list[Document] = []
+async def test_first_rings_go_before_repeats_and_stand_downs_and_villages_take_turns(
+    live_system: LiveSystem, slow: SlowMessenger
+) -> None:
+    """A messenger that takes few at a time is busy with repeats when three more households press."""
+    cases = [await live_system.press_at(HouseholdId(f"h-000{n}")) for n in range(1, 5)]
+    assert await slow.rings(4 * 13) == {"茅州村": 4 * 13}
+    slow.hold()
+    *repeated, ended = cases
+    await asyncio.gather(*(slow.widens(case) for case in repeated))
+    await asyncio.gather(slow.ask(ended, "stand-down"), *(slow.press(home) for home in ("h-0009", "h-0010")))
+    await slow.press("h-0015")
+    begun, repeats = LIMITS["apprise"].at_once // 2, 3 * 14
+    assert await slow.rings(begun) == {"茅州村": begun}
+    assert await slow.rings(9 + 9) == {"散花村": 9, "有庆村": 9}, "though 散花村 pressed first, and twice"
+    assert await slow.rings(9) == {"散花村": 9}
+    assert await slow.rings(repeats - begun) == {"茅州村": repeats - begun}
+    await slow.stands_down(13)
 
-    async def hear(message: Msg) -> None:
-        said.append(json.loads(message.data))
 
-    async def heard(condition: Callable[[Document], bool]) -> Document:
-        async def found() -> Document | None:
-            feedback = [one for one in said if "case" in one]
-            return next((one for one in feedback if condition(one)), None)
+class SlowMessenger:
+    """The one messenger by which everybody is rung. What comes besides what a story asks for fails it."""
 
-        return await until(found, "the button to hear it")
+    def __init__(self, live: LiveSystem, ntfy: Messenger) -> None:
+        self._live, self._ntfy = live, ntfy
+        self._heard = self._answered = 0
 
-    subject = answer_subject(live.system.settings.site, live.household)
-    subscription = await live.system.nc.subscribe(subject, cb=hear)
-    yield heard
-    await subscription.unsubscribe()
+    def hold(self) -> None:
+        """From now on it answers but so many that as many come as a story asks for."""
+        self._ntfy.answers, self._answered = asyncio.Semaphore(0), self._heard
+
+    async def ask(self, case: CaseId, deed: str) -> None:
+        assert (await self._live.call("operator", "POST", f"/v1/cases/{case}/{deed}", {}))[0] == 200
+
+    async def widens(self, case: CaseId) -> None:
+        """The operator widens; afterwards the rings of the step are under way or wait for their turn."""
+        await self.ask(case, "widen")
+        await self._begun(case, step=1)
+
+    async def press(self, household: str) -> None:
+        """Somebody else presses, likewise."""
+        await self._begun(await self._live.press_at(HouseholdId(household)), step=0)
+
+    async def _begun(self, case: CaseId, step: int) -> None:
+        """That no page is open is known at once, and by then the others wait."""
+
+        async def known() -> bool:
+            calls = [call for (of, _), call in (await self._live.case(case)).calls.items() if of == step]
+            return bool(calls) and all("live" in call.outcomes for call in calls)
+
+        await until(known, "the rings to wait for their turn")
+
+    async def rings(self, number: int) -> Counter[str]:
+        """For which villages the next so many rings are."""
+        return Counter(message.title.split(" · ")[1].split()[0] for message in await self._next(number, urgent=True))
+
+    async def stands_down(self, number: int) -> None:
+        """The next so many say that one need not come."""
+        await self._next(number, urgent=False)
+
+    def answer_all(self) -> None:
+        held, self._ntfy.answers = self._ntfy.answers, None
+        if held is not None:
+            for _ in self._ntfy.messages:
+                held.release()
+
+    def are_as_told(self) -> None:
+        assert len(self._ntfy.messages) == self._heard
+
+    async def _next(self, number: int, *, urgent: bool) -> list[Message]:
+        begin, self._heard = self._heard, self._heard + number
+        if self._ntfy.answers is not None:
+            while AT_ONCE_PER_PLACE + self._answered < self._heard:
+                self._ntfy.answers.release()
+                self._answered += 1
+
+        async def come() -> bool:
+            return len(self._ntfy.messages) == self._heard
+
+        await until(come, "the messages to come")
+        found = self._ntfy.messages[begin:]
+        assert {message.urgent for message in found} == {urgent}
+        return found
+
+
+@pytest.fixture
+async def slow(live_system: LiveSystem, county: County, phones: Phones) -> AsyncIterator[SlowMessenger]:
+    roster = live_system.system.roster
+    async with messenger() as ntfy:
+        everybody = [person async for person in roster.all("person") if isinstance(person, Person)]
+        for person in everybody:
+            points = (ApprisePoint(url=f"ntfy://{ntfy.host}/{person.id}"),)
+            await roster.put(replace(person, contact_points=points), by="test")
+        given = SlowMessenger(live_system, ntfy)
+        yield given
+        given.answer_all()
+        await phones.are_silent()
+        given.are_as_told()
+        await county.close_all()  # while there is somebody who can be told
+        await phones.are_silent()
 
 
 async def test_a_press_that_is_refused_says_why_and_stops_nobody(live_system: LiveSystem, phones: Phones) -> None:

@@ -9,11 +9,9 @@ from msgspec.structs import replace
 
 from dispatch.identifiers import CaseId, PersonId
 from dispatch.roster import SmsPoint
-from tests.conftest import database
-from tests.live import LiveSystem, live, on_servers
-from tests.servers import Servers, open_folder
+from tests.live import LiveSystem
 from tests.smsc.fake import FakeSmsc, fake_smsc
-from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, County, Phones
+from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, County, Phones, desk_shows
 from tests.system import until
 from tests.the_clock import TheClock
 
@@ -27,12 +25,9 @@ async def smsc() -> AsyncIterator[FakeSmsc]:
 
 
 @pytest.fixture(scope="module")
-async def live_system(servers: Servers, migrated_template: str, smsc: FakeSmsc) -> AsyncIterator[LiveSystem]:
-    """A system with an account at the SMSC."""
-    async with database(servers, migrated_template) as dsn:
-        with open_folder() as folder:
-            async with live(folder, on_servers(servers, dsn) | smsc.environment, movable=True) as running:
-                yield running
+def environment(smsc: FakeSmsc) -> dict[str, str]:
+    """An account at the SMSC."""
+    return smsc.environment
 
 
 class Texts:
@@ -172,6 +167,7 @@ async def test_an_smsc_that_is_away_delays_nobody_and_is_used_when_it_is_back(
     finished = await live_system.finished(case)
     reasons = {call.outcomes["sms"].reason for (step, _), call in finished.calls.items() if step == 0}
     assert all("no connection to the SMSC" in (reason or "") for reason in reasons)
+    await desk_shows(live_system, "channel", "sms")
     # None of the thirteen can be reached, nor is the leader next door enough alone: there is nothing to wait for.
     await texts.phones.ring({LEADER_NEXT_DOOR, STATION} | OFFICERS_NEXT_DOOR)
     await live_system.close(case)
@@ -184,3 +180,4 @@ async def test_an_smsc_that_is_away_delays_nobody_and_is_used_when_it_is_back(
     again = await live_system.press(kind="medical")
     await texts.ring("急病 · ")
     assert await sms_outcomes(live_system, again) == {"sent"}
+    await desk_shows(live_system, "channel", "sms", no_more=True)

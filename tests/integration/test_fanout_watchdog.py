@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 
 from dispatch.cases import AddNote, Case, CaseDesk, RecordCalls, Resolve, fold
 from dispatch.clock import now
+from dispatch.embedded import EmbeddedNats
 from dispatch.events import (
     INCIDENTS,
     TIMERS,
@@ -26,7 +27,9 @@ from dispatch.events import (
     PolicyStep,
     Reason,
     RespondersCalled,
+    connect,
     direct_get,
+    ensure_streams,
 )
 from dispatch.fanout import owing, watchdog
 from dispatch.fanout.owing import Owing
@@ -183,6 +186,21 @@ async def test_a_step_that_nobody_takes_is_an_incident_and_is_asked_for_again(
         assert len(due) == 1, "rung anew every second, and there once"
         await CaseDesk(village.log).handle(case_id, Resolve(id=CommitId("r"), at=now(), by="op", resolution="helped"))
         await disappears(village, f"late.{case_id}")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_where_no_timer_can_be_stored_all_else_is_found(fresh_nats: EmbeddedNats) -> None:
+    nc = await connect(fresh_nats.url, "test")
+    await ensure_streams(nc.jetstream())
+    async with village_of(nc, "s1", 1) as village:
+        await hurry(village, 1)
+        case_id = await opened(village)
+        await nc.jetstream().delete_stream(TIMERS)
+        async with on_watch(village, Settings(site="s1", nats_url=fresh_nats.url)):
+            await appears(village, f"owed.{case_id}")
+            await appears(village, f"late.{case_id}")
+            await appears(village, "silent.fanout")
+    await nc.close()
 
 
 async def test_a_case_that_owes_nothing_is_forgotten(village: Village) -> None:

@@ -23,6 +23,7 @@ from dispatch.fanout.channels import Sent
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.notices import Channels, Notices
 from dispatch.fanout.ring import Ring
+from dispatch.fanout.told import ToldBook
 from dispatch.fanout.turns import Turns
 from dispatch.fanout.work import Job, LeftToOthers, Work
 from dispatch.identifiers import CaseId, CommitId, PersonId
@@ -198,7 +199,12 @@ class Heard:
 async def notices_of(village: Village, desk: CaseDesk, heard: Heard) -> Notices:
     links = Links(b"0123456789abcdef0123456789abcdef", "https://dispatch.example")
     return Notices(
-        desk, directory=Directory(village.roster), links=links, sending=cast("Channels", heard), turns=Turns(4)
+        desk,
+        directory=Directory(village.roster),
+        links=links,
+        sending=cast("Channels", heard),
+        turns=Turns(4),
+        book=ToldBook(village.nc, village.site),
     )
 
 

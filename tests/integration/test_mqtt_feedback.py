@@ -18,6 +18,8 @@ from dispatch.clock import now
 from dispatch.events import CaseLog, PlannedCall, Press, Reason
 from dispatch.identifiers import AreaId, CaseId, CommitId, HouseholdId, PersonId, PressId, Site
 from dispatch.intake import ButtonFeedback
+from dispatch.roster import Roster
+from dispatch.web import Ahead
 from tests.buttons import Button, gate, mqtt_of, needs_mosquitto
 from tests.servers import Servers
 
@@ -57,7 +59,7 @@ class Village:
 
     @asynccontextmanager
     async def speaking(self) -> AsyncIterator[None]:
-        feedback = ButtonFeedback(self.nc, self.log)
+        feedback = ButtonFeedback(self.nc, self.log, Ahead(Roster(self.nc, self.site)).of)
         speaking = asyncio.create_task(feedback.run())
         try:
             yield

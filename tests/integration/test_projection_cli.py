@@ -6,7 +6,6 @@ import asyncio
 import csv
 import io
 import json
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from dispatch.projections import Projector, ReadModels
 from dispatch.projections.shadow import queries
 from dispatch.roster import Area, Household, Person, Roster
 from dispatch.settings import Settings
-from tests.commands import dispatch
+from tests.commands import dispatch, environment_of
 from tests.projection_stories import NOON, answered, projecting, recorded, tell, until
 
 Result = tuple[int, str, str]
@@ -36,14 +35,9 @@ class Terminal:
         self.nc, self.case, self._settings = nc, case, settings
 
     async def run(self, *arguments: str, postgres: str | None = None, columns: int = 200) -> Result:
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("DISPATCH_")},
-            "DISPATCH_SITE": self._settings.site,
-            "DISPATCH_DATA": str(self._settings.data),
-            "DISPATCH_NATS_URL": self._settings.require_nats(),
-            "DISPATCH_POSTGRES_DSN": postgres or self._settings.require_postgres(),
-            "COLUMNS": str(columns),
-        }
+        environment = environment_of(self._settings, columns=columns)
+        if postgres is not None:
+            environment["DISPATCH_POSTGRES_DSN"] = postgres
         return await dispatch(*arguments, env=environment)
 
     async def json(self, *arguments: str) -> Any:

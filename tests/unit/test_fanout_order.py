@@ -66,7 +66,7 @@ async def test_presses_are_decided_before_steps_and_steps_before_notices() -> No
     parts = cast("Any", None)
     presses = Presses(cast("Any", desk), parts, turns, cast("Any", NoDrills()))
     escalation = Escalation(cast("Any", desk), roster=parts, timers=parts, turns=turns)
-    notices = Notices(cast("Any", desk), directory=parts, links=parts, sending=parts, turns=turns)
+    notices = Notices(cast("Any", desk), directory=parts, links=parts, sending=parts, turns=turns, book=parts)
     closed = encode_events([CaseResolved(at=AT, by="operator:wang", resolution="helped", text="")])
     headers = commit_headers(Site("s"), CASE, CommitId("c-1"), AT)
     press = Press(press=PressId("press-1"), household=HouseholdId("h-1"), device="d", source="http", pressed_at=AT)

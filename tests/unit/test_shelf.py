@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from dispatch.archive import BrokenArchive, Shelf
+from dispatch.archive import BrokenArchive, Shelf, verify_backup
 from dispatch.archive import shelf as shelves
-from dispatch.archive.records import Record
+from dispatch.archive.records import BEGINNING, Record
 
 START = datetime(2026, 11, 30, 23, 59, 58, tzinfo=UTC)
 
@@ -44,6 +46,19 @@ def test_bytes_that_are_no_text_come_back_too(tmp_path: Path) -> None:
     Shelf(tmp_path).append([odd])
     (back,) = Shelf(tmp_path).records()
     assert back.body() == b"\xff\xfe\x00"
+
+
+@pytest.mark.parametrize(("written", "forged"), [(b'"//4A"', b'"//4"'), (b'"cases.s.h.c"', b'"cases"')])
+def test_a_record_that_is_sealed_well_and_holds_nonsense_is_refused(
+    tmp_path: Path, written: bytes, forged: bytes
+) -> None:
+    Shelf(tmp_path).append([Record(seq=1, subject="cases.s.h.c", at=START, data64="//4A")])
+    (segment,) = Shelf(tmp_path).segments()
+    inside = msgspec.json.encode(msgspec.json.decode(segment.read_bytes())["record"]).replace(written, forged)
+    seal = hashlib.sha256(BEGINNING.encode() + inside).hexdigest()
+    segment.write_bytes(b'{"record":' + inside + b',"seal":"' + seal.encode() + b'"}\n')
+    with pytest.raises(BrokenArchive, match=f"{segment.name}:1 cannot be read"):
+        list(Shelf(tmp_path).records())
 
 
 def test_a_full_file_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,6 +155,14 @@ def test_a_missing_head_is_found(shelf: Shelf) -> None:
     (shelf.folder / "head.json").unlink()
     with pytest.raises(BrokenArchive, match=r"head\.json is missing"):
         Shelf(shelf.folder)
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"seal":"\xb0"}', b'{"seq":"5"}'])
+def test_a_head_or_contents_that_are_something_else_are_named(shelf: Shelf, content: bytes) -> None:
+    for name, reading in (("head.json", Shelf), ("backup.json", verify_backup)):
+        (shelf.folder / name).write_bytes(content)
+        with pytest.raises(BrokenArchive, match=rf"{name} cannot be read"):
+            reading(shelf.folder)
 
 
 def test_a_chain_that_was_cut_is_not_gone_on_with(shelf: Shelf) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -13,8 +16,10 @@ from dispatch.fanout.ring import Ring, RingHousehold, take_back
 from dispatch.fanout.sms import pdu
 from dispatch.fanout.sms.answers import ReadAnswer, read_answer
 from dispatch.fanout.sms.numbers import e164, sender_type
-from dispatch.fanout.sms.pdu import Broken, Deliver, read_deliver
+from dispatch.fanout.sms.outbox import Outbox
+from dispatch.fanout.sms.pdu import Broken, Deliver, Submit, read_deliver
 from dispatch.fanout.sms.receipts import Receipt, is_receipt, read_receipt, spellings
+from dispatch.fanout.sms.session import Submitted
 from dispatch.fanout.sms.texting import account_of
 from dispatch.fanout.sms.texts import MOST_UNITS, PART_UNITS, SINGLE_UNITS, parts_of, read_text, text_of
 from dispatch.identifiers import CaseId, NotificationId, PersonId
@@ -267,3 +272,27 @@ def test_texts_need_an_account_and_what_is_missing_is_said() -> None:
     halfway = Settings(sms_host="smsc.example", sms_sender="10690110")
     assert halfway.sms_missing == ("DISPATCH_SMS_SYSTEM_ID", "DISPATCH_SMS_PASSWORD")
     assert account_of(halfway) is None
+
+
+class Line:
+    """A link over which every text goes."""
+
+    account = SimpleNamespace(sender="10690110")
+
+    def __init__(self) -> None:
+        self.messages: list[Submit] = []
+
+    async def submit(self, message: Submit) -> Submitted:
+        self.messages.append(message)
+        await asyncio.sleep(0)
+        return Submitted(pdu.OK, "")
+
+
+async def test_a_text_that_is_sent_twice_at_once_fails_neither_time_and_is_one_to_the_phone() -> None:
+    """Asked for again while it hangs, it goes in the same parts under the same reference."""
+    line = Line()
+    outbox = Outbox(cast("Any", line))
+    text = "求助" * PART_UNITS
+    await asyncio.gather(*(outbox.send("one", "+8613800138000", text) for _ in range(2)))
+    sent = [message.octets for message in line.messages]
+    assert len(sent) == 2 * len(set(sent)) > 2

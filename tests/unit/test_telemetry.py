@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from time import process_time
 from typing import Literal
 
 import pytest
 import structlog
 
 from dispatch.settings import Settings
-from dispatch.telemetry import configure, configure_command
+from dispatch.telemetry import configure, configure_command, hide_secrets
 
 
 @pytest.fixture(autouse=True)
@@ -162,3 +163,18 @@ def test_secrets_inside_addresses_are_hidden(said: str, shown: str, capsys: pyte
     configure("serve", Settings())
     structlog.get_logger("x").warning("away", why=said)
     assert last(capsys)["why"] == shown
+
+
+def test_secrets_inside_lists_and_tables_are_hidden(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("serve", Settings())
+    failed = {"apprise: no answer from barks://push.example/hush": ["p-1"], "urls": ("https://u:hush@x.cn", 7)}
+    structlog.get_logger("x").warning("calls.made", failed=failed, settings={"sms_password": "hush"})
+    event = last(capsys)
+    assert event["failed"] == {"apprise: no answer from barks://***": ["p-1"], "urls": ["https://u:***@x.cn", 7]}
+    assert event["settings"] == {"sms_password": "***"}
+
+
+def test_a_long_word_is_looked_through_once() -> None:
+    began = process_time()
+    hide_secrets(None, "warning", {"event": "a" * 64_000 + "://"})
+    assert process_time() - began < 1

@@ -152,6 +152,15 @@ def test_what_comes_of_the_calls_of_who_is_left_out_moves_no_number_but_an_opera
     assert versions == {"operator": [0, 1, 2, 3], "responder": [0, 1, 1, 2], "device": [0, 1, 1, 2]}
 
 
+def test_commits_that_cannot_be_read_take_no_number_back() -> None:
+    """As of an event of a later version, in a process that was not updated yet."""
+    left_out = ResponderLeftOut(at=at(1), responder=PersonId("p-2"), by="op")
+    unreadable = [Commit(id=CommitId(""), case=CASE, seq=n, stored_at=at(n), events=()) for n in (7, 8, 9)]
+    story = case(called(0, "p-1", "p-2"), left_out)
+    versions = [view(fold(unreadable[:count], story), NAMES, DEVICE)["version"] for count in range(4)]
+    assert versions == sorted(versions)
+
+
 def test_a_responder_sees_the_household_s_phone_and_their_own_and_nobody_else_s() -> None:
     shown = view(case(called(0, "p-1", "p-2")), NAMES, RESPONDER)
     assert shown["household"]["phone"] == "+861"

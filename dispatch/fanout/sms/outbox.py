@@ -92,7 +92,7 @@ class Outbox:
             begun.taken += 1
             if taken is not None and submitted.message_id:
                 await taken(begun, len(parts), submitted.message_id)
-        del self._begun[name]
+        self._begun.pop(name, None)  # it may have been sent twice at once
 
     async def tell(self, number: str, text: str) -> None:
         """Send `text`; that it did not go is but logged."""

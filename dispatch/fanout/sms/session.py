@@ -70,7 +70,7 @@ class Session:
         enquire_seconds: float = ENQUIRE_SECONDS,
     ) -> None:
         self._reader, self._writer, self._take = reader, writer, take
-        self._account, self._enquire_seconds = account, enquire_seconds
+        self._enquire_seconds = enquire_seconds
         self._window = asyncio.Semaphore(account.window)
         self._answers: dict[int, asyncio.Future[Pdu]] = {}
         self._deliveries: set[asyncio.Task[None]] = set()

@@ -44,17 +44,18 @@ async def rampage(kills: int, seed: int, console: Console) -> Account:
                     going_on.result()
         life.calm()
         await going_on
-        await running.answering()
+        await striker.recovered()
 
         async def taken() -> Account:
+            rung = {ring: tuple(times) for ring, times in phones.rung.items()}  # before the log: a case may widen yet
             cases = [case for home in homes for case in await cases_of(running, home)]
             board = await board_of(running)
             return account(
                 kills=kills,
                 accepted=life.pressed.accepted,
                 cases=cases,
-                rung=phones.rung,
-                crashes=len(striker.crashes),
+                rung=rung,
+                crashes=striker.crashes,
                 board=board,
             )
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
 
 from dispatch.cases import Case
 from dispatch.identifiers import CaseId, HouseholdId, PersonId
 
 RANG = frozenset({"sent", "delivered", "seen"})
+Ring = tuple[PersonId, CaseId, int]
+"""Who rang for which case in which step: each is wanted once."""
+ON_ITS_WAY_SECONDS = 2.0
+"""So long a ring may be on its way before it is stamped here: on a busy machine it outlives who sent it."""
+
+
+@dataclass
+class Crash:
+    """A kill or a cut, from `at` until the whole system answered again (`over`), in monotonic seconds."""
+
+    at: float
+    over: float = inf
 
 
 @dataclass(frozen=True)
@@ -37,32 +50,33 @@ def account(
     kills: int,
     accepted: Mapping[str, HouseholdId],
     cases: Sequence[Case],
-    rung: Mapping[tuple[PersonId, CaseId], int],
-    crashes: int,
+    rung: Mapping[Ring, Sequence[float]],
+    crashes: Sequence[Crash],
     board: Mapping[CaseId, tuple[str, int]],
 ) -> Account:
-    """The account of `cases`, of presses that were `accepted`, and of what each phone `rung` for each case.
+    """The account of `cases`, of presses that were `accepted`, and of when each phone has `rung`.
 
-    `board` is what the read model says of each case: its status and presses.
+    `crashes` are all kills and cuts, on the clock of the rings. `board` is what the read model says of each case: its
+    status and presses.
 
-    A webhook's call that is said to have been sent rang at least once for each time it was planned. What rang more is
-    extra: at most one for each of the `crashes`.
+    A webhook's call that is said to have been sent rang at least once. What rang more is extra, and needs a crash of
+    its own, not over when the ring before it came: one crash excuses one ring more of a step on one phone.
     """
     lost_presses = [press for press, home in accepted.items() if not _has(cases, home, press)]
     owed = [(case, call, channel) for case in cases for call in case.calls.values() for channel in call.channels]
     unknown = [f"{case.id} {call.responder} {channel}" for case, call, channel in owed if channel in call.owed()]
-    sent = Counter(
-        (call.responder, case.id)
-        for case, call, channel in owed
-        if channel == "webhook" and (known := call.outcomes.get(channel)) is not None and known.outcome in RANG
-    )
+    planned = {(call.responder, case.id, call.step): call for case, call, channel in owed if channel == "webhook"}
     silent = [
-        f"{case} {person}: said to be sent, never rang" for (person, case) in sent if not rung.get((person, case))
+        f"{_named(ring)}: said to be sent, never rang"
+        for ring, call in planned.items()
+        if (known := call.outcomes.get("webhook")) is not None and known.outcome in RANG and not rung.get(ring)
     ]
-    planned = Counter((call.responder, case.id) for case, call, channel in owed if channel == "webhook")
-    extra = {key: count - planned[key] for key, count in rung.items() if count > planned[key]}
-    too_many = [f"{case} {person}: {more} extra" for (person, case), more in extra.items() if more > crashes]
-    strangers = [f"{case} {person}: rang and was never called" for (person, case) in rung if not planned[person, case]]
+    too_many = [
+        f"{_named(ring)}: {unexcused} of {len(times)} without a crash"
+        for ring, times in rung.items()
+        if (unexcused := _unexcused(times, crashes))
+    ]
+    strangers = [f"{_named(ring)}: rang and was never called" for ring in rung if ring not in planned]
     wrong = [case.id for case in cases if board.get(case.id) != (case.status, len(case.presses))]
     return Account(
         kills=kills,
@@ -70,7 +84,7 @@ def account(
         presses_lost=len(lost_presses),
         calls_owed=len(owed),
         calls_lost=len(unknown) + len(silent),
-        extra_rings=sum(extra.values()),
+        extra_rings=sum(len(times) - 1 for times in rung.values()),
         faults=(
             *_said("press lost", lost_presses),
             *_said("no outcome", unknown),
@@ -80,6 +94,24 @@ def account(
             *_said("the board says otherwise", wrong),
         ),
     )
+
+
+def _unexcused(times: Sequence[float], crashes: Sequence[Crash]) -> int:
+    """How many rings after the first have no crash of their own between the ring before and themselves."""
+    left = sorted(crashes, key=lambda crash: crash.over)
+    unexcused = 0
+    for before, again in pairwise(sorted(times)):
+        excuse = next((c for c in left if c.over >= before - ON_ITS_WAY_SECONDS and c.at <= again), None)
+        if excuse is None:
+            unexcused += 1
+        else:
+            left.remove(excuse)
+    return unexcused
+
+
+def _named(ring: Ring) -> str:
+    person, case, step = ring
+    return f"{case} {person} in step {step}"
 
 
 def _has(cases: Iterable[Case], home: HouseholdId, press: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from nats.aio.msg import Msg
 
 from dispatch.identifiers import PersonId
+from tests.faults.rampage.account import Crash
 from tests.faults.rampage.phones import CountyPhones, Mood
 from tests.faults.rampage.stage import SITE, Stage, Victim
 
@@ -33,7 +34,6 @@ MOMENT_SECONDS = 6.0
 """A moment that does not come within this time is not waited for any longer."""
 LATEST_AFTER_SECONDS = 0.03
 SLOW_SECONDS = 0.15
-TROUBLE_SECONDS = 1.5
 BETWEEN_SECONDS = 0.8
 TWICE_SHARE = 0.2
 """How often the next blow falls before the system has recovered from this one."""
@@ -68,13 +68,13 @@ def blows(kills: int, seed: int) -> Iterator[Blow]:
 
 
 class Striker:
-    """Waits for moments and strikes. `crashes` are the times (monotonic) of all kills and cuts so far."""
+    """Waits for moments and strikes. `crashes` are all kills and cuts so far."""
 
     def __init__(self, stage: Stage, phones: CountyPhones, seed: int) -> None:
         self._stage, self._phones = stage, phones
         self._chance = random.Random(seed)
         self._seen: dict[Moment, asyncio.Event] = {moment: asyncio.Event() for moment in MOMENTS}
-        self.crashes: list[float] = []
+        self.crashes: list[Crash] = []
 
     async def listen(self) -> None:
         """Hear of every press and commit as the server stores them."""
@@ -88,12 +88,18 @@ class Striker:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wait_for(blow.moment), MOMENT_SECONDS)
             await asyncio.sleep(blow.after)
-            self.crashes.append(await self._stage.kill(blow.victim))
+            self.crashes.append(Crash(await self._stage.kill(blow.victim)))
             if not blow.at_once:
-                await self._stage.answering()
+                await self.recovered()
                 await asyncio.sleep(BETWEEN_SECONDS)
         finally:
             self._unmake(people)
+
+    async def recovered(self) -> None:
+        """Wait until the whole system answers; then every crash so far is over."""
+        await self._stage.answering()
+        for crash in self.crashes:
+            crash.over = min(crash.over, monotonic())
 
     async def _wait_for(self, moment: Moment) -> None:
         if moment == "phone_rings":
@@ -105,13 +111,13 @@ class Striker:
 
     async def _make(self, trouble: Trouble) -> list[PersonId]:
         if trouble == "cut":
-            self.crashes.append(monotonic())
+            self.crashes.append(Crash(monotonic()))
             self._stage.nats_proxy.cut()
             self._stage.postgres_proxy.cut()
         elif trouble == "slow":
             self._stage.nats_proxy.delay_seconds = self._stage.postgres_proxy.delay_seconds = SLOW_SECONDS
         elif trouble == "errors":
-            known = sorted({person for person, _ in self._phones.rung})
+            known = sorted({person for person, *_ in self._phones.rung})
             ill = self._chance.sample(known, len(known) // 3)
             self._phones.moods |= {person: self._chance.choice(MOODS) for person in ill}
             return ill

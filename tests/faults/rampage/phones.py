@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Literal
 
 from aiohttp import web
 
 from dispatch.identifiers import CaseId, PersonId
+from tests.faults.rampage.account import Ring
 
 HANG_SECONDS = 30
 Mood = Literal["ok", "error", "throttle", "hang"]
 
 
 class CountyPhones:
-    """Counts each ring that was answered with 200: by responder and case. `answer` gets each link once."""
+    """Remembers when each ring came that was taken (monotonic seconds). `links` has the link of each, for an answer."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.rung: Counter[tuple[PersonId, CaseId]] = Counter()
+        self.rung: defaultdict[Ring, list[float]] = defaultdict(list)
         self.links: deque[str] = deque(maxlen=1000)
         self.moods: dict[PersonId, Mood] = {}
         self.ringing = asyncio.Condition()
@@ -40,7 +42,7 @@ class CountyPhones:
                 return web.Response(status=500)
             case _:
                 if said["word"] == "called":
-                    self.rung[person, CaseId(said["case"])] += 1
+                    self.rung[person, CaseId(said["case"]), said["step"]].append(monotonic())
                     self.links.append(said["link"])
                     async with self.ringing:
                         self.ringing.notify_all()

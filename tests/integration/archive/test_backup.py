@@ -93,7 +93,7 @@ async def test_a_backup_made_anew_over_a_changed_past_shows_by_its_seal(
 def made_anew(folder: Path, stream: str) -> None:
     """The chain of `stream` with one record more, and everything that speaks of it as if it had been so."""
     shelf = Shelf(folder / stream)
-    last = list(shelf.records())[-1] if shelf.head.records else Record(seq=0, subject="x", at=now())
+    last = list(shelf.records())[-1] if shelf.head.records else Record(seq=0, subject="kind.site.name", at=now())
     shelf.append([msgspec.structs.replace(last, seq=last.seq + 1)])
     contents = msgspec.json.decode((folder / "backup.json").read_bytes())
     contents["streams"][stream] = msgspec.to_builtins(shelf.head)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,10 +19,10 @@ from dispatch.cases import Cancel, CaseDesk, waits_for
 from dispatch.clock import now
 from dispatch.errors import Conflict
 from dispatch.events import CASES, DLQ
-from dispatch.identifiers import CommitId
-from dispatch.roster import Roster
+from dispatch.identifiers import AreaId, CommitId, GroupId, HouseholdId
+from dispatch.roster import Household, Roster
 from tests.archives import SETTINGS, SITE, lived, of, restored
-from tests.village import Village
+from tests.village import Village, opened, until
 from tests.workers import working
 
 
@@ -48,6 +49,10 @@ async def test_what_was_backed_up_comes_back_elsewhere_and_nobody_is_called(
 
 def words(village: Village) -> list[list[str]]:
     return [[json.loads(one.body)["data"]["word"] for one in receiver.requests] for receiver in village.receivers]
+
+
+async def told_more(village: Village, before: Sequence[Sequence[object]]) -> bool:
+    return all(len(rings) > len(was) for rings, was in zip(village.rings(), before, strict=True))
 
 
 async def test_a_backup_of_what_was_restored_has_the_same_seal(
@@ -87,11 +92,22 @@ async def test_what_comes_back_open_is_held_so_that_it_can_be_closed_first(
     village: Village, elsewhere: Client, tmp_path: Path
 ) -> None:
     closed, still_open = await lived(village)
+    area, group = AreaId("a-1"), GroupId("g-1")
+    neighbours = Household(id=HouseholdId("h-2"), name="王家", address="14 号", area=area, group=group)
+    await village.roster.put(neighbours, by="test")
+    owing = await opened(village, neighbours.id)
     await backup(village.nc, tmp_path / "copy")
     await restored(elsewhere, tmp_path / "copy")
     at = now()
-    assert await hold_open_cases(elsewhere, tmp_path / "copy", at) == [still_open.id]
-    wait = waits_for(await of(elsewhere, still_open.id))
-    assert wait is not None
-    assert (wait.what, wait.until) == ("operator", at + timedelta(minutes=30))
+    assert await hold_open_cases(elsewhere, tmp_path / "copy", at) == [still_open.id, owing]
+    for case in [await of(elsewhere, still_open.id), await of(elsewhere, owing)]:
+        wait = waits_for(case)
+        assert wait is not None
+        assert (wait.what, wait.until) == ("operator", at + timedelta(minutes=30))
+        assert case.owed() == [], "or the watchdog would ring"
     assert await of(elsewhere, closed.id) == closed
+    before, there = village.rings(), Village(elsewhere, SITE)
+    async with working(there, SETTINGS):
+        await CaseDesk(there.log).handle(still_open.id, Cancel(id=CommitId("c2"), at=now(), by="operator:op"))
+        await until(lambda: told_more(village, before), "everybody to be told that it is over")
+    assert [rings[len(was) :] for rings, was in zip(words(village), before, strict=True)] == [["over"]] * 3

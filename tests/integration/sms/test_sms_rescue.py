@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+from datetime import timedelta
 
-from dispatch.fanout.sms import pdu
+import pytest
+from msgspec.structs import replace
+from nats.aio.msg import Msg
+
+from dispatch.events import CASES
+from dispatch.fanout import rescue, worker
+from dispatch.fanout.again import TEXTS, again_subject
+from dispatch.fanout.channels import Sent
+from dispatch.fanout.channels.sms import SmsSender
+from dispatch.fanout.ring import Ring
+from dispatch.fanout.sms import pdu, session
+from dispatch.identifiers import HouseholdId
 from dispatch.process import alive
+from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
 from tests.smsc.fake import FakeSmsc
-from tests.standing_in import hasten, watching
-from tests.texting import ANNA, BO, happens, of, where_it_is
-from tests.village import Village
+from tests.standing_in import be_away_for, everybody_here, handled, hasten, in_hand, watching
+from tests.texting import ANNA, BO, close, happens, of, where_it_is
+from tests.village import HOUSEHOLD, Village, opened, until
 from tests.workers import working
 
 
@@ -58,6 +71,113 @@ async def test_there_is_one_session_and_none_is_lost_between_the_two(
     assert set(case.replies) == {"p-1"}
     assert of(case, "p-0") == ("delivered", None, 1)
     assert [len(smsc.texts(number)) for number in (ANNA, BO)] == [1, 1]
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The people whose first text hangs inside the fan-out, for as long as they are in here."""
+    sending, hang = SmsSender.send, {"p-0", "p-1"}
+
+    async def send(self: SmsSender, ring: Ring, point: SmsPoint) -> Sent:
+        if ring.responder in hang:
+            hang.remove(ring.responder)
+            await asyncio.Event().wait()
+        return await sending(self, ring, point)
+
+    monkeypatch.setattr(SmsSender, "send", send)
+    return hang
+
+
+async def test_a_text_that_hangs_in_a_fan_out_that_is_there_is_asked_for_again_over_its_own_session(
+    village: Village, sms_settings: Settings, smsc: FakeSmsc, hanging: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescue, "HANGS", timedelta(seconds=2))
+    be_away_for(timedelta(minutes=5), monkeypatch)
+    there = alive(village.nc, "fanout", sms_settings)
+    async with there, working(village, sms_settings), watching(village, sms_settings):
+        case_id = await village.press()
+        for person in ("p-0", "p-1"):
+            await where_it_is(village, case_id, person, "sent")
+    assert hanging == set()
+    assert smsc.binds == 1
+    assert [len(smsc.texts(number)) for number in (ANNA, BO)] == [1, 1]
+
+
+async def test_the_texts_of_a_fan_out_that_takes_nothing_more_go_over_its_own_session_too(
+    village: Village, sms_settings: Settings, smsc: FakeSmsc, hanging: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first case is all that it can have in hand, and hangs."""
+    monkeypatch.setattr(worker, "CALLS_IN_HAND", 1)
+    be_away_for(timedelta(seconds=2), monkeypatch)
+    home = await village.roster.household(HOUSEHOLD)
+    assert home is not None
+    await village.roster.put(replace(home, id=HouseholdId("h-2")), by="test")
+    async with alive(village.nc, "fanout", sms_settings), working(village, sms_settings):
+        await happens(lambda: smsc.bound == 1, "the fan-out to be bound")
+        await village.press()
+        await happens(lambda: not hanging, "the first texts to hang")
+        async with watching(village, sms_settings):
+            lies = await village.press(household=HouseholdId("h-2"))
+            for person in ("p-0", "p-1"):
+                await where_it_is(village, lies, person, "sent")
+    assert smsc.binds == 1
+    assert [len(smsc.texts(number)) for number in (ANNA, BO)] == [1, 1]
+
+
+async def test_where_nobody_answers_who_is_asked_again_the_watchdog_texts_itself(
+    village: Village, sms_settings: Settings, smsc: FakeSmsc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescue, "HANGS", timedelta(seconds=2))
+    be_away_for(timedelta(minutes=5), monkeypatch)
+    await everybody_here(village)
+    case_id = await opened(village)
+    await in_hand(village)
+    async with watching(village, sms_settings):
+        for person in ("p-0", "p-1"):
+            await where_it_is(village, case_id, person, "sent")
+    assert smsc.binds == 1
+    assert [len(smsc.texts(number)) for number in (ANNA, BO)] == [1, 1]
+
+
+async def test_a_fan_out_that_goes_while_it_is_asked_again_is_waited_for_no_longer(
+    village: Village, sms_settings: Settings, smsc: FakeSmsc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescue, "HANGS", timedelta(seconds=2))
+    be_away_for(timedelta(seconds=3), monkeypatch)
+    asked = asyncio.Event()
+
+    async def never_answer(_request: Msg) -> None:
+        asked.set()
+
+    await village.nc.subscribe(again_subject(village.site, TEXTS), cb=never_answer)
+    case_id = await opened(village)
+    await in_hand(village)
+    async with watching(village, sms_settings):
+        async with alive(village.nc, "fanout", sms_settings):
+            await asyncio.wait_for(asked.wait(), 20)
+            assert smsc.binds == 0
+        for person in ("p-0", "p-1"):
+            await where_it_is(village, case_id, person, "sent")
+    assert smsc.binds == 1
+
+
+async def test_word_that_has_gone_by_text_is_not_sent_again_and_keeps_no_session_from_the_fan_out(
+    village: Village, sms_settings: Settings, smsc: FakeSmsc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bo's phone hears it and the SMSC does not say so: of that alone nobody can know, and it is sent once more."""
+    monkeypatch.setattr(session, "ANSWER_SECONDS", 60.0)
+    async with watching(village, sms_settings):
+        case_id = await village.press()
+        for person in ("p-0", "p-1"):
+            await where_it_is(village, case_id, person, "sent")
+        smsc.unanswered.add(BO[1:])
+        await close(village, case_id)
+        await happens(lambda: all(len(smsc.texts(number)) == 2 for number in (ANNA, BO)), "both to be told")
+        async with alive(village.nc, "fanout", sms_settings), working(village, sms_settings):
+            await happens(lambda: (smsc.binds, smsc.bound) == (2, 1), "the watchdog to have unbound")
+            smsc.unanswered.clear()
+            await until(lambda: handled(village, CASES, "notices"), "the fan-out to have dealt with it")
+    assert [len(smsc.texts(number)) for number in (ANNA, BO)] == [2, 3]
 
 
 async def test_an_smsc_that_is_not_there_at_first_is_waited_for(

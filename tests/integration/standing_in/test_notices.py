@@ -17,6 +17,7 @@ from dispatch.fanout import own_channels, stand_in
 from dispatch.fanout.lanes import Limits
 from dispatch.fanout.stand_in import StandIn
 from dispatch.identifiers import CommitId, HouseholdId, PersonId, notification_id
+from dispatch.process import alive
 from dispatch.roster import WebhookPoint
 from dispatch.settings import Settings
 from tests.integration.test_fanout_watchdog import appears, disappears, settle_up
@@ -88,6 +89,24 @@ async def test_word_waits_for_a_ring_that_is_under_way(village: Village, nats_se
         slow.answer = ok
         slow.released.set()
         await all_told(village, [["called", "over"]] * 4)
+
+
+async def test_who_was_told_before_the_fan_out_came_back_is_not_told_again_by_it(
+    village: Village, nats_settings: Settings
+) -> None:
+    """p-0's phone has the word and does not say so: of that alone nobody can know, and it is sent once more."""
+    case_id = await opened(village)
+    await settle_up(village, case_id)
+    await CaseDesk(village.log).handle(case_id, DEEDS["cancelled"][0]())
+    slow = village.receivers[0]
+    slow.answer = slow.hang
+    async with watching(village, nats_settings):
+        await all_told(village, [["over"]] * 4)
+        slow.answer = ok
+        async with alive(village.nc, "fanout", nats_settings), working(village, nats_settings):
+            await until(lambda: handled(village, CASES, "notices"), "the fan-out to have dealt with it")
+    assert words(village) == [["over", "over"], *[["over"]] * 3]
+    assert len(notifications(village)) == 4, "and it takes the place of the first"
 
 
 async def test_under_duress_only_the_phones_at_home_are_told_that_it_is_over(

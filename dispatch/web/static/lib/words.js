@@ -455,6 +455,15 @@ const reasons = [
   [/^the service did not take it/, () => "消息服务没有接收"],
   [/^an error of the library/, () => "消息服务出错"],
   [/^answered or stood down before/, () => "已应答或已解除，不再呼叫"],
+  [/^case closed before/, () => "警情已结束，不再呼叫"],
+  [/^left out before/, () => "已设为不呼叫"],
+  [/^lives there/, () => "住在该户，静默后不再呼叫"],
+  [/^another process made/, () => "已由其他进程呼叫"],
+  [/^came back from a backup/, () => "由备份恢复，没有呼叫"],
+  [/^worker stopped before/, () => "进程中断，结果不明"],
+  [/^this channel is not set up/, () => "本系统未开通该渠道"],
+  [/^no connection to the SMSC/, () => "短信中心未连接"],
+  [/^Apprise could not be loaded/, () => "消息推送未能及时启动"],
   [/^an error of ours/, () => "本系统出错"],
 ];
 
