@@ -32,7 +32,6 @@ SITE, NOTHING = "'s'", "null"
 
 BY_TIME = r"latency_\d+_\d+_site_accepted_at_case_id_idx"
 BY_AREA = r"latency_\d+_\d+_areas_idx"
-WORK_BY_AREA = r"work_\d+_\d+_areas_idx"
 BY_PERSON = r"responses_\d+_\d+_site_responder_accepted_at_idx"
 WHOLE_MONTHS = None
 """Every row of a month is asked for, so that reading it from its beginning to its end is the best way."""
@@ -62,10 +61,10 @@ READS = {
     "the cases of one officer": (reports.queries.response, response("null", MONTH, "total", "'o-17-12'"), BY_PERSON),
     "the drills of a month": (reports.queries.drills, cases("null", MONTH), WHOLE_MONTHS),
     "who was called most": (reports.queries.most_called, work("null", "100"), WHOLE_MONTHS),
-    "who was called most in a village": (reports.queries.most_called, work("'v-17'", "100"), WORK_BY_AREA),
+    "who was called most in a village": (reports.queries.most_called, work("'v-17'", "100"), WHOLE_MONTHS),
     "how many groups were called": (reports.queries.called, work("null", "'group'"), WHOLE_MONTHS),
     "the work of the groups": (reports.queries.work_of_many, work("null", *GROUPS), WHOLE_MONTHS),
-    "the work of the groups of a village": (reports.queries.work_of_many, work("'v-17'", *GROUPS), WORK_BY_AREA),
+    "the work of the groups of a village": (reports.queries.work_of_many, work("'v-17'", *GROUPS), WHOLE_MONTHS),
     "the work of some officers": (
         reports.queries.work_of_people,
         work("null", "100", "true", "'responder'", OFFICERS, "30"),
@@ -81,9 +80,9 @@ READS = {
     "the newest cases": (lists.queries.latency, f"{SITE}, null, {MONTH}, 100", BY_TIME),
     "the summary of a month": (lists.queries.case_summary, f"{SITE}, null, {MONTH}", WHOLE_MONTHS),
     "the deliveries of a month": (lists.queries.delivery_summary, f"{SITE}, null, {MONTH}", WHOLE_MONTHS),
-    "the deliveries of a village": (lists.queries.delivery_summary, f"{SITE}, 'v-17', {MONTH}", WORK_BY_AREA),
+    "the deliveries of a village": (lists.queries.delivery_summary, f"{SITE}, 'v-17', {MONTH}", WHOLE_MONTHS),
     "the responders of a month": (lists.queries.response_summary, f"{SITE}, null, {MONTH}", WHOLE_MONTHS),
-    "the responders of a village": (lists.queries.response_summary, f"{SITE}, 'v-17', {MONTH}", WORK_BY_AREA),
+    "the responders of a village": (lists.queries.response_summary, f"{SITE}, 'v-17', {MONTH}", WHOLE_MONTHS),
     "the count of a month": (lists.queries.counted, f"{SITE}, null, {MONTH}", WHOLE_MONTHS),
 }
 
