@@ -29,7 +29,7 @@ from dispatch.process import collect_rarely
 from dispatch.projections import ReadModels
 from dispatch.projections.reports import Reports
 from dispatch.web.reports.period import MOST_DAYS, month_at, months_before
-from tests.million import ENDED, MILLION, fill_board, fill_latency, fill_responses, fill_work
+from tests.million import ENDED, MILLION, fill_board, fill_latency, fill_responses
 
 GOAL_MS = 100.0
 """p95 of the board's lists and of every report of a month, as the issue has it, and of the trend on the page."""
@@ -145,7 +145,6 @@ async def _fill(dsn: str, cases: int, each: int) -> None:
     await fill_board(connection, cases)
     await fill_latency(connection, cases)
     await fill_responses(connection, each, cases)
-    await fill_work(connection, cases)
     await connection.close()
 
 

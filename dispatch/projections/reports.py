@@ -39,8 +39,7 @@ class ReportQueries(msgspec.Struct, frozen=True, kw_only=True):
     drills: str
     most_called: str
     called: str
-    work_of_people: str
-    work_of_many: str
+    workload: str
     hot_spots: str
 
 
@@ -158,19 +157,12 @@ class Reports:
         which the case was): at most `limit` rows, those called most first. `officers`: these alone, or all but these.
         `nobody`: with a row, under the key "", of what belongs to no group or area.
         """
-        asked = (area, kind, group, since, until, officers, limit)
-        if by != "responder" and responder is None:
-            more = (nobody, by, ANSWERED_SECONDS)
-            parts = await asyncio.gather(
-                *(self._reader.values(queries.work_of_many, *asked, *more, half) for half in HALVES)
-            )
-            return [_workload(row) for row in _most(parts, limit)]
+        asked = (area, kind, group, since, until, responder, officers, by)
         async with self._reader.at_one_moment() as fetch:
             # Of everybody in a site the percentiles alone take a second, and few are shown.
-            most = [{"responder": responder}] if responder else await fetch(queries.most_called, *asked)
-            people = [row["responder"] for row in most]
-            rows = await fetch(queries.work_of_people, *asked, nobody, by, people, ANSWERED_SECONDS)
-        return [_workload(tuple(row.values())) for row in rows]
+            most = await fetch(queries.most_called, *asked, limit, nobody)
+            rows = await fetch(queries.workload, *asked, [row["key"] for row in most], ANSWERED_SECONDS)
+        return [_workload(row) for row in rows]
 
     async def called(
         self,
@@ -182,7 +174,7 @@ class Reports:
         officers: bool | None = None,
     ) -> int:
         """How many rows a workload would have without a limit, but for that of nobody."""
-        [row] = await self._reader.fetch(queries.called, area, None, None, since, until, officers, by)
+        [row] = await self._reader.fetch(queries.called, area, None, None, since, until, None, officers, by)
         return int(row["called"])
 
     async def hot_spots(
@@ -275,27 +267,20 @@ def _step(values: Values) -> Row:
     }
 
 
-def _workload(values: Values) -> Row:
-    key, called, rung, delivered, answered, going, on_scene, cannot, prompt, prompt_share = values[:10]
+def _workload(row: Row) -> Row:
+    names = ("key", "called", "rung", "delivered", "answered", "going", "on_scene", "cannot", "prompt")
     return {
-        "key": key,
-        "called": called,
-        "rung": rung,
-        "delivered": delivered,
-        "answered": answered,
-        "going": going,
-        "on_scene": on_scene,
-        "cannot": cannot,
-        "prompt": prompt,
-        "prompt_share": prompt_share,
-        "to_answered": _times(values[10:16]),
-        "to_on_scene": _times(values[16:]),
+        **{name: row[name] for name in names},
+        "prompt_share": row["prompt"] / row["rung"] if row["rung"] else None,
+        **{
+            f"to_{step}": {
+                "count": row[f"{step}_count"],
+                "backwards": row[f"{step}_backwards"],
+                **percentiles(row[f"{step}_percentiles"]),
+            }
+            for step in ("answered", "on_scene")
+        },
     }
-
-
-def _times(values: Values) -> Row:
-    count, backwards, p50, p90, p95, p99 = values
-    return {"count": count, "backwards": backwards, "p50": p50, "p90": p90, "p95": p95, "p99": p99}
 
 
 def percentiles(values: Sequence[float] | None) -> dict[str, float | None]:

@@ -15,38 +15,35 @@
                 and not left_out
         )))
 
--- part: these_shares
--- The shares of the work in question; `work` has those that the calls of a case fall into.
-    site = $1
-        and ($2::text is null or areas @> array[$2])
-        and ($3::text is null or kind = $3)
-        and ($4::text is null or group_id = $4)
-        and accepted_at >= $5
-        and accepted_at < $6
-        and ($7::boolean is null or officers = $7)
-        and not drill
-        and called > 0
-
--- part: these_calls
--- The calls of some people, by `$10`.
+-- part: work_by_key
+-- The calls in question, by `$9`. Within an area its cases are found first, by the index of `latency`, and each looked
+-- for in its own month: `between` says so to Postgres without making it think that hardly any will be found.
     select
-        case $10::text
+        case $9::text
             when 'responder' then responder
             when 'group' then coalesce(group_id, '')
             else coalesce(areas[1], '')
         end as key,
         *
-    from responses
+    from (
+        select * from responses where $2::text is null
+        union all
+        select responses.* from latency join responses using (site, case_id)
+        where $2::text is not null
+            and latency.areas @> array[$2]
+            and latency.accepted_at >= $5
+            and latency.accepted_at < $6
+            and responses.accepted_at between latency.accepted_at and latency.accepted_at
+    ) as calls
     where site = $1
-        and ($2::text is null or areas @> array[$2])
-        and ($3::text is null or kind = $3)
-        and ($4::text is null or group_id = $4)
         and accepted_at >= $5
         and accepted_at < $6
-        and ($7::boolean is null or coalesce(role not in ('group_leader', 'member'), false) = $7)
-        and responder = any($11::text[])
         and not drill
         and not left_out
+        and ($3::text is null or kind = $3)
+        and ($4::text is null or group_id = $4)
+        and ($7::text is null or responder = $7)
+        and ($8::boolean is null or coalesce(role not in ('group_leader', 'member'), false) = $8)
 
 -- name: state
 -- What changes whenever a case of long ago does; nothing where nobody would note it. And what time it is.
@@ -202,160 +199,53 @@ where drill
     and -- here: these_cases
 
 -- name: most_called
--- Who was called most.
-select unnest(responders) as responder
-from work
-where -- here: these_shares
-group by responder
-order by count(*) desc, responder
-limit $8
+-- Who was called most, by `$9`; with `$11` also what belongs to nobody.
+select key, count(*) as called
+from (
+    -- here: work_by_key
+) as work
+where $11::boolean or key <> ''
+group by key
+order by called desc, key
+limit $10
 
 -- name: called
--- How many were called, by `$8`; what belongs to nobody is not one of them.
+-- How many were called, by `$9`; what belongs to nobody is not one of them.
 select count(*) as called
 from (
-    select
-        unnest(case $8::text
-            when 'responder' then responders
-            when 'group' then array[group_id]
-            else array[coalesce(areas[1], '')]
-        end) as key
-    from work
-    where -- here: these_shares
+    select key from (
+        -- here: work_by_key
+    ) as work
+    where key <> ''
     group by key
 ) as each_of_them
-where key <> ''
 
--- name: work_of_people
--- What those `$11` did when they were called, by `$10`; with `$9` also what belongs to nobody.
-with counted as (
-    select
-        key,
-        count(*) as called,
-        count(called_at) as rung,
-        count(delivered_at) as delivered,
-        count(answered_at) as answered,
-        count(going_at) as going,
-        count(on_scene_at) as on_scene,
-        count(*) filter (where answer = 'cannot') as cannot,
-        count(*) filter (where called_to_answered between 0 and $12) as prompt,
-        count(*) filter (where called_to_answered >= 0) as answered_count,
-        count(*) filter (where called_to_answered < 0) as answered_backwards,
-        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_answered)
-            filter (where called_to_answered >= 0) as answered_percentiles,
-        count(*) filter (where called_to_on_scene >= 0) as on_scene_count,
-        count(*) filter (where called_to_on_scene < 0) as on_scene_backwards,
-        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_on_scene)
-            filter (where called_to_on_scene >= 0) as on_scene_percentiles
-    from (
-        -- here: these_calls
-    ) as calls
-    where $9::boolean or key <> ''
-    group by key
-    order by called desc, key
-    limit $8
-)
+-- name: workload
+-- What those with the keys `$10` did when they were called, by `$9`.
 select
     key,
-    called,
-    rung,
-    delivered,
-    answered,
-    going,
-    on_scene,
-    cannot,
-    prompt,
-    prompt::float8 / nullif(rung, 0) as prompt_share,
-    answered_count,
-    answered_backwards,
-    answered_percentiles[1] as answered_p50,
-    answered_percentiles[2] as answered_p90,
-    answered_percentiles[3] as answered_p95,
-    answered_percentiles[4] as answered_p99,
-    on_scene_count,
-    on_scene_backwards,
-    on_scene_percentiles[1] as on_scene_p50,
-    on_scene_percentiles[2] as on_scene_p90,
-    on_scene_percentiles[3] as on_scene_p95,
-    on_scene_percentiles[4] as on_scene_p99
-from counted
+    count(*) as called,
+    count(called_at) as rung,
+    count(delivered_at) as delivered,
+    count(answered_at) as answered,
+    count(going_at) as going,
+    count(on_scene_at) as on_scene,
+    count(*) filter (where answer = 'cannot') as cannot,
+    count(*) filter (where called_to_answered between 0 and $11) as prompt,
+    count(*) filter (where called_to_answered < 0) as answered_backwards,
+    count(*) filter (where called_to_answered >= 0) as answered_count,
+    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_answered)
+        filter (where called_to_answered >= 0) as answered_percentiles,
+    count(*) filter (where called_to_on_scene < 0) as on_scene_backwards,
+    count(*) filter (where called_to_on_scene >= 0) as on_scene_count,
+    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_on_scene)
+        filter (where called_to_on_scene >= 0) as on_scene_percentiles
+from (
+    -- here: work_by_key
+) as work
+where key = any($10::text[])
+group by key
 order by called desc, key
-
--- name: work_of_many
--- The same of groups or areas, of whomever they called, from the shares; `$9` and `$10` as above. Of those keys alone
--- whose hash is even (0) or odd (1), `$12`.
-with shares as materialized (
-    select key, called, rung, delivered, answered, going, on_scene, cannot, called_to_answered, called_to_on_scene
-    from work
-    cross join lateral (select coalesce(case $10::text when 'group' then group_id else areas[1] end, '') as key) as whose
-    where hashtext(key) & 1 = $12
-        and ($9::boolean or key <> '')
-        and -- here: these_shares
-), most as materialized (
-    -- A place is sorted by in less time than a name.
-    select row_number() over (order by called desc, key)::integer as place, *
-    from (
-        select
-            key,
-            sum(called) as called,
-            sum(rung) as rung,
-            sum(delivered) as delivered,
-            sum(answered) as answered,
-            sum(going) as going,
-            sum(on_scene) as on_scene,
-            sum(cannot) as cannot
-        from shares
-        group by key
-        order by called desc, key
-        limit $8
-    ) as sums
-), answers as (
-    select
-        place,
-        count(*) filter (where seconds between 0 and $11) as prompt,
-        count(*) filter (where seconds < 0) as answered_backwards,
-        count(*) filter (where seconds >= 0) as answered_count,
-        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by seconds) filter (where seconds >= 0)
-            as answered_percentiles
-    from (select place, unnest(called_to_answered) as seconds from most join shares using (key)) as each_of_them
-    group by place
-), arrivals as (
-    select
-        place,
-        count(*) filter (where seconds < 0) as on_scene_backwards,
-        count(*) filter (where seconds >= 0) as on_scene_count,
-        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by seconds) filter (where seconds >= 0)
-            as on_scene_percentiles
-    from (select place, unnest(called_to_on_scene) as seconds from most join shares using (key)) as each_of_them
-    group by place
-)
-select
-    key,
-    called,
-    rung,
-    delivered,
-    answered,
-    going,
-    on_scene,
-    cannot,
-    coalesce(prompt, 0) as prompt,
-    coalesce(prompt, 0)::float8 / nullif(rung, 0) as prompt_share,
-    coalesce(answered_count, 0) as answered_count,
-    coalesce(answered_backwards, 0) as answered_backwards,
-    answered_percentiles[1] as answered_p50,
-    answered_percentiles[2] as answered_p90,
-    answered_percentiles[3] as answered_p95,
-    answered_percentiles[4] as answered_p99,
-    coalesce(on_scene_count, 0) as on_scene_count,
-    coalesce(on_scene_backwards, 0) as on_scene_backwards,
-    on_scene_percentiles[1] as on_scene_p50,
-    on_scene_percentiles[2] as on_scene_p90,
-    on_scene_percentiles[3] as on_scene_p95,
-    on_scene_percentiles[4] as on_scene_p99
-from most
-left join answers using (place)
-left join arrivals using (place)
-order by place
 
 -- name: hot_spots
 -- How many cases there were: in each hour of the week (1: Monday) where the clocks are those of `$8`; of each kind in

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from contextlib import suppress
-from datetime import UTC, datetime
 
-import asyncpg
-
-from dispatch.cases import CallOne, CaseDesk, LeaveOut
-from dispatch.errors import Conflict
-from dispatch.events import PlannedCall, Reason
-from dispatch.identifiers import AreaId, CommitId, GroupId, PersonId, case_id_for
-from dispatch.settings import Settings
+from dispatch.identifiers import AreaId, GroupId, PersonId
 from tests.integration.reports.computing import KEYS, keyed, percentiles_of
 from tests.integration.reports.office import Office
 from tests.integration.reports.told import LOCAL, SINCE, UNTIL, ZONE, told_by
-from tests.million import WORK, WORK_COLUMNS
-from tests.projection_stories import NOON, PEOPLE, after, answered, press_on
+from tests.projection_stories import PEOPLE
 
 
 async def test_every_figure_of_many_cases_equals_an_independent_computation(office: Office) -> None:
@@ -68,42 +59,6 @@ async def test_the_work_of_everybody_equals_an_independent_computation(office: O
     assert await office.models.reports.called(by="responder", since=SINCE, until=UNTIL, officers=True) == 0
     assert set(await office.workload(responder=PersonId("p-1"))) == {"p-1"}
     assert await office.workload(group=GroupId("g-2")) == {}
-
-
-async def test_what_is_kept_of_groups_and_officers_is_what_the_responses_say(
-    office: Office, settings: Settings
-) -> None:
-    """To the last bit of every figure, with late events, people left out afterwards, officers and drills among them."""
-    chance = random.Random(7)
-    cases = [told_by(chance, number) for number in range(60)]
-    await office.told(cases)
-    desk = CaseDesk(office.log)
-    for number, case in enumerate(cases):  # when all of it has been counted already
-        start = (case.at - NOON).total_seconds()
-        opening = press_on(case.household, at=start, kind=case.kind, areas=case.areas, target=case.target)
-        case_id = case_id_for(opening.press.household, opening.press.press)
-        officer = PlannedCall(
-            responder=PersonId(f"o-{number % 3}"),
-            reasons=(Reason(role="auxiliary_officer", of="v-1"),),
-            channels=("live",),
-        )
-        out = LeaveOut(id=CommitId("late-out"), at=after(start + 5000), people=(PersonId("p-1"),), by="operator:li")
-        call = CallOne(id=CommitId("one"), at=after(start + 4000), by="operator:li", call=officer)
-        for command in (call, answered("p-2", "on_scene", start + 4500.123457), out):
-            with suppress(Conflict):  # when it is over nobody is called and nobody answers any more
-                await desk.handle(case_id, command)
-    await office.told([])
-    connection = await asyncpg.connect(settings.require_postgres())
-    try:
-        always = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
-        said = await connection.fetch(WORK, *always)
-        kept = await connection.fetch(f"select {WORK_COLUMNS} from work where called > 0")  # noqa: S608
-        assert {tuple(map(repr, row)) for row in kept} == {tuple(map(repr, row)) for row in said}
-        assert len(kept) == len(said) > 60
-        assert await connection.fetchval("select count(*) from work where officers") > 5
-        assert await connection.fetchval("select count(*) from work where 'p-1' = any(responders)") < len(cases)
-    finally:
-        await connection.close()
 
 
 async def test_hot_spots_are_counted_by_the_clocks_of_the_place(office: Office) -> None:
