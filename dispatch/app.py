@@ -18,7 +18,7 @@ from dispatch.access import Keys, Links, Tokens, load_keys
 from dispatch.cases import CaseDesk
 from dispatch.errors import NotSignedIn
 from dispatch.events import CaseLog, DlqDesk, Kept, Letters, Retry, connect, ensure_streams
-from dispatch.process import alive
+from dispatch.process import alive, collect_rarely
 from dispatch.roles import Role
 from dispatch.roster import Roster
 from dispatch.settings import Settings
@@ -98,6 +98,7 @@ async def serve(settings: Settings) -> None:
         await runner.setup()
         try:
             await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
+            collect_rarely()
             async with alive(base.nc, "serve", settings), asyncio.TaskGroup() as group:
                 for part in _button_parts(base, settings):
                     group.create_task(part.run())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -22,6 +23,16 @@ from dispatch.roles import Role, ping_subject
 from dispatch.settings import Settings
 
 log = structlog.get_logger()
+
+OBJECTS_A_COLLECTION = 100_000
+
+
+def collect_rarely() -> None:
+    """Look for unreachable cycles seldom: each look walks all that is in hand, and a storm, or a report of thousands of
+    rows, has much in hand. What is there already is not looked at again.
+    """
+    gc.freeze()
+    gc.set_threshold(OBJECTS_A_COLLECTION, *gc.get_threshold()[1:])
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:

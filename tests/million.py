@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import asyncpg
 
@@ -69,6 +70,29 @@ select
     at, at, at, at, 1, 1, 0, 0, 0, 0, 0, 0
 from (select n, $1::timestamptz + n * make_interval(secs => $2) as at from generate_series(1, $3::int) as n) as numbers
 """
+WORK_COLUMNS = """
+    site, case_id, group_id, officers, areas, kind, drill, accepted_at, called, rung, delivered, answered, going,
+    on_scene, cannot, called_to_answered, called_to_on_scene, called_to_delivered, delivered_to_answered,
+    going_to_on_scene, responders
+"""
+WORK = """
+select
+    site, case_id, coalesce(group_id, '') as group_id,
+    coalesce(role not in ('group_leader', 'member'), false) as officers, areas, kind, drill, accepted_at,
+    count(*), count(called_at), count(delivered_at), count(answered_at), count(going_at), count(on_scene_at),
+    count(*) filter (where answer = 'cannot'),
+    array_remove(array_agg(called_to_answered order by called_to_answered), null),
+    array_remove(array_agg(called_to_on_scene order by called_to_on_scene), null),
+    array_remove(array_agg(called_to_delivered order by called_to_delivered), null),
+    array_remove(array_agg(delivered_to_answered order by delivered_to_answered), null),
+    array_remove(array_agg(going_to_on_scene order by going_to_on_scene), null),
+    array_agg(responder order by responder)
+from responses
+where not left_out and accepted_at > $1 and accepted_at <= $2
+group by site, case_id, responses.group_id, officers, areas, kind, drill, accepted_at
+order by accepted_at
+"""
+"""What the responses to cases accepted in ($1, $2] say of each group and of the officers: as the read model has it."""
 MONTHS = """
 select ensure_month($1::text::regclass, month)
 from generate_series($2::timestamptz, $3::timestamptz + interval '1 month', interval '1 month') as month
@@ -95,6 +119,15 @@ async def fill_responses(
         for start in range(first, cases + 1, PART)
     ]
     await _without_indexes(connection, "responses", parts)
+
+
+async def fill_work(connection: asyncpg.Connection, cases: int = MILLION, *, first: int = 1) -> None:
+    """What the responses that are there already say of groups and officers; `first` as above."""
+    ends = [*range(first - 1, cases, PART), cases]
+    parts = [
+        tuple(BEGAN + timedelta(seconds=SECONDS_BETWEEN * number) for number in ends_of) for ends_of in pairwise(ends)
+    ]
+    await _without_indexes(connection, "work", [(f"insert into work ({WORK_COLUMNS}) {WORK}", part) for part in parts])
 
 
 async def fill_board(connection: asyncpg.Connection, cases: int = MILLION) -> None:

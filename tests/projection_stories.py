@@ -19,7 +19,7 @@ from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId,
 from dispatch.projections import Projector, all_projections
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-TABLES = ("board", "timeline", "calls", "latency", "reachability", "responses")
+TABLES = ("board", "timeline", "calls", "latency", "reachability", "responses", "work")
 PEOPLE = ("p-1", "p-2", "p-3")
 
 

@@ -209,15 +209,17 @@ async def desk_shows(live: LiveSystem, kind: str, what: str, *, no_more: bool = 
 
 @asynccontextmanager
 async def button_of(live: LiveSystem) -> AsyncIterator[Heard]:
-    """What is said to the household's button: gives a function that waits for something and gives it."""
+    """What is said to the household's button of cases from now on: gives a function that waits for something."""
     said: list[dict[str, Any]] = []
+    before = await live.log.head(live.household)
 
     async def hear(message: Msg) -> None:
         said.append(json.loads(message.data))
 
     async def heard(condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         async def found() -> dict[str, Any] | None:
-            feedback = [one for one in said if "case" in one]
+            # Of the case of the story before this one the last word may still be on its way.
+            feedback = [one for one in said if "case" in one and (before is None or one["case"] != before.case)]
             return next((one for one in feedback if condition(one)), None)
 
         return await until(found, "the button to hear it")

@@ -6,8 +6,14 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+from msgspec.structs import replace
+
 from dispatch.cases import Case, CaseDesk, Resolve
 from dispatch.clock import now
+from dispatch.fanout import worker
+from dispatch.fanout.lanes import Limits
+from dispatch.fanout.sms.texting import limits_of
 from dispatch.identifiers import CaseId, CommitId
 from dispatch.settings import Settings
 from tests.smsc.fake import FakeSmsc
@@ -16,6 +22,15 @@ from tests.workers import working
 
 ANNA, BO = "+8613800138000", "+8613900139000"
 STRANGER = "+8613700137000"
+
+
+def soon_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that is not taken is tried again for three seconds, in place of ten."""
+
+    def limits(settings: Settings) -> Limits:
+        return replace(limits_of(settings), budget=3.0)
+
+    monkeypatch.setattr(worker, "limits_of", limits)
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import resource
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -31,6 +30,7 @@ from dispatch.fanout.told import ToldBook
 from dispatch.fanout.turns import Rank, Turns
 from dispatch.fanout.work import Job, Work
 from dispatch.identifiers import Site
+from dispatch.process import collect_rarely
 from dispatch.roster import Roster
 from dispatch.settings import Settings
 
@@ -43,7 +43,6 @@ CALLS_IN_HAND = 4096
 """Cases with calls under way; a storm in which each has one endpoint that hangs must fit."""
 STEPS_IN_HAND = 2048
 MANY_FILES = 65_536
-OBJECTS_A_COLLECTION = 100_000
 
 
 class Fanout:
@@ -66,7 +65,7 @@ class Fanout:
     async def run(self) -> None:
         """Work until cancelled; then take nothing new, finish what is in hand within three seconds, and return."""
         _open_many_files()
-        _collect_rarely()
+        collect_rarely()
         async with AsyncExitStack() as stack:
             directory = Directory(self._roster)
             turns = Turns(DECIDED_AT_ONCE)
@@ -138,9 +137,3 @@ def _open_many_files() -> None:
     wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _collect_rarely() -> None:
-    """Look for unreachable cycles seldom: each look walks all that is in hand, and a storm has much in hand."""
-    gc.freeze()
-    gc.set_threshold(OBJECTS_A_COLLECTION, *gc.get_threshold()[1:])

@@ -33,6 +33,7 @@ class ReadQueries(msgspec.Struct, frozen=True, kw_only=True):
     calls: str
     latency: str
     case_summary: str
+    delivery_summary: str
     response_summary: str
     counted: str
     responses: str
@@ -117,13 +118,14 @@ class ReadModels:
         The summary is about all of them, `limit` only about the list; drills are listed and not summed up.
         """
         self._check_limit(limit)
-        cases, counted, per_case, per_responder = await asyncio.gather(
+        cases, counted, per_case, deliveries, responses = await asyncio.gather(
             self._reader.fetch(queries.latency, area, since, until, limit),
             self._reader.fetch(queries.counted, area, since, until),
             self._reader.fetch(queries.case_summary, area, since, until),
+            self._reader.fetch(queries.delivery_summary, area, since, until),
             self._reader.fetch(queries.response_summary, area, since, until),
         )
-        summary = {**counted[0], "case": _summary(per_case), "responder": _summary(per_responder)}
+        summary = {**counted[0], "case": _summary(per_case), "responder": _summary([*deliveries, *responses])}
         return {"cases": cases, "summary": summary}
 
     async def positions(self) -> dict[str, int]:

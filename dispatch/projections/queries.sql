@@ -42,6 +42,12 @@ select * from calls where site = $1 and case_id = $2 order by step, responder, c
         and ($3::timestamptz is null or accepted_at >= $3)
         and ($4::timestamptz is null or accepted_at < $4)
 
+-- part: summed_up
+-- How many `seconds` there are, how many of them ran backwards, and the percentiles of the others.
+    count(*) filter (where seconds >= 0) as count,
+    count(*) filter (where seconds < 0) as backwards,
+    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by seconds) filter (where seconds >= 0) as percentiles
+
 -- name: latency
 -- The steps of each case and the seconds between them, newest first.
 select * from latency
@@ -111,49 +117,50 @@ from sums cross join lateral (values
     ('accepted_to_resolved', count_10, backwards_10, percentiles_10)
 ) as intervals (name, count, backwards, percentiles)
 
+-- name: delivery_summary
+-- The same of how long a call took to be there, over the responders who were called, but for those who were left out.
+-- Nearly all have that and few the steps behind it: so this and the next are summed up side by side.
+select
+    'called_to_delivered' as name,
+    -- here: summed_up
+from (
+    select unnest(called_to_delivered) as seconds
+    from work
+    where not drill
+        and -- here: these_cases
+) as each_of_them
+
 -- name: response_summary
--- The same over the responders who were called, but for those who were left out. Within an area its cases come first.
-with sums as (
-    select
-        count(*) filter (where called_to_delivered >= 0) as count_1,
-        count(*) filter (where called_to_delivered < 0) as backwards_1,
-        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_delivered)
-            filter (where called_to_delivered >= 0) as percentiles_1,
-        count(*) filter (where delivered_to_answered >= 0) as count_2,
-        count(*) filter (where delivered_to_answered < 0) as backwards_2,
-        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by delivered_to_answered)
-            filter (where delivered_to_answered >= 0) as percentiles_2,
-        count(*) filter (where going_to_on_scene >= 0) as count_3,
-        count(*) filter (where going_to_on_scene < 0) as backwards_3,
-        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by going_to_on_scene)
-            filter (where going_to_on_scene >= 0) as percentiles_3,
-        count(*) filter (where called_to_on_scene >= 0) as count_4,
-        count(*) filter (where called_to_on_scene < 0) as backwards_4,
-        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_on_scene)
-            filter (where called_to_on_scene >= 0) as percentiles_4
-    from (
-        select * from responses where $2::text is null
-        union all
-        select responses.*
-        from (select case_id, accepted_at as at from latency where -- here: these_cases
-        ) as found
-        join responses using (case_id)
-        where $2::text is not null
-            and responses.accepted_at between at and at
-    ) as calls
-    where site = $1
-        and ($3::timestamptz is null or accepted_at >= $3)
-        and ($4::timestamptz is null or accepted_at < $4)
-        and not drill
-        and not left_out
-)
-select name, count, backwards, percentiles
-from sums cross join lateral (values
-    ('called_to_delivered', count_1, backwards_1, percentiles_1),
-    ('delivered_to_answered', count_2, backwards_2, percentiles_2),
-    ('going_to_on_scene', count_3, backwards_3, percentiles_3),
-    ('called_to_on_scene', count_4, backwards_4, percentiles_4)
-) as intervals (name, count, backwards, percentiles)
+-- The same of the steps behind it.
+select
+    'delivered_to_answered' as name,
+    -- here: summed_up
+from (
+    select unnest(delivered_to_answered) as seconds
+    from work
+    where not drill
+        and -- here: these_cases
+) as each_of_them
+union all
+select
+    'going_to_on_scene' as name,
+    -- here: summed_up
+from (
+    select unnest(going_to_on_scene) as seconds
+    from work
+    where not drill
+        and -- here: these_cases
+) as each_of_them
+union all
+select
+    'called_to_on_scene' as name,
+    -- here: summed_up
+from (
+    select unnest(called_to_on_scene) as seconds
+    from work
+    where not drill
+        and -- here: these_cases
+) as each_of_them
 
 -- name: counted
 -- How many cases a summary is about, how many of them were false alarms, and how many drills were left out of it.

@@ -29,6 +29,7 @@ SETTINGS: Final = {
 """Of each connection."""
 
 Row = Mapping[str, Any]
+Values = tuple[Any, ...]
 Fetch = Callable[..., Awaitable[Sequence[Row]]]
 Connection: TypeAlias = "asyncpg.Connection | asyncpg.pool.PoolConnectionProxy"
 
@@ -61,6 +62,11 @@ class Reader:
 
     async def _fetch(self, place: asyncpg.Pool | Connection, query: str, *arguments: Any) -> Sequence[Row]:
         return [dict(record) for record in await place.fetch(query, self._site, *arguments)]
+
+    async def values(self, query: str, *arguments: Any) -> Sequence[Values]:
+        """The same without the names of the columns, for what has thousands of rows. Raises as `fetch` does."""
+        async with self._answering():
+            return [tuple(record) for record in await (await self._ready()).fetch(query, self._site, *arguments)]
 
     @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:

@@ -15,39 +15,58 @@
                 and not left_out
         )))
 
--- part: work_by_key
--- The calls in question, by `$9`. Within an area its cases are found first, by the index of `latency`, and each looked
--- for in its own month: `between` says so to Postgres without making it think that hardly any will be found.
+-- part: these_shares
+-- The shares of the work in question; `work` has those that the calls of a case fall into.
+    site = $1
+        and ($2::text is null or areas @> array[$2])
+        and ($3::text is null or kind = $3)
+        and ($4::text is null or group_id = $4)
+        and accepted_at >= $5
+        and accepted_at < $6
+        and ($7::boolean is null or officers = $7)
+        and not drill
+        and called > 0
+
+-- part: these_calls
+-- The calls of some people, by `$10`.
     select
-        case $9::text
+        case $10::text
             when 'responder' then responder
             when 'group' then coalesce(group_id, '')
             else coalesce(areas[1], '')
         end as key,
         *
-    from (
-        select * from responses where $2::text is null
-        union all
-        select responses.* from latency join responses using (site, case_id)
-        where $2::text is not null
-            and latency.areas @> array[$2]
-            and latency.accepted_at >= $5
-            and latency.accepted_at < $6
-            and responses.accepted_at between latency.accepted_at and latency.accepted_at
-    ) as calls
+    from responses
     where site = $1
-        and accepted_at >= $5
-        and accepted_at < $6
-        and not drill
-        and not left_out
+        and ($2::text is null or areas @> array[$2])
         and ($3::text is null or kind = $3)
         and ($4::text is null or group_id = $4)
-        and ($7::text is null or responder = $7)
-        and ($8::boolean is null or coalesce(role not in ('group_leader', 'member'), false) = $8)
+        and accepted_at >= $5
+        and accepted_at < $6
+        and ($7::boolean is null or coalesce(role not in ('group_leader', 'member'), false) = $7)
+        and responder = any($11::text[])
+        and not drill
+        and not left_out
+
+-- name: state
+-- What changes whenever a case of long ago does; nothing where nobody would note it. And what time it is.
+select
+    $1::text as site,
+    to_regclass('latency')::oid::bigint as latency,
+    pg_postmaster_start_time() as started,
+    stamp::text as stamp,
+    now() as at
+from old_changes
+where 3 = (
+    select count(*) from pg_trigger
+    where tgrelid = to_regclass('latency') and tgfoid = to_regproc('note_old_change') and tgenabled = 'O'
+)
 
 -- name: response
 -- How fast help came, by `$9`: cases, verdicts of each of the four steps, percentiles. See docs/LATENCY.md.
--- Whatever has no verdict here is missed: so only the few cases that never came to a step are judged one by one.
+-- Whatever has no verdict here is missed: so only the few cases that never came to a step are judged one by one. With
+-- `$15` those of groups alone whose hash is even (0) or odd (1): the two halves are counted side by side. `undecided` are
+-- open cases whose target is not over yet.
 with found as (
     select
         case $9::text
@@ -72,48 +91,108 @@ with found as (
         coalesce(resolution = 'false_alarm', not imported) as excused
     from latency
     where not drill
+        and ($15::integer is null or hashtext(coalesce(group_id, '')) & 1 = $15)
         and -- here: these_cases
+), counted as (
+    select
+        key,
+        count(*) as cases,
+        count(*) filter (where closed is null and not imported) as open,
+        count(cancelled_at) as cancelled,
+        count(*) filter (where resolution = 'false_alarm') as false_alarms,
+        count(*) filter (where answered between 0 and $11) as answered_within,
+        count(*) filter (where answered < 0) as answered_backwards,
+        count(*) filter (where answered is null and step_verdict(null, $11, watched, excused) = 'not_due')
+            as answered_not_due,
+        count(*) filter (where answered >= 0) as answered_count,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by answered) filter (where answered >= 0)
+            as answered_percentiles,
+        count(*) filter (where under_way between 0 and $12) as under_way_within,
+        count(*) filter (where under_way < 0) as under_way_backwards,
+        count(*) filter (where under_way is null and step_verdict(null, $12, watched, excused) = 'not_due')
+            as under_way_not_due,
+        count(*) filter (where under_way >= 0) as under_way_count,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by under_way) filter (where under_way >= 0)
+            as under_way_percentiles,
+        count(*) filter (where on_scene between 0 and target_seconds) as on_scene_within,
+        count(*) filter (where on_scene < 0 and target_seconds is not null) as on_scene_backwards,
+        count(*) filter (where on_scene is null and step_verdict(null, target_seconds, watched, excused) = 'not_due')
+            as on_scene_not_due,
+        count(*) filter (where target_seconds is null) as on_scene_no_target,
+        count(*) filter (where on_scene >= 0) as on_scene_count,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by on_scene) filter (where on_scene >= 0)
+            as on_scene_percentiles,
+        count(*) filter (where closed between 0 and $13) as closed_within,
+        count(*) filter (where closed < 0) as closed_backwards,
+        count(*) filter (where closed is null and not imported and step_verdict(null, $13, watched, excused) = 'not_due')
+            as closed_not_due,
+        count(*) filter (where closed is null and imported) as closed_unknown,
+        count(*) filter (where closed >= 0) as closed_count,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by closed) filter (where closed >= 0)
+            as closed_percentiles,
+        count(*) filter (where closed is null and watched < target_seconds) as undecided
+    from found
+    group by key
+    order by cases desc, key
+    limit $14
 )
 select
     key,
-    count(*) as cases,
-    count(*) filter (where closed is null and not imported) as open,
-    count(cancelled_at) as cancelled,
-    count(*) filter (where resolution = 'false_alarm') as false_alarms,
-    count(*) filter (where answered between 0 and $11) as answered_within,
-    count(*) filter (where answered < 0) as answered_backwards,
-    count(*) filter (where answered is null and step_verdict(null, $11, watched, excused) = 'not_due')
-        as answered_not_due,
-    count(*) filter (where answered >= 0) as answered_count,
-    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by answered) filter (where answered >= 0)
-        as answered_percentiles,
-    count(*) filter (where under_way between 0 and $12) as under_way_within,
-    count(*) filter (where under_way < 0) as under_way_backwards,
-    count(*) filter (where under_way is null and step_verdict(null, $12, watched, excused) = 'not_due')
-        as under_way_not_due,
-    count(*) filter (where under_way >= 0) as under_way_count,
-    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by under_way) filter (where under_way >= 0)
-        as under_way_percentiles,
-    count(*) filter (where on_scene between 0 and target_seconds) as on_scene_within,
-    count(*) filter (where on_scene < 0 and target_seconds is not null) as on_scene_backwards,
-    count(*) filter (where on_scene is null and step_verdict(null, target_seconds, watched, excused) = 'not_due')
-        as on_scene_not_due,
-    count(*) filter (where target_seconds is null) as on_scene_no_target,
-    count(*) filter (where on_scene >= 0) as on_scene_count,
-    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by on_scene) filter (where on_scene >= 0)
-        as on_scene_percentiles,
-    count(*) filter (where closed between 0 and $13) as closed_within,
-    count(*) filter (where closed < 0) as closed_backwards,
-    count(*) filter (where closed is null and not imported and step_verdict(null, $13, watched, excused) = 'not_due')
-        as closed_not_due,
-    count(*) filter (where closed is null and imported) as closed_unknown,
-    count(*) filter (where closed >= 0) as closed_count,
-    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by closed) filter (where closed >= 0)
-        as closed_percentiles
-from found
-group by key
+    cases,
+    open,
+    cancelled,
+    false_alarms,
+    answered_within,
+    cases - answered_backwards - answered_not_due - answered_within as answered_missed,
+    answered_not_due,
+    0 as answered_unknown,
+    answered_backwards,
+    0 as answered_no_target,
+    answered_within::float8 / nullif(cases - answered_backwards - answered_not_due, 0) as answered_share,
+    answered_count,
+    answered_percentiles[1] as answered_p50,
+    answered_percentiles[2] as answered_p90,
+    answered_percentiles[3] as answered_p95,
+    answered_percentiles[4] as answered_p99,
+    under_way_within,
+    cases - under_way_backwards - under_way_not_due - under_way_within as under_way_missed,
+    under_way_not_due,
+    0 as under_way_unknown,
+    under_way_backwards,
+    0 as under_way_no_target,
+    under_way_within::float8 / nullif(cases - under_way_backwards - under_way_not_due, 0) as under_way_share,
+    under_way_count,
+    under_way_percentiles[1] as under_way_p50,
+    under_way_percentiles[2] as under_way_p90,
+    under_way_percentiles[3] as under_way_p95,
+    under_way_percentiles[4] as under_way_p99,
+    on_scene_within,
+    cases - on_scene_backwards - on_scene_not_due - on_scene_no_target - on_scene_within as on_scene_missed,
+    on_scene_not_due,
+    0 as on_scene_unknown,
+    on_scene_backwards,
+    on_scene_no_target,
+    on_scene_within::float8 / nullif(cases - on_scene_backwards - on_scene_not_due - on_scene_no_target, 0) as on_scene_share,
+    on_scene_count,
+    on_scene_percentiles[1] as on_scene_p50,
+    on_scene_percentiles[2] as on_scene_p90,
+    on_scene_percentiles[3] as on_scene_p95,
+    on_scene_percentiles[4] as on_scene_p99,
+    closed_within,
+    cases - closed_backwards - closed_not_due - closed_unknown - closed_within as closed_missed,
+    closed_not_due,
+    closed_unknown,
+    closed_backwards,
+    0 as closed_no_target,
+    closed_within::float8 / nullif(cases - closed_backwards - closed_not_due - closed_unknown, 0) as closed_share,
+    closed_count,
+    closed_percentiles[1] as closed_p50,
+    closed_percentiles[2] as closed_p90,
+    closed_percentiles[3] as closed_p95,
+    closed_percentiles[4] as closed_p99,
+    undecided
+from counted
 order by cases desc, key
-limit $14
 
 -- name: drills
 -- How many drills there were, which no figure counts.
@@ -123,53 +202,160 @@ where drill
     and -- here: these_cases
 
 -- name: most_called
--- Who was called most, by `$9`; with `$11` also what belongs to nobody.
-select key, count(*) as called
-from (
-    -- here: work_by_key
-) as work
-where $11::boolean or key <> ''
-group by key
-order by called desc, key
-limit $10
+-- Who was called most.
+select unnest(responders) as responder
+from work
+where -- here: these_shares
+group by responder
+order by count(*) desc, responder
+limit $8
 
 -- name: called
--- How many were called, by `$9`; what belongs to nobody is not one of them.
+-- How many were called, by `$8`; what belongs to nobody is not one of them.
 select count(*) as called
 from (
-    select key from (
-        -- here: work_by_key
-    ) as work
-    where key <> ''
+    select
+        unnest(case $8::text
+            when 'responder' then responders
+            when 'group' then array[group_id]
+            else array[coalesce(areas[1], '')]
+        end) as key
+    from work
+    where -- here: these_shares
     group by key
 ) as each_of_them
+where key <> ''
 
--- name: workload
--- What those with the keys `$10` did when they were called, by `$9`.
+-- name: work_of_people
+-- What those `$11` did when they were called, by `$10`; with `$9` also what belongs to nobody.
+with counted as (
+    select
+        key,
+        count(*) as called,
+        count(called_at) as rung,
+        count(delivered_at) as delivered,
+        count(answered_at) as answered,
+        count(going_at) as going,
+        count(on_scene_at) as on_scene,
+        count(*) filter (where answer = 'cannot') as cannot,
+        count(*) filter (where called_to_answered between 0 and $12) as prompt,
+        count(*) filter (where called_to_answered >= 0) as answered_count,
+        count(*) filter (where called_to_answered < 0) as answered_backwards,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_answered)
+            filter (where called_to_answered >= 0) as answered_percentiles,
+        count(*) filter (where called_to_on_scene >= 0) as on_scene_count,
+        count(*) filter (where called_to_on_scene < 0) as on_scene_backwards,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_on_scene)
+            filter (where called_to_on_scene >= 0) as on_scene_percentiles
+    from (
+        -- here: these_calls
+    ) as calls
+    where $9::boolean or key <> ''
+    group by key
+    order by called desc, key
+    limit $8
+)
 select
     key,
-    count(*) as called,
-    count(called_at) as rung,
-    count(delivered_at) as delivered,
-    count(answered_at) as answered,
-    count(going_at) as going,
-    count(on_scene_at) as on_scene,
-    count(*) filter (where answer = 'cannot') as cannot,
-    count(*) filter (where called_to_answered between 0 and $11) as prompt,
-    count(*) filter (where called_to_answered < 0) as answered_backwards,
-    count(*) filter (where called_to_answered >= 0) as answered_count,
-    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_answered)
-        filter (where called_to_answered >= 0) as answered_percentiles,
-    count(*) filter (where called_to_on_scene < 0) as on_scene_backwards,
-    count(*) filter (where called_to_on_scene >= 0) as on_scene_count,
-    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_on_scene)
-        filter (where called_to_on_scene >= 0) as on_scene_percentiles
-from (
-    -- here: work_by_key
-) as work
-where key = any($10::text[])
-group by key
+    called,
+    rung,
+    delivered,
+    answered,
+    going,
+    on_scene,
+    cannot,
+    prompt,
+    prompt::float8 / nullif(rung, 0) as prompt_share,
+    answered_count,
+    answered_backwards,
+    answered_percentiles[1] as answered_p50,
+    answered_percentiles[2] as answered_p90,
+    answered_percentiles[3] as answered_p95,
+    answered_percentiles[4] as answered_p99,
+    on_scene_count,
+    on_scene_backwards,
+    on_scene_percentiles[1] as on_scene_p50,
+    on_scene_percentiles[2] as on_scene_p90,
+    on_scene_percentiles[3] as on_scene_p95,
+    on_scene_percentiles[4] as on_scene_p99
+from counted
 order by called desc, key
+
+-- name: work_of_many
+-- The same of groups or areas, of whomever they called, from the shares; `$9` and `$10` as above. Of those keys alone
+-- whose hash is even (0) or odd (1), `$12`.
+with shares as materialized (
+    select key, called, rung, delivered, answered, going, on_scene, cannot, called_to_answered, called_to_on_scene
+    from work
+    cross join lateral (select coalesce(case $10::text when 'group' then group_id else areas[1] end, '') as key) as whose
+    where hashtext(key) & 1 = $12
+        and ($9::boolean or key <> '')
+        and -- here: these_shares
+), most as materialized (
+    -- A place is sorted by in less time than a name.
+    select row_number() over (order by called desc, key)::integer as place, *
+    from (
+        select
+            key,
+            sum(called) as called,
+            sum(rung) as rung,
+            sum(delivered) as delivered,
+            sum(answered) as answered,
+            sum(going) as going,
+            sum(on_scene) as on_scene,
+            sum(cannot) as cannot
+        from shares
+        group by key
+        order by called desc, key
+        limit $8
+    ) as sums
+), answers as (
+    select
+        place,
+        count(*) filter (where seconds between 0 and $11) as prompt,
+        count(*) filter (where seconds < 0) as answered_backwards,
+        count(*) filter (where seconds >= 0) as answered_count,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by seconds) filter (where seconds >= 0)
+            as answered_percentiles
+    from (select place, unnest(called_to_answered) as seconds from most join shares using (key)) as each_of_them
+    group by place
+), arrivals as (
+    select
+        place,
+        count(*) filter (where seconds < 0) as on_scene_backwards,
+        count(*) filter (where seconds >= 0) as on_scene_count,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by seconds) filter (where seconds >= 0)
+            as on_scene_percentiles
+    from (select place, unnest(called_to_on_scene) as seconds from most join shares using (key)) as each_of_them
+    group by place
+)
+select
+    key,
+    called,
+    rung,
+    delivered,
+    answered,
+    going,
+    on_scene,
+    cannot,
+    coalesce(prompt, 0) as prompt,
+    coalesce(prompt, 0)::float8 / nullif(rung, 0) as prompt_share,
+    coalesce(answered_count, 0) as answered_count,
+    coalesce(answered_backwards, 0) as answered_backwards,
+    answered_percentiles[1] as answered_p50,
+    answered_percentiles[2] as answered_p90,
+    answered_percentiles[3] as answered_p95,
+    answered_percentiles[4] as answered_p99,
+    coalesce(on_scene_count, 0) as on_scene_count,
+    coalesce(on_scene_backwards, 0) as on_scene_backwards,
+    on_scene_percentiles[1] as on_scene_p50,
+    on_scene_percentiles[2] as on_scene_p90,
+    on_scene_percentiles[3] as on_scene_p95,
+    on_scene_percentiles[4] as on_scene_p99
+from most
+left join answers using (place)
+left join arrivals using (place)
+order by place
 
 -- name: hot_spots
 -- How many cases there were: in each hour of the week (1: Monday) where the clocks are those of `$8`; of each kind in

@@ -82,7 +82,8 @@ cross join lateral (
 where live.oid = any($2::text[]::regclass[])
 
 -- name: switch
--- Statements that put the tables of the schema $1 in the place of the live ones $2: who may read those may read these.
+-- Statements that put the tables of the schema $1 in the place of the live ones $2: who may read those may read these,
+-- and what is done when those change is done when these do.
 select statement from (
     select 1 as place, format('drop table public.%I', live.relname) as statement
     from pg_class as live
@@ -101,6 +102,10 @@ select statement from (
     )
     from pg_class as live cross join lateral aclexplode(live.relacl) as given
     where live.oid = any($2::text[]::regclass[]) and given.grantee <> live.relowner
+    union all
+    select 4, pg_get_triggerdef(noted.oid)
+    from pg_trigger as noted
+    where noted.tgrelid = any($2::text[]::regclass[]) and not noted.tgisinternal
 ) as statements
 order by place
 

@@ -1,4 +1,4 @@
-"""One running system for the stories of a module, a phone for everybody in its roster, and a clock that they move."""
+"""One running system for all stories, a phone for everybody in its roster, and a clock that they move."""
 
 from __future__ import annotations
 
@@ -8,29 +8,39 @@ import pytest
 
 from tests.conftest import database
 from tests.live import LiveSystem, live, on_servers
+from tests.messengers import Messenger, messenger
 from tests.servers import Servers, open_folder
+from tests.smsc.fake import FakeSmsc, fake_smsc
 from tests.stories import County, Phones, county_of
 from tests.the_clock import TheClock
 
 
-@pytest.fixture(scope="module")
-def environment() -> dict[str, str]:
-    """What the stories of a module set besides."""
-    return {}
+@pytest.fixture(scope="session")
+async def smsc() -> AsyncIterator[FakeSmsc]:
+    async with fake_smsc() as running:
+        yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+async def duty() -> AsyncIterator[Messenger]:
+    """Where whoever runs the system is told of trouble."""
+    async with messenger() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 async def live_system(
-    servers: Servers, migrated_template: str, environment: dict[str, str]
+    servers: Servers, migrated_template: str, smsc: FakeSmsc, duty: Messenger
 ) -> AsyncIterator[LiveSystem]:
-    """A system on the session's servers, with a site and a database of its own."""
+    """A system on the session's servers, with a site and a database of its own and an account at the SMSC."""
+    besides = {**smsc.environment, "DISPATCH_WATCH_URLS": f"ntfy://{duty.host}/duty"}
     async with database(servers, migrated_template) as dsn:
         with open_folder() as folder:
-            async with live(folder, on_servers(servers, dsn) | environment, movable=True) as running:
+            async with live(folder, on_servers(servers, dsn) | besides, movable=True) as running:
                 yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def county(live_system: LiveSystem) -> AsyncIterator[County]:
     async with county_of(live_system) as everybody:
         yield everybody
@@ -48,3 +58,12 @@ async def phones(county: County, the_clock: TheClock) -> AsyncIterator[Phones]: 
     """Everybody's phones; in the end none may have rung that the story did not expect to."""
     async with county.story() as given:
         yield given
+
+
+@pytest.fixture
+async def real_phones(county: County, live_system: LiveSystem) -> AsyncIterator[Phones]:
+    """Everybody's phones, by the real time, for a story of which the clock is no matter."""
+    async with county.story() as given:
+        yield given
+    async with live_system.clock.held():
+        pass  # afterwards as much time has passed as after every other story

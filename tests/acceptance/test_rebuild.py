@@ -5,35 +5,29 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator
 
 import asyncpg
-import pytest
 
 from dispatch.identifiers import CaseId
 from tests.commands import dispatch
 from tests.live import LiveSystem
-from tests.stories import County, Phones
+from tests.stories import Phones
 from tests.system import until
 
 
-@pytest.fixture
-async def phones(county: County) -> AsyncIterator[Phones]:
-    """Everybody's phones, by the real time: people press all the while."""
-    async with county.story() as given:
-        yield given
-
-
 async def test_what_a_bug_left_on_the_board_is_mended_while_alarms_go_on(
-    live_system: LiveSystem, phones: Phones
+    live_system: LiveSystem, real_phones: Phones
 ) -> None:
+    """People press all the while, by the real time."""
+    phones = real_phones
     first = await live_system.press()
     await live_system.finished(first)
     await live_system.close(first)
     await shows(live_system, first, called=len(phones.group))
     settings = live_system.system.settings
     connection = await asyncpg.connect(settings.require_postgres())
-    await connection.execute("update board set called = 0")  # as a version with a bug would have written it
+    # as a version with a bug would have written it
+    await connection.execute("update board set called = 0 where case_id = $1", first)
     await connection.close()
     await shows(live_system, first, called=0)
 

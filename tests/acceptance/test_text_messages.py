@@ -10,24 +10,12 @@ from msgspec.structs import replace
 from dispatch.identifiers import CaseId, PersonId
 from dispatch.roster import SmsPoint
 from tests.live import LiveSystem
-from tests.smsc.fake import FakeSmsc, fake_smsc
+from tests.smsc.fake import FakeSmsc
 from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, County, Phones, desk_shows
 from tests.system import until
 from tests.the_clock import TheClock
 
 Numbers = dict[PersonId, str]
-
-
-@pytest.fixture(scope="module")
-async def smsc() -> AsyncIterator[FakeSmsc]:
-    async with fake_smsc() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def environment(smsc: FakeSmsc) -> dict[str, str]:
-    """An account at the SMSC."""
-    return smsc.environment
 
 
 class Texts:

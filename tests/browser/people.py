@@ -44,23 +44,24 @@ class People:
             await context.close()
 
     async def open(self, who: str, size: ViewportSize | None = None) -> Page:
-        """The page of `who`, signed in by their link, once its live stream is up."""
+        """The page of `who`, whose browser is signed in already, once its live stream is up."""
         page = await self.blank(size or (DESK if who == "operator" else PHONE))
-        return await self._sign_in(page, who)
+        signed_in = await page.context.request.post("/v1/session", data={"token": self.live.tokens[who]})
+        await page.goto((await signed_in.json())["page"])
+        return await _ready(page)
 
     async def together(self, *everybody: str) -> list[Page]:
-        """The pages of `everybody` as tabs of one browser, as somebody who tries the system opens them."""
+        """The pages of `everybody` as tabs of one browser, by their links, as somebody who tries the system does it."""
         first = await self.blank(DESK)
         return [
-            await self._sign_in(first if not number else self._kept(await first.context.new_page()), who)
+            await self._by_link(first if not number else self._kept(await first.context.new_page()), who)
             for number, who in enumerate(everybody)
         ]
 
-    async def _sign_in(self, page: Page, who: str) -> Page:
+    async def _by_link(self, page: Page, who: str) -> Page:
         await page.goto(self.live.link(who))
         await page.wait_for_url(re.compile(r"/(resident|responder|desk)/"), timeout=WITHIN_MS)
-        await page.locator(".ready:not(.off), .good-line, .line.live").wait_for(timeout=WITHIN_MS)
-        return page
+        return await _ready(page)
 
     async def blank(self, size: ViewportSize) -> Page:
         """An empty page in a browser of its own, whose complaints are kept."""
@@ -89,6 +90,11 @@ class People:
 
     def _thrown(self, error: Error) -> None:
         self._complaints.append(f"thrown: {error}")
+
+
+async def _ready(page: Page) -> Page:
+    await page.locator(".ready:not(.off), .good-line, .line.live").wait_for(timeout=WITHIN_MS)
+    return page
 
 
 async def hold(page: Page, selector: str, milliseconds: float = 1300) -> None:

@@ -13,6 +13,7 @@ from dispatch.events import PolicyStep, Quorum, Timers
 from dispatch.identifiers import AreaId, CaseId
 from dispatch.roster import EscalationPolicy
 from dispatch.settings import Settings
+from tests.standing_in import hasten
 from tests.village import Village, village_of
 from tests.workers import several_working
 
@@ -64,7 +65,10 @@ async def test_a_timer_that_rings_for_nothing_does_nothing(village: Village, nat
     assert rings(village) == [1, 1, 1]
 
 
-async def test_a_timer_that_is_lost_is_missed_by_the_watchdog(village: Village, nats_settings: Settings) -> None:
+async def test_a_timer_that_is_lost_is_missed_by_the_watchdog(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasten(monkeypatch)
     await agree(village, 1, 3600)
     async with several_working(village, nats_settings, watched=True):
         case_id = await village.press()

@@ -16,6 +16,7 @@ from dispatch.roster import ApprisePoint, EscalationPolicy, WebhookPoint
 from dispatch.settings import Settings
 from tests.messengers import Messenger
 from tests.receivers import status
+from tests.standing_in import hasten
 from tests.village import SECRET, Village, outcomes, village_of
 from tests.workers import several_working
 
@@ -93,8 +94,9 @@ async def test_the_policy_says_how_many_ring_at_once(
 
 
 async def test_a_timer_that_is_lost_is_missed_by_the_watchdog(
-    village: Village, nats_settings: Settings, ntfy: Messenger
+    village: Village, nats_settings: Settings, ntfy: Messenger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    hasten(monkeypatch)
     await agree(village, 2)
     async with several_working(village, nats_settings, watched=True):
         case_id = await village.press()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,9 +21,7 @@ from dispatch.events import (
     PlannedCall,
     Press,
     Reason,
-    connect,
     decode_press,
-    ensure_streams,
     follow,
     press_subject,
 )
@@ -38,23 +34,26 @@ HOME = Household(id=HouseholdId("h-0012"), name="茅州村 李家", address="12"
 NEIGHBOUR = PersonId("p-1")
 
 
+Command = asyncio.Task[tuple[int, str, str]]
+"""Its exit code, output and errors, in the end."""
+
+
 class CommandLine:
     """`dispatch` on the servers and the site of one test."""
 
-    def __init__(self, settings: Settings, nc: Client) -> None:
+    def __init__(self, settings: Settings, data: Path, nc: Client) -> None:
         self.nc, self.site = nc, settings.site
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("DISPATCH_")},
             "DISPATCH_SITE": settings.site,
             "DISPATCH_NATS_URL": settings.require_nats(),
-            "DISPATCH_DATA": str(settings.data),
+            "DISPATCH_DATA": str(data),
             "TZ": "UTC",
         }
 
-    async def start(self, *arguments: str) -> Process:
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "dispatch", *arguments, env=self._environment, stdout=PIPE, stderr=PIPE
-        )
+    def start(self, *arguments: str) -> Command:
+        """A command that runs while the test goes on."""
+        return asyncio.create_task(commands.dispatch(*arguments, env=self._environment))
 
     async def run(self, *arguments: str) -> tuple[int, str, str]:
         code, out, err = await commands.dispatch(*arguments, env=self._environment)
@@ -68,47 +67,45 @@ class CommandLine:
 
 
 @pytest.fixture
-async def dispatch(settings: Settings) -> AsyncIterator[CommandLine]:
-    nc = await connect(settings.require_nats(), "test")
-    await ensure_streams(nc.jetstream())
-    roster = Roster(nc, settings.site)
+async def dispatch(nats_settings: Settings, nc: Client, tmp_path: Path) -> CommandLine:
+    roster = Roster(nc, nats_settings.site)
     await roster.put(HOME, by="test")
     await roster.put(Person(id=NEIGHBOUR, name="李四"), by="test")
-    yield CommandLine(settings, nc)
-    await nc.close()
+    return CommandLine(nats_settings, tmp_path, nc)
 
 
 async def test_a_press_from_the_command_line_is_stored(dispatch: CommandLine) -> None:
-    code, out, err = await dispatch.run("alarm", "h-0012", "--kind", "fire", "--silent", "--drill", "--json")
-    assert (code, err) == (0, "")
-    accepted = json.loads(out)
-    assert (accepted["household"], accepted["duplicate"], accepted["case"]) == ("h-0012", False, None)
+    pressing = dispatch.start("alarm", "h-0012", "--kind", "fire", "--silent", "--drill", "--json")
     press = await dispatch.press()
+    again = dispatch.start("alarm", "h-0012", "--drill", "--press", press.press)
+    (accepted,) = await told(pressing)
+    assert (accepted["household"], accepted["duplicate"], accepted["case"]) == ("h-0012", False, None)
     assert press.press == accepted["press"]
     assert (press.kind, press.silent, press.drill, press.source) == ("fire", True, True, "cli")
     assert press.device.startswith("cli-")
 
-    code, out, err = await dispatch.run("alarm", "h-0012", "--drill", "--press", press.press)
+    code, out, err = await again
     assert code == 0
-    assert "not on a case yet" in err
+    assert "not on a case yet" in " ".join(err.split())
     assert "dispatch case list" in out
     assert "received before" in out
     assert "茅州村 李家" in out
 
 
 async def test_a_press_says_on_which_case_it_is_and_how_to_follow_it(dispatch: CommandLine) -> None:
-    pressing = await dispatch.start("alarm", "h-0012")
+    pressing = dispatch.start("alarm", "h-0012")
     case = await worked_on(dispatch)
-    out, err = await asyncio.wait_for(pressing.communicate(), 30)
-    assert (pressing.returncode, err) == (0, b"")
-    assert f"警情 case: {case}\n" in out.decode()
-    assert f"dispatch case show {case}\n" in out.decode()
+    code, out, err = await pressing
+    assert (code, err) == (0, "")
+    assert f"警情 case: {case}\n" in out
+    assert f"dispatch case show {case}\n" in out
 
 
 async def test_a_press_that_joined_a_case_names_it_to_a_machine(dispatch: CommandLine) -> None:
-    await dispatch.run("alarm", "h-0012", "--press", "first")
+    first = dispatch.start("alarm", "h-0012", "--press", "first")
     case = await worked_on(dispatch)
-    joining = await dispatch.start("alarm", "h-0012", "--json", "--press", "second")
+    await first
+    joining = dispatch.start("alarm", "h-0012", "--json", "--press", "second")
     await joined(dispatch, "second")
     (told_once,) = await told(joining)
     assert (told_once["press"], told_once["case"]) == ("second", case)
@@ -130,10 +127,9 @@ async def test_a_household_that_is_not_there_is_named_with_those_near(
 
 
 async def test_waiting_shows_each_outcome_and_ends_when_somebody_comes(dispatch: CommandLine) -> None:
-    waiting = await dispatch.start("alarm", "h-0012", "--wait", "--json")
+    waiting = dispatch.start("alarm", "h-0012", "--wait", "--json")
     case = await worked_on(dispatch, "cannot", "going")
     lines = await told(waiting)
-    assert waiting.returncode == 0
     assert [line.get("event") for line in lines] == [None, "case", "called", "delivered", "cannot", "going"]
     assert lines[1]["case"] == case
     assert (lines[3]["responder"], lines[3]["channel"]) == (NEIGHBOUR, "webpush")
@@ -141,31 +137,30 @@ async def test_waiting_shows_each_outcome_and_ends_when_somebody_comes(dispatch:
 
 
 async def test_waiting_on_a_case_that_is_closed_with_nobody_coming_says_so(dispatch: CommandLine) -> None:
-    waiting = await dispatch.start("alarm", "h-0012", "--wait")
+    waiting = dispatch.start("alarm", "h-0012", "--wait")
     case = await worked_on(dispatch, "cannot")
     desk = CaseDesk(CaseLog(dispatch.nc, dispatch.site))
     await desk.handle(case, Resolve(id=CommitId("over"), at=now(), by="op-1", resolution="other"))
-    out, _ = await asyncio.wait_for(waiting.communicate(), 30)
-    assert waiting.returncode == 3
-    shown = out.decode()
+    code, shown, _ = await waiting
+    assert code == 3
     for words in (case, "李四 (p-1)", "已送达", "webpush", "无法前往", "已结案", "op-1"):
         assert words in shown, words
 
 
 async def test_a_press_on_a_case_to_which_somebody_comes_already_ends_at_once(dispatch: CommandLine) -> None:
-    await dispatch.run("alarm", "h-0012", "--press", "first")
+    first = dispatch.start("alarm", "h-0012", "--press", "first")
     case = await worked_on(dispatch, "going")
-    waiting = await dispatch.start("alarm", "h-0012", "--wait", "--json", "--press", "second")
+    await first
+    waiting = dispatch.start("alarm", "h-0012", "--wait", "--json", "--press", "second")
     await joined(dispatch, "second")
     lines = await told(waiting)
-    assert waiting.returncode == 0
     assert (lines[1]["case"], lines[1]["presses"]) == (case, 2)
     assert lines[2]["event"] == "going"
 
 
-async def told(waiting: Process) -> list[dict[str, Any]]:
-    out, err = await asyncio.wait_for(waiting.communicate(), 30)
-    assert not err, err.decode()
+async def told(waiting: Command) -> list[dict[str, Any]]:
+    code, out, err = await waiting
+    assert (code, err) == (0, "")
     return [json.loads(line) for line in out.splitlines()]
 
 

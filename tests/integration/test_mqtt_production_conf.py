@@ -81,7 +81,11 @@ class Production:
 
     async def connect(self, login: str) -> Client:
         return await nats.connect(
-            f"tls://{login}@localhost:{self.port}", tls=self.tls, allow_reconnect=False, connect_timeout=2
+            f"tls://{login}@localhost:{self.port}",
+            tls=self.tls,
+            allow_reconnect=False,
+            connect_timeout=2,
+            reconnect_time_wait=0.02,  # else it looks again only after two seconds whether the port is open by now
         )
 
     async def is_up(self) -> bool:

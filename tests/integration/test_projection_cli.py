@@ -120,7 +120,7 @@ async def test_a_rebuild_on_a_terminal(terminal: Terminal, settings: Settings) -
     async with projecting(Projector(terminal.nc, log, settings.require_postgres())):
         assert await models.wait_for(await log.last_sequence(), 10)
     await models.close()
-    names = {"board", "calls", "latency", "reachability", "responses", "timeline"}
+    names = {"board", "calls", "latency", "reachability", "responses", "timeline", "work"}
     compared = await terminal.json("rebuild", "--compare-only")
     assert (compared["rebuilt"], {one["projection"] for one in compared["compared"]}) == ([], names)
     assert {(one["differ"], one["because"]) for one in compared["compared"]} == {(0, None)}

@@ -15,6 +15,7 @@ from dispatch.settings import Settings
 from tests.node_packages import CannotBeHad
 from tests.smsc.account import with_smsc
 from tests.smsc.node import NodeSmsc, node_smsc
+from tests.texting import soon_given_up
 from tests.village import Village, outcomes
 from tests.workers import working
 
@@ -104,8 +105,9 @@ async def test_the_link_answers_and_outlives_what_it_does_not_know(
 
 
 async def test_an_smsc_that_is_not_there_blocks_nobody_and_is_found_when_it_comes_back(
-    smsc: NodeSmsc, village: Village, sms_settings: Settings
+    smsc: NodeSmsc, village: Village, sms_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    soon_given_up(monkeypatch)
     port = smsc.port
     await smsc.end()
     async with working(village, sms_settings):

@@ -7,9 +7,10 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+from nats.aio.client import Client
 
-from dispatch.events import CaseLog, connect, ensure_streams
-from dispatch.fanout import Watchdog
+from dispatch.events import CaseLog
+from dispatch.fanout import Watchdog, watchdog
 from dispatch.settings import Settings
 from dispatch.web import watched
 from dispatch.web.tasks import Tasks
@@ -18,21 +19,21 @@ from tests.system import until
 
 
 @pytest.fixture
-async def trouble(nats_url: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trouble]:
+async def trouble(nc: Client, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trouble]:
     """What operators are shown by a `serve` that soon becomes impatient, on a site with nobody else."""
-    monkeypatch.setattr(watched, "SILENT_SECONDS", 2.0)
-    nc = await connect(nats_url, "test")
-    await ensure_streams(nc.jetstream())
+    monkeypatch.setattr(watched, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.1)
     told: list[str] = []
-    shown, tasks = Trouble(nc, settings.site, told.append), Tasks()
+    shown, tasks = Trouble(nc, nats_settings.site, told.append), Tasks()
     shown.start(tasks)
     yield shown
     assert "incidents" in told
     await tasks.stop()
-    await nc.close()
 
 
-async def test_operators_see_that_nobody_watches_until_somebody_does(trouble: Trouble, settings: Settings) -> None:
+async def test_operators_see_that_nobody_watches_until_somebody_does(
+    trouble: Trouble, nc: Client, nats_settings: Settings
+) -> None:
     async def unwatched() -> IncidentView | None:
         return next((one for one in trouble.incidents if (one["kind"], one["what"]) == ("silent", "watch")), None)
 
@@ -41,12 +42,10 @@ async def test_operators_see_that_nobody_watches_until_somebody_does(trouble: Tr
 
     incident = await until(unwatched, "the incident that nobody watches")
     assert incident["since"]
-    nc = await connect(settings.require_nats(), "watch")
-    watching = asyncio.create_task(Watchdog(nc, CaseLog(nc, settings.site), settings).run())
+    watching = asyncio.create_task(Watchdog(nc, CaseLog(nc, nats_settings.site), nats_settings).run())
     await until(is_watched, "the watchdog to be heard")
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watching
     again = await until(unwatched, "the incident to come back")
     assert str(again["since"]) > str(incident["since"])
-    await nc.close()

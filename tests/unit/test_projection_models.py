@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,7 @@ from dispatch.events import Commit
 from dispatch.history.past_calls import PastCall, PastResponse, as_events
 from dispatch.identifiers import AreaId, CommitId, PersonId, Site, case_id_for
 from dispatch.projections import Change, all_projections
-from dispatch.projections.models import board, calls, latency, reachability, responses, timeline
+from dispatch.projections.models import board, calls, latency, reachability, responses, timeline, work
 from dispatch.projections.sql import load
 from dispatch.projections.writer import NUL
 from tests.projection_stories import after, answered, cancelled, noted, press_on, recorded, resolved, some_commands
@@ -89,11 +90,43 @@ def test_no_read_model_gives_a_row_twice(seed: int, order: random.Random) -> Non
         "calls": ("case_id", "step", "responder", "channel"),
         "reachability": ("responder", "case_id"),
         "responses": ("case_id", "responder"),
+        "work": ("case_id", "group_id", "officers"),
     }
     change = changed(history(in_any_order(seed, order)))
     for projection in all_projections():
         found = [tuple(getattr(row, key) for key in keys[projection.name]) for row in projection.rows(change)]
         assert len(found) == len(set(found)), projection.name
+
+
+def test_the_work_is_the_same_however_commits_come_and_says_what_the_responses_say() -> None:
+    for seed in range(40):
+        order = random.Random(seed)
+        commits = history(
+            [
+                *in_any_order(seed, order),
+                LeaveOut(id=CommitId("out"), at=after(50), people=(PersonId("p-1"),), by="operator:li"),
+                answered("p-2", "on_scene", 51 + order.random()),
+            ]
+        )
+        ends = sorted({*order.sample(range(1, len(commits)), min(4, len(commits) - 1)), len(commits)})
+        one_by_one: dict[tuple[str, bool], work.WorkRow] = {}
+        for begin, end in pairwise([0, *ends]):
+            change = Change(site=SITE, case=fold(commits[:end]), commits=tuple(commits[begin:end]))
+            one_by_one |= {(row.group_id, row.officers): row for row in work.rows(change)}
+        at_once = {(row.group_id, row.officers): row for row in work.rows(changed(commits))}
+        assert one_by_one == at_once
+        [share] = at_once.values()
+        each = [row for row in responses.rows(changed(commits)) if not row.left_out]
+        assert share.responders == sorted(row.responder for row in each)
+        assert "p-1" not in share.responders
+        assert share.called == len(each)
+        for name in ("called", "delivered", "answered", "going", "on_scene"):
+            reached = sum(getattr(row, f"{name}_at") is not None for row in each)
+            assert getattr(share, "rung" if name == "called" else name) == reached
+        for name in ("called_to_delivered", "called_to_answered", "delivered_to_answered", "going_to_on_scene"):
+            times = [tuple(getattr(row, f"{end}_at") for end in name.split("_to_")) for row in each]
+            took = sorted((to - since).total_seconds() for since, to in times if since and to)
+            assert getattr(share, name) == took, name
 
 
 def test_a_commit_touches_only_the_calls_it_is_about() -> None:

@@ -11,7 +11,7 @@ from dispatch.fanout.lanes import LATE
 from dispatch.fanout.reasons import NOT_MADE
 from dispatch.web import pages
 
-WORDS = (pages.STATIC / "lib" / "words.js").read_text("utf-8")
+WORDS = (pages.STATIC / "desk" / "words.js").read_text("utf-8")
 KNOWN = re.findall(r"^  \[/(\^.+?)/, \(", WORDS, re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""Of several test processes one takes a whole file, and one all that drives a browser."""
+"""Of several test processes one takes a whole file, one all stories, and one all that drives a browser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from xdist.remote import Producer
 
 from tests.conftest import pytest_xdist_make_scheduler
 
-FILES = ("tests/acceptance/test_a.py", "tests/browser/test_b.py", "tests/browser/test_c.py", "tests/unit/test_d.py")
+FILES = tuple(
+    f"tests/{file}.py"
+    for file in ("acceptance/test_a", "acceptance/test_b", "browser/test_c", "browser/test_d", "unit/test_e")
+)
 TESTS = [f"{file}::test_{number}[{way}]" for file in FILES for number in range(3) for way in ("desk", "a/b::c")]
 OPTIONS: Any = SimpleNamespace(getvalue={"tx": ["3*popen"]}.__getitem__, option=SimpleNamespace(loadscopereorder=False))
 
@@ -29,7 +32,7 @@ class Process:
         self.shutting_down = True
 
 
-def test_no_two_processes_share_a_file_or_the_browser() -> None:
+def test_no_two_processes_share_a_file_the_stories_or_the_browser() -> None:
     scheduler: Any = pytest_xdist_make_scheduler(OPTIONS, Producer("silent", enabled=False))
     processes = [Process() for _ in range(3)]
     for process in processes:

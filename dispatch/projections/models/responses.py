@@ -57,13 +57,17 @@ class ResponseRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def rows(change: Change) -> list[ResponseRow]:
     """Rows of the responders whom these commits touch."""
+    first, alarm, kind = first_calls(change.case), change.case.alarm, change.case.kind
+    return [_row(change, alarm, kind, first[responder]) for responder in touched(change) if responder in first]
+
+
+def touched(change: Change) -> Iterable[PersonId]:
+    """Those of whose steps the commits of `change` say something, each once."""
     events = (event for commit in change.commits for event in commit.events)
-    touched = {person: None for event in events for person in _touched(change.case, event)}
-    first, alarm, kind = _first_calls(change.case), change.case.alarm, change.case.kind
-    return [_row(change, alarm, kind, first[responder]) for responder in touched if responder in first]
+    return {person: None for event in events for person in _touched(change.case, event)}
 
 
-def _first_calls(case: Case) -> dict[PersonId, Call]:
+def first_calls(case: Case) -> dict[PersonId, Call]:
     """The first call of each responder."""
     found: dict[PersonId, Call] = {}
     for (step, responder), call in case.calls.items():
@@ -96,7 +100,7 @@ def _row(change: Change, alarm: AlarmRaised, kind: Kind, first: Call) -> Respons
         responder=responder,
         step=first.step,
         role=first.reasons[0].role if first.reasons else None,
-        group_id=_group_of(first.reasons),
+        group_id=group_of(first.reasons),
         areas=alarm.areas,
         kind=kind,
         drill=alarm.drill,
@@ -112,7 +116,7 @@ def _row(change: Change, alarm: AlarmRaised, kind: Kind, first: Call) -> Respons
     )
 
 
-def _group_of(reasons: Iterable[Reason]) -> GroupId | None:
+def group_of(reasons: Iterable[Reason]) -> GroupId | None:
     """The group as whose leader or member somebody was called."""
     for reason in reasons:
         if reason.role in IN_GROUP:

@@ -70,16 +70,24 @@ class Stage:
         return at
 
     async def answering(self) -> None:
-        """Wait until every role answers and the API is ready."""
+        """Wait until every role answers and the API is ready. One that has ended by itself is started again.
+
+        A role gives up when the servers are away for too long at its start; where it runs, it is kept (`Supervisor`).
+        """
         for role in ROLES:
-            await until(lambda role=role: self._pid(role), f"{role} to answer", seconds=60)  # type: ignore[misc]
+            try:
+                await until(lambda role=role: self._pid(role), f"{role} to answer", seconds=60)  # type: ignore[misc]
+            except AssertionError as error:
+                raise AssertionError(f"{error}; at last it said:\n{self.parts[role].child.last_lines()}") from None
         await until(self._ready, "the API to be ready", seconds=60)
 
-    async def _pid(self, role: str) -> int | None:
+    async def _pid(self, role: Victim) -> int | None:
+        if not self.parts[role].child.running:
+            await self.parts[role].start()
         with suppress(NatsError, TimeoutError):
             answer = await self.nc.request(f"ops.{SITE}.ping.{role}", timeout=0.5)
             pid = int(json.loads(answer.data)["pid"])
-            return pid if pid == self.parts[role].child.pid else None  # type: ignore[index]
+            return pid if pid == self.parts[role].child.pid else None
         return None
 
     async def _ready(self) -> bool:

@@ -14,7 +14,7 @@ from dispatch.fanout.sms.memory import Memory
 from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
 from tests.smsc.fake import FakeSmsc, Part
-from tests.texting import ANNA, BO, STRANGER, happens, of, texting, where_it_is
+from tests.texting import ANNA, BO, STRANGER, happens, of, soon_given_up, texting, where_it_is
 from tests.village import Village, until
 
 
@@ -61,6 +61,7 @@ async def test_a_failure_is_not_forgotten_when_it_is_told_before_the_sending_is_
     village: Village, sms_settings: Settings, smsc: FakeSmsc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Outcomes are recorded together, a little later; a receipt can be faster, and the clock of who gets it be slow."""
+    soon_given_up(monkeypatch)
     defaults = Inbox.__init__.__kwdefaults__
     assert defaults is not None
     monkeypatch.setitem(defaults, "clock", lambda: now() - timedelta(minutes=1))

@@ -2,12 +2,13 @@
 
 import { isOpen } from "../lib/live.js";
 import { At, Elapsed, Eta, html, T } from "../lib/ui.js";
-import { kinds, nameOf, resolutions, sources, statuses, w } from "../lib/words.js";
+import { kinds, nameOf, w } from "../lib/words.js";
 import { Escalation, HandedOver } from "./escalation.js";
 import { Marks } from "./list.js";
 import { waitingStep } from "./order.js";
 import { Gaps, Responders } from "./responders.js";
 import { Timeline } from "./timeline.js";
+import { resolutions, sources, statuses } from "./words.js";
 
 const drafts = new Map(); // case → a note that was begun and not yet added
 

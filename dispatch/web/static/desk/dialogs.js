@@ -3,8 +3,9 @@
 import { now, span } from "../lib/clock.js";
 import { Dialog } from "../lib/dialog.js";
 import { At, html, T } from "../lib/ui.js";
-import { deeds, kinds, nameOf, resolutions, w } from "../lib/words.js";
+import { kinds, nameOf, w } from "../lib/words.js";
 import { HouseholdSearch } from "./search.js";
+import { deeds, resolutions } from "./words.js";
 
 function Form({ title, onClose, onSubmit, danger, confirm, problem, busy, children }) {
   const submitted = (event) => {

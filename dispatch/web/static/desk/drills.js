@@ -3,7 +3,8 @@
 import { actingAs, get, insist, newKey } from "../lib/api.js";
 import { Dialog } from "../lib/dialog.js";
 import { At, html, T, useEffect, useState } from "../lib/ui.js";
-import { answers, channels, kinds, nameOf, reasonWords, standings, states, w } from "../lib/words.js";
+import { answers, kinds, nameOf, w } from "../lib/words.js";
+import { channels, reasonWords, standings, states } from "./words.js";
 
 const AGAIN_MS = 2000;
 const SHOWN = 5;

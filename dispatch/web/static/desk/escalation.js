@@ -3,7 +3,8 @@
 import { shortLocal } from "../lib/clock.js";
 import { nextStep, timeLeft } from "../lib/escalation.js";
 import { At, html, T, TickingT } from "../lib/ui.js";
-import { deeds, w } from "../lib/words.js";
+import { w } from "../lib/words.js";
+import { deeds } from "./words.js";
 
 const at110 = (one) => one.roles.some(({ role }) => role === "emergency_centre");
 

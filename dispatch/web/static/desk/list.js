@@ -1,8 +1,9 @@
 // The list of open cases. A row is drawn again only when its case changed; its clocks run by themselves.
 
 import { Component, Elapsed, Eta, html, T } from "../lib/ui.js";
-import { kinds, nameOf, statuses, w } from "../lib/words.js";
+import { kinds, nameOf, w } from "../lib/words.js";
 import { waitingStep } from "./order.js";
+import { statuses } from "./words.js";
 
 export class Row extends Component {
   shouldComponentUpdate(next) {

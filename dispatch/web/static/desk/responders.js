@@ -4,7 +4,8 @@ import { answerText } from "../lib/alarm.js";
 import { get } from "../lib/api.js";
 import { timeLeft } from "../lib/escalation.js";
 import { At, Component, Eta, html, T, TickingT } from "../lib/ui.js";
-import { channels, nameOf, reasonWords, roles, states, w } from "../lib/words.js";
+import { nameOf, roles, w } from "../lib/words.js";
+import { channels, reasonWords, states } from "./words.js";
 
 const RANK = { on_scene: 0, going: 1, null: 2, cannot: 3 };
 const REACHED = new Set(["delivered", "seen"]);

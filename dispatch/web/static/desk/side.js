@@ -2,7 +2,8 @@
 
 import { get } from "../lib/api.js";
 import { At, html, T } from "../lib/ui.js";
-import { kinds, nameOf, statuses, w } from "../lib/words.js";
+import { kinds, nameOf, w } from "../lib/words.js";
+import { statuses } from "./words.js";
 
 const MOST_CLOSED = 30;
 

@@ -3,7 +3,8 @@
 import { get } from "../lib/api.js";
 import { shortLocal } from "../lib/clock.js";
 import { At, html, T } from "../lib/ui.js";
-import { answers, becauses, channels, nameOf, nextBecauses, reasonWords, resolutions, sources, states, w } from "../lib/words.js";
+import { answers, nameOf, w } from "../lib/words.js";
+import { becauses, channels, nextBecauses, reasonWords, resolutions, sources, states } from "./words.js";
 
 const AGAIN_MS = 5000;
 const SETTLE_MS = 150;

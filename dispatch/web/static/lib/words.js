@@ -1,4 +1,5 @@
-// Everything the pages say: [Chinese, English]. In one place, so that it can be read and corrected in one sitting.
+// What the pages say: [Chinese, English]. In one place, so that it can be read and corrected in one sitting.
+// The tables that the desk alone looks up are in desk/words.js, the words of the report in report/words.js.
 
 export const w = {
   appName: ["一呼多应", "One call, many responders"],
@@ -267,34 +268,6 @@ export const roles = {
   asked: ["值班员指定", "Asked for by the operator"],
 };
 
-// Whether somebody could be reached, and if not, why.
-export const standings = {
-  proven: ["已证实", "proven"],
-  unproven: ["近30天未证实", "not proven within 30 days"],
-  retired: ["联系方式全部失效", "every contact point expired"],
-  none: ["没有联系方式", "no contact point"],
-  missing: ["不在名册中", "not in the roster"],
-};
-
-// What an operator can do about the escalation of a case, by the name of its path.
-export const deeds = {
-  widen: { words: ["升级", "Widen now"], sure: ["立即呼叫更多人，不再等待。确定吗？", "More people are called at once. Are you sure?"] },
-  pause: { words: ["暂停5分钟", "Pause 5 min"], sure: ["5分钟内不会自动呼叫更多人。确定吗？", "Nobody else is called by itself for 5 minutes. Are you sure?"] },
-  "stand-down": { words: ["解除其余", "Stand down the rest"], sure: ["已应答的人不受影响；之后如再升级，会再次呼叫他们。确定吗？", "Those who have answered are not affected; the others are called again if the call widens later. Are you sure?"] },
-  calls: { words: ["再呼叫一人", "Call one more"], sure: ["呼叫过的人会再次响铃。", "Who was called before is rung again."] },
-  "hand-over": { words: ["移交110", "Hand over to 110"], sure: ["立即通知110指挥中心，警情仍由您跟进至结案。确定吗？", "The 110 centre is told at once; the case stays yours until it is closed. Are you sure?"] },
-};
-
-// Why a call widened.
-export const becauses = {
-  no_answer: ["应答不够", "too few answered"],
-  pointless: ["已呼叫的人不可能足够", "those called could not be enough"],
-  late: ["逾时无人到场", "nobody arrived in time"],
-  pause_over: ["暂停结束", "the pause was over"],
-  operator: ["值班员要求", "the operator asked for it"],
-  duress: ["报警人受胁迫", "the one who pressed is under duress"],
-};
-
 // Whom a step calls, as the one who pressed is told.
 export const targets = {
   group: ["联防组", "your group"],
@@ -312,115 +285,10 @@ export function targetWords(names) {
   return known.length ? [known.map(([zh]) => zh).join("、"), known.map(([, en]) => en).join(", ")] : null;
 }
 
-// Why somebody's next channel rang.
-export const nextBecauses = {
-  failed: ["前面的方式失败", "what rang before failed"],
-  not_delivered: ["未送达也未应答", "not delivered, no answer"],
-};
-
 export const answers = {
   going: ["前往", "Going"],
   cannot: ["无法前往", "Cannot"],
   on_scene: ["已到场", "On scene"],
-};
-
-export const states = {
-  owed: ["待呼叫", "To be called"],
-  unknown: ["不明", "Unknown"],
-  failed: ["失败", "Failed"],
-  sent: ["已发出", "Sent"],
-  delivered: ["已送达", "Reached"],
-  seen: ["已看到", "Seen"],
-};
-
-export const channels = {
-  live: ["页面", "Page"],
-  webpush: ["推送", "Push"],
-  webhook: ["接口", "Webhook"],
-  sms: ["短信", "Text message"],
-  apprise: ["消息应用", "Messenger"],
-};
-
-export const statuses = {
-  raised: ["无人前往", "Nobody coming"],
-  under_way: ["有人前往", "On the way"],
-  on_scene: ["已到场", "On scene"],
-  resolved: ["已结案", "Resolved"],
-  cancelled: ["已撤销", "Cancelled"],
-};
-
-export const resolutions = {
-  helped: ["已救助", "Helped"],
-  false_alarm: ["误报", "False alarm"],
-  handed_over: ["已移交110", "Handed over to 110"],
-  other: ["其他", "Other"],
-};
-
-export const sources = { http: ["手机", "Phone"], mqtt: ["按钮", "Button"], cli: ["命令行", "Command line"], desk: ["指挥台代报", "By the desk"], import: ["历史导入", "Imported"] };
-
-// The monthly report. Its figures are defined in docs/LATENCY.md.
-export const report = {
-  link: ["月报", "Report"],
-  title: ["联防处置月报", "Monthly report"],
-  wholeSite: ["全部辖区", "All areas"],
-  month: ["月份", "Month"],
-  print: ["打印", "Print"],
-  reading: ["正在统计…", "Counting…"],
-  noCases: ["本月没有警情", "No case in this month"],
-  cases: ["警情", "Cases"],
-  open: ["未结", "Still open"],
-  cancelled: ["撤销", "Cancelled"],
-  falseAlarms: ["误报", "False alarms"],
-  drillsLeftOut: ["演练（不计入）", "Drills (left out)"],
-  asOf: ["统计时间", "As of"],
-  monthBefore: ["比上月", "vs last month"],
-  yearBefore: ["比去年", "vs last year"],
-  steps: {
-    answered: ["30秒内应答", "Answered ≤ 30 s"],
-    under_way: ["5分钟内出动", "Under way ≤ 5 min"],
-    on_scene: ["限时内到场", "On scene ≤ target"],
-    closed: ["30分钟内办结", "Closed ≤ 30 min"],
-  },
-  intervals: {
-    answered: ["接警到首次应答", "Accepted to first answer"],
-    under_way: ["接警到出动", "Accepted to under way"],
-    on_scene: ["接警到到场", "Accepted to on scene"],
-    closed: ["接警到办结", "Accepted to closed"],
-  },
-  howLong: ["各环节用时", "How long each step took"],
-  step: ["环节", "Step"],
-  reached: ["件数", "Reached"],
-  notDue: ["未到期、无时限或无记录", "Not due, no target, not recorded"],
-  backwards: ["时间倒退", "Backwards"],
-  trends: ["逐日警情和近12个月达标率", "Cases by day; shares of 12 months"],
-  perDay: ["逐日警情", "Cases by day"],
-  perMonth: ["近12个月", "the last 12 months"],
-  byArea: ["各辖区", "By area"],
-  area: ["辖区", "Area"],
-  byTarget: ["按见警时限", "By response target"],
-  target: ["见警时限", "Target"],
-  byKind: ["按类别", "By kind"],
-  kind: ["类别", "Kind"],
-  sceneMedian: ["到场中位", "Scene p50"],
-  scene90: ["到场90分位", "Scene p90"],
-  answerMedian: ["应答中位", "Answer p50"],
-  hotHours: ["一周内各时段警情", "Cases by hour of the week"],
-  weekdays: ["周一", "周二", "周三", "周四", "周五", "周六", "周日"],
-  most: ["最多：", "Most:"],
-  officers: ["警务人员（被呼叫多者在前）", "Officers, those called most first"],
-  groups: ["联防组（被呼叫多者在前）", "Groups, those called most first"],
-  notListed: ["个未列出，XLSX 中有全部", "more are not listed here; the XLSX has them all"],
-  name: ["名称", "Name"],
-  called: ["被呼叫", "Called"],
-  answered: ["应答", "Answered"],
-  prompt: ["30秒应答率", "≤ 30 s"],
-  going: ["前往", "Going"],
-  onScene: ["到场", "On scene"],
-  notes: [
-    ["用时从系统接警起算，取最早一次；一次警情多次按键只算一件。演练不计入。", "Times run from the acceptance of the first press, to whoever was first; more presses are no more cases. Drills are left out."],
-    ["没有记录到的环节按未达标计；时限未到就撤销、误报，或尚未到期的，不计入达标率。", "A step that was never recorded is missed, but not one of a case that was called off or a false alarm before its time, or that is not due."],
-    ["时钟倒退的用时不计入达标率和分位数，单独列出。分位数按连续插值（percentile_cont）。", "What runs backwards counts in no share and no percentile, and is listed. Percentiles are interpolated (percentile_cont)."],
-  ],
 };
 
 export const problems = {
@@ -433,44 +301,5 @@ export const problems = {
   413: ["内容过长", "Too long"],
   429: ["操作过于频繁，请稍候", "Too often; wait a moment"],
 };
-
-// Why a call failed, as the fan-out writes it down. What a provider said stays as it is.
-const reasons = [
-  [/^no open page$/, () => "页面未打开"],
-  [/^the open page did not answer within ([\d.]+) s$/, (s) => `页面${s}秒内没有回应`],
-  [/^the open page's answer cannot be read/, () => "页面的回应无法读取"],
-  [/^the message server is away/, () => "消息服务器中断"],
-  [/^subscription gone/, () => "推送已失效，需重新打开通知"],
-  [/^the push subscription cannot be used/, () => "推送登记无法使用"],
-  [/^no contact point for this channel any more/, () => "已没有这种联系方式"],
-  [/^the webhook's secret is not/, () => "接口密钥有误"],
-  [/^the endpoint is no URL/, () => "接口地址有误"],
-  [/^its certificate is not valid/, () => "对方证书无效"],
-  [/^HTTP (\d+)/, (status) => `对方拒收（${status}）`],
-  [/^no proper answer/, () => "对方没有正常应答"],
-  [/^the Apprise URL /, () => "消息推送地址无法使用"],
-  [/^the service is not on a public address/, () => "消息服务不在公网"],
-  [/^no connection, or no answer in time/, () => "没有连上，或没有及时应答"],
-  [/^no answer in time/, () => "没有及时应答，也许已收到"],
-  [/^the service did not take it/, () => "消息服务没有接收"],
-  [/^an error of the library/, () => "消息服务出错"],
-  [/^answered or stood down before/, () => "已应答或已解除，不再呼叫"],
-  [/^case closed before/, () => "警情已结束，不再呼叫"],
-  [/^left out before/, () => "已设为不呼叫"],
-  [/^lives there/, () => "住在该户，静默后不再呼叫"],
-  [/^another process made/, () => "已由其他进程呼叫"],
-  [/^came back from a backup/, () => "由备份恢复，没有呼叫"],
-  [/^worker stopped before/, () => "进程中断，结果不明"],
-  [/^this channel is not set up/, () => "本系统未开通该渠道"],
-  [/^no connection to the SMSC/, () => "短信中心未连接"],
-  [/^Apprise could not be loaded/, () => "消息推送未能及时启动"],
-  [/^an error of ours/, () => "本系统出错"],
-];
-
-// [Chinese, English]; both the same for a reason that is not known here.
-export function reasonWords(reason) {
-  const [pattern, said] = reasons.find(([known]) => known.test(reason)) ?? [];
-  return [pattern ? said(...pattern.exec(reason).slice(1)) : reason, reason];
-}
 
 export const nameOf = (table, key) => table[key] ?? [String(key), String(key)];

@@ -5,7 +5,7 @@ import { now } from "../lib/clock.js";
 import { isOpen, Live } from "../lib/live.js";
 import { chime, canSound, unlock } from "../lib/sound.js";
 import { html, LineState, page, T } from "../lib/ui.js";
-import { kinds, report, w } from "../lib/words.js";
+import { kinds, w } from "../lib/words.js";
 import { Detail } from "../desk/detail.js";
 import { AlarmDialog, CloseDialog, DeedDialog, LetterDialog } from "../desk/dialogs.js";
 import { DrillDialog, DrillList, Drills, ReportDialog } from "../desk/drills.js";
@@ -14,6 +14,7 @@ import { CaseList } from "../desk/list.js";
 import { byUrgency } from "../desk/order.js";
 import { Dlq, Incidents, Letters, Recent } from "../desk/side.js";
 import { History } from "../desk/timeline.js";
+import { report } from "../report/words.js";
 
 const RESORT_MS = 5000;
 const PAUSE_MINUTES = 5;

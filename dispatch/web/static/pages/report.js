@@ -2,9 +2,10 @@
 
 import { actingAs, get, identity } from "../lib/api.js";
 import { html, page, T } from "../lib/ui.js";
-import { kinds, nameOf, report as r, w } from "../lib/words.js";
+import { kinds, nameOf, w } from "../lib/words.js";
 import { Bars, ceiling, Week } from "../report/charts.js";
 import { judged, Percentiles, percent, Responses, STEPS, Work } from "../report/tables.js";
+import { report as r } from "../report/words.js";
 
 const phone = matchMedia("screen and (max-width: 640px)");
 const state = { report: null, problem: null, busy: false };

@@ -3,13 +3,13 @@
 import { call, identity, whoAmI } from "../lib/api.js";
 import { now } from "../lib/clock.js";
 import { Dialog } from "../lib/dialog.js";
-import { nextWords } from "../lib/escalation.js";
 import { Hold } from "../lib/hold.js";
 import { isOpen, Live } from "../lib/live.js";
 import { Press } from "../lib/press.js";
 import { buzz } from "../lib/sound.js";
-import { Elapsed, Eta, html, LineState, page, T, TickingT } from "../lib/ui.js";
-import { kinds, nameOf, roles, w } from "../lib/words.js";
+import { html, LineState, page, T } from "../lib/ui.js";
+import { kinds, w } from "../lib/words.js";
+import { Coming, Sending } from "../resident/coming.js";
 
 const SHOW_CLOSED_MS = 10 * 60_000;
 
@@ -121,61 +121,6 @@ function Key({ open, helped, quiet }) {
       <p class="say" role="status">${say.note && html`<${T} of=${say.note} />`}</p>
     </div>`;
 }
-
-function Sending({ state }) {
-  const bad = state.stage === "refused" || state.stage === "retrying";
-  const headline = {
-    sending: w.pressSending, retrying: w.pressRetrying, refused: w.pressRefused, accepted: w.pressAccepted,
-  }[state.stage];
-  return html`
-    <section class="card ${bad ? "bad" : state.stage === "accepted" ? "good" : ""}" data-stage=${state.stage}>
-      <p class="headline"><${T} of=${headline} /></p>
-      ${state.stage === "accepted" && html`<p class="line"><${T} of=${w.pressCalling} /></p>`}
-      ${bad && html`<p class="line"><${T} of=${w.pressCallNow} /></p>`}
-      ${state.problem && html`<p class="dim"><${T} of=${state.problem.words} /></p>`}
-    </section>`;
-}
-
-// On scene first, then by arrival, then those who did not say when.
-const nearness = (one) => (one.answer === "on_scene" ? "" : one.eta_at ?? "~");
-
-function Next({ view }) {
-  const wait = view.escalation?.waits_for;
-  if (!wait || wait.what === "closing") return null;
-  return html`<p class="line next" data-waits=${wait.what}><${TickingT} of=${(time) => nextWords(view, time)} /></p>`;
-}
-
-// Everything that was tried has failed: nobody's phone can have rung.
-const unheard = (responders) => responders.length > 0 && responders.every((one) => one.state === "failed");
-
-function Coming({ view, quiet }) {
-  const helpers = view.responders.filter((one) => one.answer === "going" || one.answer === "on_scene")
-    .sort((a, b) => (nearness(a) < nearness(b) ? -1 : 1));
-  const reached = view.responders.filter((one) => one.state === "delivered" || one.state === "seen").length;
-  const headline = view.on_scene ? w.onSceneCount(view.on_scene)
-    : view.coming ? w.comingCount(view.coming) : w.calledCount(view.responders.length);
-  return html`
-    <section class="card ${helpers.length ? "good" : ""}" data-case=${view.id} data-status=${view.status}>
-      <p class="headline"><${T} of=${headline} /></p>
-      ${!view.on_scene && view.nearest_eta_at && html`
-        <p class="line"><${T} of=${w.nearestIn} /></p>
-        <p class="big"><${Eta} at=${view.nearest_eta_at} /></p>`}
-      ${!helpers.length && html`
-        ${reached > 0 && html`<p class="line"><${T} of=${w.reachedCount(reached)} /></p>`}
-        <p class="line"><${T} of=${unheard(view.responders) ? w.nobodyReached : w.waitingAnswer} /></p>`}
-      ${helpers.length > 0 && html`<ul class="people">${helpers.map((one) => html`<${Helper} key=${one.id} one=${one} />`)}</ul>`}
-      ${!quiet && html`<${Next} view=${view} />`}
-      <p class="dim"><${T} of=${w.sinceAlarm} /> <${Elapsed} since=${view.pressed_at} />
-        ${view.presses > 1 && html`<span> · <${T} of=${w.pressedTimes(view.presses)} /></span>`}</p>
-    </section>`;
-}
-
-const Helper = ({ one }) => html`
-  <li>
-    <span>${one.name} <span class="dim">${nameOf(roles, one.roles[0]?.role)[0]}</span></span>
-    <span class="eta">${one.answer === "on_scene" ? html`<${T} of=${w.arrived} />`
-      : one.eta_at ? html`<${Eta} at=${one.eta_at} />` : html`<${T} of=${w.underWay} />`}</span>
-  </li>`;
 
 function overWords({ status, closing }) {
   if (status === "cancelled") return w.overCancelled;

@@ -1,7 +1,8 @@
 // The tables of a monthly report.
 
 import { html, T } from "../lib/ui.js";
-import { report as r, w } from "../lib/words.js";
+import { w } from "../lib/words.js";
+import { report as r } from "./words.js";
 
 export const STEPS = ["answered", "under_way", "on_scene", "closed"];
 const PERCENTILES = ["p50", "p90", "p95", "p99"];

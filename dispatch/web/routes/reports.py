@@ -1,4 +1,4 @@
-"""The routes of reports: each as JSON, as CSV and as XLSX."""
+"""Response times, and the reports: each as JSON, as CSV and as XLSX."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from dispatch.access import TokenRole
-from dispatch.web.api import reports
+from dispatch.web.api import latency, reports
 from dispatch.web.endpoint import Handler, Request, Route
 from dispatch.web.reports import tables, views
 from dispatch.web.reports.sheets import CSV, XLSX
-
-OPERATOR: frozenset[TokenRole] = frozenset({"operator"})
+from dispatch.web.routes.bounds import OPERATOR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,4 +95,15 @@ REPORTS = (
     ),
 )
 
-REPORT_ROUTES: tuple[Route, ...] = tuple(route for report in REPORTS for route in report.routes())
+ROUTES: tuple[Route, ...] = (
+    Route(
+        method="GET",
+        path="/v1/latency",
+        handler=latency.latency,
+        roles=OPERATOR,
+        query=latency.LatencyAsked,
+        answer=latency.Latency,
+        summary="Response times, per case and in sum",
+    ),
+    *(route for report in REPORTS for route in report.routes()),
+)
