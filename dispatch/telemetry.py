@@ -20,18 +20,22 @@ SECRET_NAME = re.compile(r"password|secret|token|authorization|cookie|seed|priva
 HIDDEN = "***"
 IN_ADDRESSES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(\b\w+://[^\s:/@]*):[^\s/]+@"), rf"\1:{HIDDEN}@"),
-    (re.compile(r"([?&](?:access_token|token|key|sign|secret|password)=)[^\s&#'\"]+"), rf"\1{HIDDEN}"),
+    (re.compile(r"([?&](?:access_token|token|key|sign|secret|password)=)[^\s&#'\"]+", re.IGNORECASE), rf"\1{HIDDEN}"),
     (
         re.compile(
             r"(https?://(?:[\w-]+\.)*(?:api\.day\.app|open\.feishu\.cn|open\.larksuite\.com|hooks\.slack\.com"
             r"|discord(?:app)?\.com|api\.telegram\.org|sctapi\.ftqq\.com|fcm\.googleapis\.com"
-            r"|push\.services\.mozilla\.com|push\.apple\.com|notify\.windows\.com)(?::\d+)?)/[^\s'\"]+"
+            r"|push\.services\.mozilla\.com|push\.apple\.com|notify\.windows\.com)(?::\d+)?)/[^\s'\"]+",
+            re.IGNORECASE,
         ),
         rf"\1/{HIDDEN}",
     ),
     (re.compile(r"(\bwith url: )[^\s'\"]+"), rf"\1{HIDDEN}"),
     (
-        re.compile(r"\b(?!(?:https?|wss?|nats|tls|tcp|mqtts?|postgres|postgresql|file)://)([a-z]\w*)://[^\s'\"]+"),
+        re.compile(
+            r"\b(?!(?:https?|wss?|nats|tls|tcp|mqtts?|postgres|postgresql|file)://)([a-z]\w*)://[^\s'\"]+",
+            re.IGNORECASE,
+        ),
         rf"\1://{HIDDEN}",
     ),
 )
@@ -121,10 +125,13 @@ def _hidden(value: Any) -> Any:
     if isinstance(value, BaseException):
         return _without_secrets(repr(value))
     if isinstance(value, Mapping):
-        return {_hidden(key): HIDDEN if _tells_secrets(str(key)) else _hidden(of) for key, of in value.items()}
+        return {
+            _without_secrets(str(key)): HIDDEN if _tells_secrets(str(key)) else _hidden(of) for key, of in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset):
         return [_hidden(one) for one in value]
-    return value
+    # What is no plain value is written as its `repr`, which may say anything.
+    return value if value is None or isinstance(value, int | float) else _without_secrets(repr(value))
 
 
 def _without_secrets(said: str) -> str:

@@ -17,7 +17,6 @@ from dispatch.events.codec import decode_commit
 from dispatch.identifiers import CaseId, CommitId, Site
 
 FOR = timedelta(minutes=30)
-BY = "restore"
 
 
 async def hold_open_cases(nc: Client, folder: Path, at: datetime) -> list[CaseId]:
@@ -27,7 +26,7 @@ async def hold_open_cases(nc: Client, folder: Path, at: datetime) -> list[CaseId
     """
     held = []
     for site, case in await asyncio.to_thread(_open_cases, Shelf(folder / CASES)):
-        hold = Hold(id=CommitId(f"{BY}-{at.isoformat()}"), at=at, by=BY, until=at + FOR)
+        hold = Hold(id=CommitId(f"restore-{at.isoformat()}"), at=at, until=at + FOR)
         with suppress(Refused):
             await CaseDesk(CaseLog(nc, site)).handle(case, hold)
             held.append(case)

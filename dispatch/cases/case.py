@@ -43,6 +43,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     called_late: frozenset[PersonId] = frozenset()
     """Those whom a step called because those who were coming were late, and whom nothing else has called since."""
     paused_until: datetime | None = None
+    held_until: datetime | None = None
+    """Before that nothing is due, for it came back from a backup; until somebody says anything new of it."""
     asked: WideningAsked | None = None
     """An operator's wish that the call widen, until it does."""
     awaited: frozenset[PersonId] = frozenset()

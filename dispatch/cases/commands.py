@@ -138,7 +138,6 @@ class Pause(_Command, frozen=True, kw_only=True):
 class Hold(_Command, frozen=True, kw_only=True):
     """Let nothing ring for the case before `until`: it came back from a backup, which does not have what came since."""
 
-    by: str
     until: datetime
 
 

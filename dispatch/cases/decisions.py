@@ -145,12 +145,13 @@ def was_passed_over(case: Case, command: RaiseAlarm) -> bool:
 def is_news(case: Case, command: RaiseAlarm) -> bool:
     """Whether a press on the open case calls everybody again.
 
-    So does the first that says of the case something else than was known, and any when the calls are long ago.
+    So does the first that says of the case something else than was known, any when the calls are long ago, and the
+    first on a case that is held: it is not over.
     """
     other_kind = case.pressed_kind is None and command.press.kind not in {"help", case.kind}
     says_more = other_kind or (command.press.silent and not case.silent)
     called_at = max((call.called_at for call in case.calls.values()), default=case.alarm.at)
-    return says_more or command.accepted_at - called_at >= CALL_AGAIN_AFTER
+    return says_more or case.held_until is not None or command.accepted_at - called_at >= CALL_AGAIN_AFTER
 
 
 def _leaves_no_trace(case: Case, command: RaiseAlarm) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from dispatch.cases.case import Case
 from dispatch.events import Because, PolicyStep, Quorum, Role
@@ -46,8 +47,15 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None
 
 
-def waits_for(case: Case) -> Wait | None:  # noqa: PLR0911  (one return for each kind of wait)
+def waits_for(case: Case) -> Wait | None:
     """What `case` waits for; None only for one that has not begun or is over."""
+    wait = _waits_for(case)
+    if wait is None or wait.until is None or case.held_until is None:
+        return wait
+    return replace(wait, until=max(wait.until, case.held_until))
+
+
+def _waits_for(case: Case) -> Wait | None:  # noqa: PLR0911  (one return for each kind of wait)
     if not case.is_open:
         return None
     if case.duress is not None and case.owes_word_of_duress:

@@ -37,6 +37,9 @@ from dispatch.events import (
 )
 from dispatch.identifiers import PersonId
 
+RESTORE = "restore"
+"""By whom a case is paused that came back from a backup."""
+
 
 def evolve(case: Case, event: Event) -> Case:  # noqa: C901, PLR0911, PLR0912  (one return for each event)
     """`case` after `event`. Fails on an event it does not know, rather than overlook it."""
@@ -57,6 +60,8 @@ def evolve(case: Case, event: Event) -> Case:  # noqa: C901, PLR0911, PLR0912  (
                 silenced=case.silenced or event.silent,
                 last_pressed_at=event.accepted_at,
                 pressed_kind=kind,
+                held_until=None,
+                paused_until=None if case.held_until is not None else case.paused_until,
             )
         case RespondersCalled():
             return _call(case, event)
@@ -111,7 +116,7 @@ def _widen(
         case PolicyStamped():
             return replace(case, policy=event)
         case WideningAsked():
-            return replace(case, asked=event)
+            return replace(case, asked=event, held_until=None)
         case Escalated():
             return replace(
                 case,
@@ -119,6 +124,7 @@ def _widen(
                 escalated_at=event.at,
                 escalated_because=event.because,
                 paused_until=None,
+                held_until=None,
                 asked=None,
                 thanked=False,
                 given_up_at=None,
@@ -134,7 +140,7 @@ def _widen(
                 thanked=case.thanked or not event.by_name,
             )
         case EscalationPaused():
-            return replace(case, paused_until=event.until)
+            return replace(case, paused_until=event.until, held_until=event.until if event.by == RESTORE else None)
         case _:
             assert_never(event)
 
@@ -150,7 +156,7 @@ def _end(case: Case, event: CaseResolved | CaseCancelled | DuressSignalled) -> C
             return replace(closed, pretended=closed) if by_those_who_pressed and case.pretended is None else closed
         case DuressSignalled():
             shown = replace(case, closing=Closing(by=event.by, at=event.at, resolution=None, text=event.reason))
-            return _under_duress(replace(case, duress=event, silenced=True, pretended=shown))
+            return _under_duress(replace(case, duress=event, silenced=True, pretended=shown, held_until=None))
         case _:
             assert_never(event)
 

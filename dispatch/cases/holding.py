@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dispatch.cases.case import Case
 from dispatch.cases.commands import Hold, Pause
-from dispatch.cases.evolving import evolve
+from dispatch.cases.evolving import RESTORE, evolve
 from dispatch.cases.fallback import follows
 from dispatch.cases.widening import pause
 from dispatch.events import CallOutcome, CallsRecorded, Event, FellBack, NextCall
@@ -15,7 +15,7 @@ NOT_RUNG = "came back from a backup before it rang"
 
 def hold(case: Case, command: Hold) -> list[Event]:
     """The escalation waits, and rings that were owed or would follow are over. Raises `Conflict` as `pause` does."""
-    events = pause(case, Pause(id=command.id, at=command.at, by=command.by, until=command.until))
+    events = pause(case, Pause(id=command.id, at=command.at, by=RESTORE, until=command.until))
     following = tuple(
         NextCall(step=one.step, responder=one.responder, channel=channel, because="not_delivered")
         for one in follows(case)

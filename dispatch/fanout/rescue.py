@@ -166,7 +166,9 @@ class Rescue:
         def ring(one: Owed) -> Coroutine[Any, Any, None]:
             return self._ring(case, one, rings, people.get(one.call.responder))
 
-        tasks = [ring(one) for one in owed if one not in texts]
+        # A replica that is behind may not have who asks for a text; it is then sent from here.
+        askable = {key for keys in asked.values() for key in keys}
+        tasks = [ring(one) for one in owed if one not in texts or _key(one) not in askable]
         for seq, keys in asked.items():
             tasks.append(self._ask(case_id, seq, [one for one in texts if _key(one) in keys], ring))
         return {asyncio.create_task(task) for task in tasks}

@@ -22,7 +22,7 @@ Told = set[tuple[PersonId, Channel]]
 
 
 class ToldBook:
-    """The book of one site, in the bucket `TOLD`, by the commit's sequence; empty where it cannot be reached."""
+    """The book of one site, in the bucket `TOLD`, by the commit's sequence; empty where nobody can reach or read it."""
 
     def __init__(self, nc: Client, site: Site | str) -> None:
         self._bucket, self._site = Bucket(nc, TOLD, direct=False), site
@@ -31,10 +31,12 @@ class ToldBook:
         """Who was told of the commit at `seq`, as far as others left it behind."""
         try:
             found = await self._bucket.get(self._key(seq))
+            return msgspec.json.decode(found, type=Told) if found is not None else set()
         except Unavailable as error:
             log.warning("told.unknown", seq=seq, reason=error.detail)
-            return set()
-        return msgspec.json.decode(found, type=Told) if found is not None else set()
+        except msgspec.DecodeError as error:  # of another version of ours: rather told twice than never
+            log.warning("told.unreadable", seq=seq, reason=str(error))
+        return set()
 
     async def leave(self, seq: int, told: Told) -> None:
         """Leave behind that these were told of the commit at `seq`."""

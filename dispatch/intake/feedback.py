@@ -118,6 +118,8 @@ class ButtonFeedback:
         self._said: dict[CaseId, Feedback] = {}
         self._changed: dict[CaseId, None] = {}
         self._caught_up = asyncio.Event()
+        self._roster_answers = True
+        """Where it did not, it is asked no more in this round: of a storm's many each would wait for all before it."""
 
     async def run(self) -> None:
         """Speak until cancelled; nothing that goes wrong here ends the process that takes alarms."""
@@ -172,6 +174,7 @@ class ButtonFeedback:
         await self._caught_up.wait()
         while not stopping():
             changed, self._changed = self._changed, {}
+            self._roster_answers = True
             for case_id in changed:
                 await self._speak(self._cases[case_id])
             await asyncio.sleep(GATHER_SECONDS)
@@ -193,10 +196,13 @@ class ButtonFeedback:
         case = case.as_pressed
         if feedback is None or feedback.next is None or feedback.next.what != "widens" or _rings_by_itself(case):
             return feedback
+        if not self._roster_answers:
+            return feedback
         try:
             async with asyncio.timeout(ROSTER_SECONDS):
                 known = await self._ahead(case)
         except (Unavailable, TimeoutError) as error:
+            self._roster_answers = False
             log.warning("feedback.by_the_case", case=case.id, reason=repr(error))
             return feedback
         return replace(feedback, next=Next("widens", known.at) if known is not None else None)

@@ -131,14 +131,19 @@ class Stream:
         return self._board.trouble.dlq_for(whole_site=self._principal.area is None)
 
     def _incidents(self) -> list[IncidentView]:
-        """What is wrong, with the names of those cases only that this operator may see."""
+        """What is wrong, with the names of those cases and households only that this operator may see."""
+        whole_site = self._principal.area is None
 
         def may_name(case_id: str) -> bool:
             case = self._board.cases.get(CaseId(case_id))
-            return case is not None and may_see(self._principal, case)
+            return whole_site or (case is not None and may_see(self._principal, case))
 
-        whole_site = self._principal.area is None
-        return self._board.trouble.incidents_for(may_name if not whole_site else lambda _: True)
+        def may_name_household(household: str) -> bool:
+            """By its cases: what a button sends without end opens one."""
+            of = (case for case in self._board.cases.values() if case.alarm.household == household)
+            return whole_site or any(may_see(self._principal, case) for case in of)
+
+        return self._board.trouble.incidents_for(may_name, may_name_household)
 
     async def _tell_cases(self, cases: Sequence[Case]) -> None:
         """`cases`, as the page may know them, come in the order of their sequences, so that each id stands for

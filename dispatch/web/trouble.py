@@ -35,6 +35,9 @@ log = structlog.get_logger()
 COUNT_SECONDS = 30.0
 OF_CASES = {"owed", "late"}
 """The kinds of incident that name a case."""
+OF_HOUSEHOLD = "button"
+"""The kind that names a household."""
+ELSEWHERE = "其他辖区一个按键不停发送，已断开 / a button of another area sent without end and was thrown out"
 _REMOVED = {"DEL", "PURGE"}
 
 
@@ -90,12 +93,19 @@ class Trouble:
         latest = shown["latest"]
         return shown if whole_site or latest is None else {**shown, "latest": {**latest, "reason": ""}}
 
-    def incidents_for(self, may_name: Callable[[str], bool]) -> list[IncidentView]:
-        """The incidents, without the name of a case that the operator may not see."""
-        return [
-            {**incident, "what": ""} if incident["kind"] in OF_CASES and not may_name(incident["what"]) else incident
-            for incident in self.incidents
-        ]
+    def incidents_for(
+        self, may_name: Callable[[str], bool], may_name_household: Callable[[str], bool]
+    ) -> list[IncidentView]:
+        """The incidents, without the name of a case or a household that the operator may not see."""
+
+        def shown(incident: IncidentView) -> IncidentView:
+            if incident["kind"] in OF_CASES and not may_name(incident["what"]):
+                return {**incident, "what": ""}
+            if incident["kind"] == OF_HOUSEHOLD and not may_name_household(incident["what"]):
+                return {**incident, "what": "", "detail": ELSEWHERE}
+            return incident
+
+        return [shown(incident) for incident in self.incidents]
 
     def start(self, tasks: Tasks) -> None:
         tasks.keep("dlq", self._follow_letters)

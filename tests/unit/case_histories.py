@@ -135,7 +135,7 @@ anything: st.SearchStrategy[Asked] = st.one_of(
     st.builds(Widen, id=ids, at=moments, by=st.just("op")),
     st.builds(StandDown, id=ids, at=moments, by=st.just("op"), responders=some, rest=st.booleans()),
     st.builds(Pause, id=ids, at=moments, by=st.just("op"), until=moments),
-    st.builds(Hold, id=ids, at=moments, by=st.just("restore"), until=moments),
+    st.builds(Hold, id=ids, at=moments, until=moments),
     st.builds(Cancel, id=ids, at=moments, by=st.sampled_from(["op", f"device:{HOUSEHOLD}"])),
     st.builds(SignalDuress, id=ids, at=moments, by=st.just(f"device:{HOUSEHOLD}")),
     st.builds(LeaveOut, id=ids, at=moments, by=st.just("op"), people=some),

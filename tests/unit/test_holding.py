@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from dispatch.cases import NOT_RUNG, Hold, decide, due_at, follows, waits_for
-from dispatch.events import CallsRecorded, EscalationPaused, FellBack
-from dispatch.identifiers import CommitId
+from dispatch.cases import NOT_RUNG, Hold, Pause, RaiseAlarm, decide, due_at, follows, waits_for
+from dispatch.events import CallsRecorded, EscalationPaused, FellBack, PressedAgain, RespondersCalled
+from dispatch.identifiers import CommitId, PressId
 from tests.unit.case_histories import ALL
-from tests.unit.escalation_story import ANNA, BO, LI, answer, at, carry_out, press, recorded
+from tests.unit.escalation_story import ANNA, BO, LI, answer, at, carry_out, duress, press, recorded, step, widen
 
-HOLD = Hold(id=CommitId("restore"), at=at(9000), by="restore", until=at(10800))
+HOLD = Hold(id=CommitId("restore"), at=at(9000), until=at(10800))
 
 
 def test_rings_that_were_owed_or_would_follow_are_over_and_say_so() -> None:
@@ -44,3 +44,38 @@ def test_it_waits_also_where_enough_had_been_going() -> None:
     wait = waits_for(held)
     assert wait is not None
     assert (wait.what, wait.until, due_at(held)) == ("arrival", at(10800), at(10800))
+
+
+def test_who_presses_again_meanwhile_has_everybody_rung_and_the_next_step_taken() -> None:
+    lately = step(1, 8940)  # unheld, the same press would call nobody again
+    case, _ = carry_out(press(), recorded(1, anna="sent", bo="sent", li="sent"), lately)
+    held, _ = carry_out(HOLD, case=case)
+    pressed, events = carry_out(pressed_again(9030), case=held)
+    assert [type(event) for event in events] == [PressedAgain, RespondersCalled]
+    due = due_at(pressed)
+    assert due is not None
+    assert due <= at(9030), "it does not wait for the half hour"
+    once_more, events = carry_out(pressed_again(9040), case=pressed)
+    assert [type(event) for event in events] == [PressedAgain]
+    assert due_at(once_more) == due
+
+
+def test_an_operators_pause_goes_on_where_somebody_presses_again() -> None:
+    pause = Pause(id=CommitId("pause"), at=at(10), by="operator:wang", until=at(600))
+    case, _ = carry_out(press(), recorded(1, anna="sent", bo="sent", li="sent"), pause, pressed_again(20))
+    assert due_at(case) == at(600)
+
+
+def test_a_wish_and_a_signal_from_before_wait_too_and_what_comes_now_does_not() -> None:
+    opened, _ = carry_out(press(), recorded(1, anna="sent", bo="sent", li="sent"))
+    for asked in (widen, duress):
+        before, _ = carry_out(asked(30), HOLD, case=opened)
+        assert due_at(before) == at(10800), asked.__name__
+        now, _ = carry_out(HOLD, asked(9060), case=opened)
+        assert due_at(now) == at(9060), asked.__name__
+
+
+def pressed_again(seconds: float) -> RaiseAlarm:
+    first = press(seconds)
+    again = replace(first.press, press=PressId(f"p-{seconds}"))
+    return replace(first, id=CommitId(f"press-{seconds}"), press=again)

@@ -62,6 +62,26 @@ def test_secrets_are_hidden(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nats://dispatch:***@127.0.0.1:1" in line
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {("sms", "p-1"): "https://u:hush@x/", "p-2": 1},
+        b"https://u:hush@x/",
+        Settings(nats_url="nats://dispatch:hush@127.0.0.1:1"),
+        "BARKS://hush@host/",
+        "HTTPS://API.DAY.APP/hush",
+        "https://x/?Token=hush",
+    ],
+    ids=["keys that are no text", "bytes", "any object", "an address", "a host", "a query"],
+)
+def test_secrets_are_hidden_whatever_they_stand_in(value: object, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("serve", Settings())
+    structlog.get_logger("x").warning("up", what=value)
+    line = capsys.readouterr().err
+    assert json.loads(line)["message"] == "up"
+    assert "hush" not in line
+
+
 def test_the_level_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
     configure("serve", Settings(log_level="warning"))
     structlog.get_logger("x").info("quiet")

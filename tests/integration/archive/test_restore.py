@@ -111,3 +111,20 @@ async def test_what_comes_back_open_is_held_so_that_it_can_be_closed_first(
         await CaseDesk(there.log).handle(still_open.id, Cancel(id=CommitId("c2"), at=now(), by="operator:op"))
         await until(lambda: told_more(village, before), "everybody to be told that it is over")
     assert [rings[len(was) :] for rings, was in zip(words(village), before, strict=True)] == [["over"]] * 3
+
+
+async def test_who_presses_on_what_came_back_open_has_everybody_rung(
+    village: Village, elsewhere: Client, tmp_path: Path
+) -> None:
+    """However lately it was called, and though it is held: nobody is kept waiting for who may close it."""
+    _, still_open = await lived(village)
+    await backup(village.nc, tmp_path / "copy")
+    await restored(elsewhere, tmp_path / "copy")
+    await hold_open_cases(elsewhere, tmp_path / "copy", now())
+    before, there = village.rings(), Village(elsewhere, SITE)
+    async with working(there, SETTINGS):
+        await there.press()
+        await until(lambda: told_more(village, before), "everybody to be rung")
+    case = await of(elsewhere, still_open.id)
+    assert (len(case.presses), case.held_until) == (len(still_open.presses) + 1, None)
+    assert [rings[len(was) :][:1] for rings, was in zip(words(village), before, strict=True)] == [["called"]] * 3

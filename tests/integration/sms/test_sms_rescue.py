@@ -124,9 +124,10 @@ async def test_the_texts_of_a_fan_out_that_takes_nothing_more_go_over_its_own_se
     assert [len(smsc.texts(number)) for number in (ANNA, BO)] == [1, 1]
 
 
-async def test_where_nobody_answers_who_is_asked_again_the_watchdog_texts_itself(
+async def texts_go_from_here(
     village: Village, sms_settings: Settings, smsc: FakeSmsc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A fan-out is there and answers nothing that it is asked; a case has been owed its texts for long."""
     monkeypatch.setattr(rescue, "HANGS", timedelta(seconds=2))
     be_away_for(timedelta(minutes=5), monkeypatch)
     await everybody_here(village)
@@ -137,6 +138,19 @@ async def test_where_nobody_answers_who_is_asked_again_the_watchdog_texts_itself
             await where_it_is(village, case_id, person, "sent")
     assert smsc.binds == 1
     assert [len(smsc.texts(number)) for number in (ANNA, BO)] == [1, 1]
+
+
+async def test_where_nobody_answers_who_is_asked_again_the_watchdog_texts_itself(
+    village: Village, sms_settings: Settings, smsc: FakeSmsc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await texts_go_from_here(village, sms_settings, smsc, monkeypatch)
+
+
+async def test_texts_of_a_commit_that_a_replica_does_not_have_yet_are_sent_from_here(
+    village: Village, sms_settings: Settings, smsc: FakeSmsc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescue, "rings_of", lambda _commit: set())
+    await texts_go_from_here(village, sms_settings, smsc, monkeypatch)
 
 
 async def test_a_fan_out_that_goes_while_it_is_asked_again_is_waited_for_no_longer(
