@@ -10,6 +10,7 @@ from tests.conftest import database
 from tests.live import LiveSystem, live, on_servers
 from tests.messengers import Messenger, messenger
 from tests.servers import Servers, open_folder
+from tests.several_channels import Two, two_of
 from tests.smsc.fake import FakeSmsc, fake_smsc
 from tests.stories import County, Phones, county_of
 from tests.the_clock import TheClock
@@ -67,3 +68,10 @@ async def real_phones(county: County, live_system: LiveSystem) -> AsyncIterator[
         yield given
     async with live_system.clock.held():
         pass  # afterwards as much time has passed as after every other story
+
+
+@pytest.fixture
+async def two(live_system: LiveSystem, county: County, phones: Phones) -> AsyncIterator[Two]:
+    """Two who are called over several channels, and everybody else's phone."""
+    async with two_of(live_system, county, phones) as given:
+        yield given

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-from msgspec.structs import replace
 from standardwebhooks.webhooks import Webhook
 
 from dispatch.clock import now
-from dispatch.fanout.channels.threads import AT_ONCE_PER_PLACE
-from dispatch.fanout.lanes import LIMITS
-from dispatch.identifiers import CaseId, HouseholdId, PersonId, notification_id
-from dispatch.roster import ApprisePoint, Household, Person, WebhookPoint, call_list
+from dispatch.identifiers import PersonId, notification_id
 from tests.live import LiveSystem
-from tests.messengers import Message, Messenger, messenger
-from tests.receivers import receiving, status
-from tests.stories import LEADER_NEXT_DOOR, County, Phones, button_of
+from tests.stories import LEADER_NEXT_DOOR, Phones, button_of
 from tests.system import until
 from tests.the_clock import TheClock
 from tests.village import SECRET
@@ -181,125 +172,6 @@ async def test_who_pressed_a_silent_alarm_hears_nothing(
         await phones.ring(phones.group)
         first = await heard(lambda _: True)
         assert first["case"] != silent
-
-
-async def test_in_a_storm_everybody_is_rung_once_for_each_case(live_system: LiveSystem, phones: Phones) -> None:
-    """Every household of the county presses at once. One phone of each group is dead, and delays nobody."""
-    roster = live_system.system.roster
-    homes = [home for home in [one async for one in roster.all("household")] if isinstance(home, Household)]
-    called = {home.id: {one.person.id for one in (await call_list(roster, home.id, now())).called} for home in homes}
-    dead = {min(people) for people in called.values()}
-    async with receiving(status(503)) as nobody:
-        for person in (await roster.people(dead)).values():
-            point = WebhookPoint(url=nobody.url, secret=SECRET)
-            await roster.put(replace(person, contact_points=(point,)), by="test")
-        pressed = await asyncio.gather(
-            *(live_system.call("operator", "POST", "/v1/alarms", {"household": home.id}, key=home.id) for home in homes)
-        )
-        assert {accepted for accepted, _ in pressed} == {202}
-        await phones.ring(*(people - dead for people in called.values()))
-    assert len(homes) > 20
-
-
-async def test_first_rings_go_before_repeats_and_stand_downs_and_villages_take_turns(
-    live_system: LiveSystem, slow: SlowMessenger
-) -> None:
-    """A messenger that takes few at a time is busy with repeats when three more households press."""
-    cases = [await live_system.press_at(HouseholdId(f"h-000{n}")) for n in range(1, 5)]
-    assert await slow.rings(4 * 13) == {"茅州村": 4 * 13}
-    slow.hold()
-    *repeated, ended = cases
-    await asyncio.gather(*(slow.widens(case) for case in repeated))
-    await asyncio.gather(slow.ask(ended, "stand-down"), *(slow.press(home) for home in ("h-0009", "h-0010")))
-    await slow.press("h-0015")
-    begun, repeats = LIMITS["apprise"].at_once // 2, 3 * 14
-    assert await slow.rings(begun) == {"茅州村": begun}
-    assert await slow.rings(9 + 9) == {"散花村": 9, "有庆村": 9}, "though 散花村 pressed first, and twice"
-    assert await slow.rings(9) == {"散花村": 9}
-    assert await slow.rings(repeats - begun) == {"茅州村": repeats - begun}
-    await slow.stands_down(13)
-
-
-class SlowMessenger:
-    """The one messenger by which everybody is rung. What comes besides what a story asks for fails it."""
-
-    def __init__(self, live: LiveSystem, ntfy: Messenger) -> None:
-        self._live, self._ntfy = live, ntfy
-        self._heard = self._answered = 0
-
-    def hold(self) -> None:
-        """From now on it answers but so many that as many come as a story asks for."""
-        self._ntfy.answers, self._answered = asyncio.Semaphore(0), self._heard
-
-    async def ask(self, case: CaseId, deed: str) -> None:
-        assert (await self._live.call("operator", "POST", f"/v1/cases/{case}/{deed}", {}))[0] == 200
-
-    async def widens(self, case: CaseId) -> None:
-        """The operator widens; afterwards the rings of the step are under way or wait for their turn."""
-        await self.ask(case, "widen")
-        await self._begun(case, step=1)
-
-    async def press(self, household: str) -> None:
-        """Somebody else presses, likewise."""
-        await self._begun(await self._live.press_at(HouseholdId(household)), step=0)
-
-    async def _begun(self, case: CaseId, step: int) -> None:
-        """That no page is open is known at once, and by then the others wait."""
-
-        async def known() -> bool:
-            calls = [call for (of, _), call in (await self._live.case(case)).calls.items() if of == step]
-            return bool(calls) and all("live" in call.outcomes for call in calls)
-
-        await until(known, "the rings to wait for their turn")
-
-    async def rings(self, number: int) -> Counter[str]:
-        """For which villages the next so many rings are."""
-        return Counter(message.title.split(" · ")[1].split()[0] for message in await self._next(number, urgent=True))
-
-    async def stands_down(self, number: int) -> None:
-        """The next so many say that one need not come."""
-        await self._next(number, urgent=False)
-
-    def answer_all(self) -> None:
-        held, self._ntfy.answers = self._ntfy.answers, None
-        if held is not None:
-            for _ in self._ntfy.messages:
-                held.release()
-
-    def are_as_told(self) -> None:
-        assert len(self._ntfy.messages) == self._heard
-
-    async def _next(self, number: int, *, urgent: bool) -> list[Message]:
-        begin, self._heard = self._heard, self._heard + number
-        if self._ntfy.answers is not None:
-            while AT_ONCE_PER_PLACE + self._answered < self._heard:
-                self._ntfy.answers.release()
-                self._answered += 1
-
-        async def come() -> bool:
-            return len(self._ntfy.messages) == self._heard
-
-        await until(come, "the messages to come")
-        found = self._ntfy.messages[begin:]
-        assert {message.urgent for message in found} == {urgent}
-        return found
-
-
-@pytest.fixture
-async def slow(live_system: LiveSystem, county: County, phones: Phones) -> AsyncIterator[SlowMessenger]:
-    roster = live_system.system.roster
-    async with messenger() as ntfy:
-        everybody = [person async for person in roster.all("person") if isinstance(person, Person)]
-        for person in everybody:
-            points = (ApprisePoint(url=f"ntfy://{ntfy.host}/{person.id}"),)
-            await roster.put(replace(person, contact_points=points), by="test")
-        given = SlowMessenger(live_system, ntfy)
-        yield given
-        given.answer_all()
-        await phones.are_silent()
-        given.are_as_told()
-        await county.close_all()  # while there is somebody who can be told
-        await phones.are_silent()
 
 
 async def test_a_press_that_is_refused_says_why_and_stops_nobody(live_system: LiveSystem, phones: Phones) -> None:
