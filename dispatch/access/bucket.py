@@ -7,10 +7,9 @@ from collections.abc import AsyncGenerator
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
-from nats.js.kv import KeyValue
 
 from dispatch.errors import Unavailable
-from dispatch.events import latest
+from dispatch.events import bucket_at, latest
 
 ANSWER_SECONDS = 2.0
 
@@ -22,9 +21,7 @@ class Bucket:
     """
 
     def __init__(self, nc: Client, name: str, *, direct: bool = True) -> None:
-        js = nc.jetstream(timeout=ANSWER_SECONDS)
-        # `await js.key_value(name)` would ask the server what is known here, at every start.
-        self._kv = KeyValue(name=name, stream=f"KV_{name}", pre=f"$KV.{name}.", js=js, direct=direct)
+        self._kv = bucket_at(nc, name, seconds=ANSWER_SECONDS, direct=direct)
         self._nc, self._name = nc, name
 
     async def get(self, key: str) -> bytes | None:

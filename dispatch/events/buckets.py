@@ -1,4 +1,4 @@
-"""What a bucket holds now, all of it: read to its end, never to what merely had arrived by then.
+"""A bucket, and what it holds now, all of it: read to its end, never to what merely had arrived by then.
 
 nats-py's own `KeyValue.watch` takes a bucket for empty when the server's "nothing is pending" overtakes the values that
 it sent just before; then a group is not in the roster, and a token that should be revoked is not found.
@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
-from nats.js.kv import KV_MARKER_REASON, KV_OP
+from nats.js.kv import KV_MARKER_REASON, KV_OP, KeyValue
 
 from dispatch.errors import Unavailable
 
@@ -24,6 +24,16 @@ AT_ONCE = 1024
 NOTHING_LEFT = {"404", "408"}
 FORGOTTEN_SECONDS = 60.0
 """How long the server keeps a reading that could not be deleted."""
+
+
+def bucket_at(nc: Client, name: str, *, seconds: float = ANSWER_SECONDS, direct: bool = True) -> KeyValue:
+    """The bucket `name`, which is there; each of its answers may take `seconds`.
+
+    `await js.key_value(name)` would ask the server what is known here, each time. With `direct=False` the stream's
+    leader is asked: what anybody has written before is seen for certain.
+    """
+    js = nc.jetstream(timeout=seconds)
+    return KeyValue(name=name, stream=f"KV_{name}", pre=f"$KV.{name}.", js=js, direct=direct)
 
 
 async def latest(nc: Client, bucket: str, keys: str) -> AsyncIterator[tuple[str, Msg]]:

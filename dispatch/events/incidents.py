@@ -7,9 +7,9 @@ from datetime import datetime
 import msgspec
 import structlog
 from nats.aio.client import Client
-from nats.js.kv import KeyValue
 
 from dispatch.clock import now
+from dispatch.events.buckets import bucket_at
 from dispatch.events.direct import direct_get
 from dispatch.events.streams import INCIDENTS
 
@@ -34,10 +34,8 @@ class IncidentBook:
 
     def __init__(self, nc: Client, site: str) -> None:
         self._nc, self._site = nc, site
-        pre, stream = f"$KV.{INCIDENTS}.", f"KV_{INCIDENTS}"
-        self._prefix = f"{pre}{site}."
-        # `await js.key_value(name)` would ask the server what is known here, for each of a storm's thousand incidents.
-        self._kept = KeyValue(name=INCIDENTS, stream=stream, pre=pre, js=nc.jetstream(), direct=True)
+        self._prefix = f"$KV.{INCIDENTS}.{site}."
+        self._kept = bucket_at(nc, INCIDENTS)
 
     async def told(self, pattern: str = ">") -> dict[str, Incident]:
         """The incidents whose names match the NATS `pattern`, by name: what this or an earlier process told."""

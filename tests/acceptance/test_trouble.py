@@ -60,8 +60,7 @@ async def test_a_press_that_cannot_be_read_is_shown_with_its_reason_until_somebo
     live_system: LiveSystem, phones: Phones
 ) -> None:
     desk = DeadLetters(live_system)
-    await live_system.system.nc.jetstream().publish(desk.subject, b"no press of ours")
-    letter = await desk.newest()
+    letter = await desk.unreadable()
     assert "cannot be read" in letter["reason"]
     assert (await desk.do(letter, "retry"))["state"] == "open", "it still cannot be read"
     dismissed = await desk.do(letter, "dismiss", reason="a button that is being set up")
@@ -85,8 +84,7 @@ async def test_dead_letters_are_seen_to_on_the_command_line_as_on_the_dashboard(
 ) -> None:
     """One cannot be read and is put aside with a reason; one was given up by mistake and calls everybody."""
     desk = DeadLetters(live_system)
-    await live_system.system.nc.jetstream().publish(desk.subject, b"no press of ours")
-    unread = await desk.newest()
+    unread = await desk.unreadable()
     given_up = await desk.give_up("a-second", "medical")
     listed = [json.loads(line) for line in (await dlq(live_system, "list", "--json")).splitlines()]
     assert [(one["letter"], one["reason"]) for one in listed] == [
@@ -127,6 +125,11 @@ class DeadLetters:
 
     async def letters(self, state: str = "open") -> list[dict[str, Any]]:
         return (await self._ask("GET", f"/v1/dlq?state={state}"))["letters"]  # type: ignore[no-any-return]
+
+    async def unreadable(self) -> dict[str, Any]:
+        """A press comes that nobody can read; its letter."""
+        await self._live.system.nc.jetstream().publish(self.subject, b"no press of ours")
+        return await self.newest()
 
     async def give_up(self, press: str, kind: str) -> dict[str, Any]:
         """A press that is given up for an error of ours; the letter."""

@@ -99,8 +99,7 @@ async def test_a_text_that_hangs_in_a_fan_out_that_is_there_is_asked_for_again_o
         for person in ("p-0", "p-1"):
             await where_it_is(village, case_id, person, "sent")
     assert hanging == set()
-    assert smsc.binds == 1
-    assert [len(smsc.texts(number)) for number in (ANNA, BO)] == [1, 1]
+    each_has_one_text_over_one_session(smsc)
 
 
 async def test_the_texts_of_a_fan_out_that_takes_nothing_more_go_over_its_own_session_too(
@@ -120,6 +119,10 @@ async def test_the_texts_of_a_fan_out_that_takes_nothing_more_go_over_its_own_se
             lies = await village.press(household=HouseholdId("h-2"))
             for person in ("p-0", "p-1"):
                 await where_it_is(village, lies, person, "sent")
+    each_has_one_text_over_one_session(smsc)
+
+
+def each_has_one_text_over_one_session(smsc: FakeSmsc) -> None:
     assert smsc.binds == 1
     assert [len(smsc.texts(number)) for number in (ANNA, BO)] == [1, 1]
 
@@ -136,8 +139,7 @@ async def texts_go_from_here(
     async with watching(village, sms_settings):
         for person in ("p-0", "p-1"):
             await where_it_is(village, case_id, person, "sent")
-    assert smsc.binds == 1
-    assert [len(smsc.texts(number)) for number in (ANNA, BO)] == [1, 1]
+    each_has_one_text_over_one_session(smsc)
 
 
 async def test_where_nobody_answers_who_is_asked_again_the_watchdog_texts_itself(
