@@ -25,7 +25,10 @@ class Inbox:
 
     @contextmanager
     def listening(self, heard: Heard) -> Iterator[str]:
-        """While this lasts, each answer to the subject that it gives is shown to `heard`. The inbox must be open."""
+        """While this lasts, each answer to the subject that it gives, or to one a token longer, is shown to `heard`.
+
+        The inbox must be open.
+        """
         number = str(next(self._numbers))
         self._heard[number] = heard
         try:
@@ -41,10 +44,10 @@ class Inbox:
             await asyncio.shield(self._opening)
 
     async def _subscribe(self, nc: Client) -> None:
-        await nc.subscribe(f"{self._subject}.*", cb=self._receive, pending_msgs_limit=-1, pending_bytes_limit=-1)
+        await nc.subscribe(f"{self._subject}.>", cb=self._receive, pending_msgs_limit=-1, pending_bytes_limit=-1)
 
     async def _receive(self, message: Msg) -> None:
-        heard = self._heard.get(message.subject.rpartition(".")[2])
+        heard = self._heard.get(message.subject[len(self._subject) + 1 :].partition(".")[0])
         if heard is not None:  # else it came too late
             heard(message)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import cache, partial
+from time import perf_counter
 from typing import Literal, Protocol, get_args
 
 import msgspec
@@ -154,16 +156,55 @@ class Calls:
         wanted = {one.call.responder for one in owed}
         page = await insist(lambda: self._directory.page(case, wanted))
         rings = Rings(case, page.scene, self._links)
-        outcomes = await recorder.record_as_they_come(
-            self._call(case, one, rings, page.people.get(one.call.responder)) for one in owed
-        )
+        calls = [
+            self._call(case, one, rings, page.people.get(one.call.responder)) for one in owed if one.channel != "live"
+        ]
+        async with self._pages(case, [one for one in owed if one.channel == "live"], rings) as pages:
+            outcomes = await recorder.record_as_they_come([*calls, *pages])
         _tell(outcomes)
+
+    @asynccontextmanager
+    async def _pages(
+        self, case: Case, owed: Sequence[Owed], rings: Rings
+    ) -> AsyncIterator[list[asyncio.Future[CallOutcome]]]:
+        """While this lasts the open pages of `owed` are rung; what each call came to, as soon as that is known."""
+        loop = asyncio.get_running_loop()
+        answers = {(one.call.step, one.call.responder): (one, loop.create_future()) for one in owed}
+        asking = asyncio.create_task(self._ask_pages(case, answers, rings))
+        try:
+            yield [answer for _, answer in answers.values()]
+        finally:
+            asking.cancel()
+
+    async def _ask_pages(
+        self, case: Case, answers: Mapping[tuple[int, PersonId], tuple[Owed, asyncio.Future[CallOutcome]]], rings: Rings
+    ) -> None:
+        await asyncio.sleep(0)  # what leaves the house is written first, once everybody who is ready has run
+        began = perf_counter()
+
+        def heard(key: tuple[int, PersonId], sent: Sent) -> None:
+            owed, answer = answers[key]
+            if not answer.done():
+                _SECONDS["live"].observe(perf_counter() - began)
+                outcome = owed.came_to(sent.outcome, self._clock, sent.reason)
+                _count(case, outcome)
+                answer.set_result(outcome)
+
+        made: list[Ring] = []
+        for key, (owed, _) in answers.items():
+            try:
+                made.append(rings.of(owed.call))
+            except Exception as error:  # noqa: BLE001  (one call that cannot be made stops none of the others)
+                heard(key, _mistake(owed, error))
+        try:
+            await self._sending.ring_pages(made, lambda ring, sent: heard((ring.step, ring.responder), sent))
+        except Exception as error:  # noqa: BLE001  (nor may a call be left without an outcome)
+            for key, (owed, _) in answers.items():
+                heard(key, _mistake(owed, error))
 
     async def _call(self, case: Case, owed: Owed, rings: Rings, person: Person | None) -> CallOutcome:
         try:
             ring = rings.of(owed.call)
-            if owed.channel == "live":
-                await asyncio.sleep(0)  # what leaves the house is written first, once everybody who is ready has run
             with _SECONDS[owed.channel].time():
                 sent = await self._sending.send(
                     ring,
@@ -173,9 +214,8 @@ class Calls:
                     another=bool(owed.call.then),
                     unless=partial(self._why_not, case.id, owed),
                 )
-        except Exception as error:  # one call that cannot be made stops none of the others
-            log.exception("call.error", responder=owed.call.responder, channel=owed.channel)
-            sent = Sent("failed", f"an error of ours: {type(error).__name__}")
+        except Exception as error:  # noqa: BLE001  (one call that cannot be made stops none of the others)
+            sent = _mistake(owed, error)
         if sent.reason == MADE_ELSEWHERE and (made := self._made(case.id, owed)) is not None:
             return made
         outcome = owed.came_to(sent.outcome, self._clock, sent.reason)
@@ -198,6 +238,11 @@ class Calls:
         return known if known is not None and OUTCOME_RANK[known.outcome] >= OUTCOME_RANK["sent"] else None
 
 
+def _mistake(owed: Owed, error: Exception) -> Sent:
+    log.error("call.error", responder=owed.call.responder, channel=owed.channel, exc_info=error)
+    return failed(f"an error of ours: {type(error).__name__}")
+
+
 def _why_spared(case: Case, owed: Owed) -> str | None:
     """Why a ring is not to be made: at home, where nothing may be heard, or a next channel that is not needed."""
     person = owed.call.responder
@@ -218,14 +263,13 @@ def rings_of(commit: Commit) -> set[RingKey]:
 
 
 def owed_of(case: Case, asked: set[RingKey]) -> list[Owed]:
-    """The rings of `asked` that are still to be made for the case; those that leave the house first."""
-    owed = [
+    """The rings of `asked` that are still to be made for the case."""
+    return [
         Owed(call, channel)
         for call in case.owed()
         for channel in call.owed()
         if (call.step, call.responder, channel) in asked
     ]
-    return sorted(owed, key=lambda one: one.channel == "live")
 
 
 def place_of(case: Case, call: Call) -> Place:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from dispatch.cases import OUTCOME_RANK
 from dispatch.errors import DispatchError
 from dispatch.events import Channel
-from dispatch.fanout.channels import HasProviders, Sender, Sent
-from dispatch.fanout.channels.sender import Unless, always
+from dispatch.fanout.channels import HasProviders, LiveSender, Sender, Sent
+from dispatch.fanout.channels.live import Heard
+from dispatch.fanout.channels.sender import Unless, always, failed
 from dispatch.fanout.lanes import LIMITS, Lane, Limits
 from dispatch.fanout.ring import Ring
 from dispatch.fanout.turns import Place
@@ -20,6 +21,8 @@ from dispatch.identifiers import PersonId
 from dispatch.roster import ContactPoint, Person, Roster, points_for
 
 log = structlog.get_logger()
+
+NOT_SET_UP = failed("this channel is not set up here")
 
 
 class Sending:
@@ -47,11 +50,8 @@ class Sending:
         `place` is that of the ring in the queues; `another`: the person can be reached another way. `unless` is
         asked at the last moment, before each try.
         """
-        sender = self._senders.get(channel)
-        if sender is None:
-            return Sent("failed", "this channel is not set up here")
-        if channel == "live":
-            return await sender.send(ring, None)
+        if channel not in self._senders:
+            return NOT_SET_UP
         points = points_for(person, channel)
         if not points:
             return Sent("failed", "no contact point for this channel any more")
@@ -65,6 +65,15 @@ class Sending:
             if sent.gone:
                 await retire(self._roster, ring.responder, point, sent.reason or "gone", by="fanout")
         return max(results, key=lambda sent: OUTCOME_RANK[sent.outcome])
+
+    async def ring_pages(self, rings: Sequence[Ring], heard: Heard) -> None:
+        """Ring the open pages of all `rings` at once; `heard` is told once of each, as soon as that is known."""
+        pages = self._senders.get("live")
+        if isinstance(pages, LiveSender):
+            await pages.send_all(rings, heard)
+        else:
+            for ring in rings:
+                heard(ring, NOT_SET_UP)
 
     async def _to(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -11,6 +12,7 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from dispatch.cases import Case
 from dispatch.clock import now
 from dispatch.events import (
     CASES,
@@ -103,6 +105,25 @@ async def test_an_open_page_rings_and_says_so(village: Village, nats_settings: S
     assert len(rung) == 2
     assert json.loads(rung[0].data)["title"].startswith("【演练 DRILL】")
     assert outcomes(case)["p-2", "live"] == NO_PAGE
+
+
+async def test_an_open_page_that_takes_its_time_holds_up_no_word_of_the_others(
+    village: Village, nats_settings: Settings
+) -> None:
+    rung: asyncio.Queue[Msg] = asyncio.Queue()
+    await village.nc.subscribe(f"live.{village.site}.ring.p-0", cb=rung.put)
+    async with working(village, nats_settings):
+        case_id = await village.press()
+        ring = await rung.get()
+        others = {f"p-{n}": NO_PAGE for n in range(1, 4)}
+
+        def pages(case: Case) -> dict[str, object]:
+            return {who: came for (who, channel), came in outcomes(case).items() if channel == "live"}
+
+        await village.case_where(case_id, lambda case: pages(case) == others, "word of those without a page")
+        await ring.respond(b'{"outcome": "delivered"}')
+        case = await village.finished(case_id)
+    assert pages(case) == {"p-0": ("delivered", None, 1), **others}
 
 
 async def test_a_subscription_that_is_gone_is_retired_and_the_next_one_used(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,6 +14,7 @@ from dispatch.events import CaseResolved, Channel, PlannedCall, Press, Reason, R
 from dispatch.events.codec import commit_headers, encode_events
 from dispatch.fanout.calls import Calls, RingKey, owed_of
 from dispatch.fanout.channels import Sent
+from dispatch.fanout.channels.live import Heard
 from dispatch.fanout.directory import Page
 from dispatch.fanout.escalation import Escalation
 from dispatch.fanout.notices import Notices
@@ -99,6 +101,10 @@ class Rung:
     async def send(self, _ring: Ring, channel: Channel, *_: object, **__: object) -> Sent:
         self.turns.setdefault(channel, set()).add(self.turn)
         return Sent("sent")
+
+    async def ring_pages(self, rings: Sequence[Ring], heard: Heard) -> None:
+        for ring in rings:
+            heard(ring, await self.send(ring, "live"))
 
 
 class Pages:

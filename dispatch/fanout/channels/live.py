@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
@@ -17,6 +18,7 @@ from dispatch.identifiers import Site
 
 ANSWER_SECONDS = 3.0
 NOBODY_SUBSCRIBED = "503"
+NO_PAGE = failed("no open page")
 
 
 class _Answer(msgspec.Struct):
@@ -24,6 +26,9 @@ class _Answer(msgspec.Struct):
 
 
 _answer = msgspec.json.Decoder(_Answer)
+
+
+Heard = Callable[[Ring, Sent], None]
 
 
 class LiveSender:
@@ -34,29 +39,50 @@ class LiveSender:
 
     async def send(self, ring: Ring, _point: object = None) -> Sent:
         """Ring the open page and wait for it to say so."""
-        subject = f"live.{self._site}.ring.{ring.responder}"
-        try:
-            answer = await self._ask(subject, msgspec.json.encode(ring))
-            if (answer.headers or {}).get("Status") == NOBODY_SUBSCRIBED:
-                return failed("no open page")
-            return Sent(_answer.decode(answer.data).outcome)
-        except TimeoutError:
-            return failed(f"the open page did not answer within {self._seconds:g} s")
-        except msgspec.DecodeError as error:
-            return failed(f"the open page's answer cannot be read: {error}")
-        except NatsError as error:
-            return failed(f"the message server is away: {type(error).__name__}")
+        said: list[Sent] = []
+        await self.send_all([ring], lambda _, sent: said.append(sent))
+        return said[0]
 
-    async def _ask(self, subject: str, body: bytes) -> Msg:
-        """One answer. A storm asks for many people at once, and the client's own `request` is made for a few."""
-        answered: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+    async def send_all(self, rings: Sequence[Ring], heard: Heard) -> None:
+        """Ring the open pages of all `rings` at once; `heard` is told once of each, as soon as that is known.
+
+        With a task and a clock for each, asking the many who have no page open costs more than the question.
+        """
+        if not rings:
+            return
+        left = {str(number): ring for number, ring in enumerate(rings)}
+        all_told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def hear(message: Msg) -> None:
-            if not answered.done():  # each process with an open page answers; the first is enough
-                answered.set_result(message)
+            ring = left.pop(message.subject.rpartition(".")[2], None)
+            if ring is None:  # each process with an open page answers; the first is enough
+                return
+            heard(ring, _said(message))
+            if not left:
+                all_told.set_result(None)
 
-        inbox = await inbox_of(self._nc)
-        with inbox.listening(hear) as reply:
-            await self._nc.publish(subject, body, reply=reply)
-            async with asyncio.timeout(self._seconds):
-                return await answered
+        try:
+            inbox = await inbox_of(self._nc)
+            with inbox.listening(hear) as reply:
+                for number, ring in list(left.items()):
+                    subject = f"live.{self._site}.ring.{ring.responder}"
+                    await self._nc.publish(subject, msgspec.json.encode(ring), reply=f"{reply}.{number}")
+                async with asyncio.timeout(self._seconds):
+                    await all_told
+        except TimeoutError:
+            why = failed(f"the open page did not answer within {self._seconds:g} s")
+        except NatsError as error:
+            why = failed(f"the message server is away: {type(error).__name__}")
+        else:
+            return
+        for ring in left.values():
+            heard(ring, why)
+
+
+def _said(message: Msg) -> Sent:
+    if (message.headers or {}).get("Status") == NOBODY_SUBSCRIBED:
+        return NO_PAGE
+    try:
+        return Sent(_answer.decode(message.data).outcome)
+    except msgspec.DecodeError as error:
+        return failed(f"the open page's answer cannot be read: {error}")
