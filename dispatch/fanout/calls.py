@@ -17,14 +17,14 @@ from nats.aio.msg import Msg
 
 from dispatch.cases import OUTCOME_RANK, Call, Case, CaseDesk, is_spared, still_wanted
 from dispatch.clock import Clock, now
-from dispatch.events import CallOutcome, Channel, Commit, FellBack, RespondersCalled, commit_of
+from dispatch.events import CallOutcome, Channel, Commit, FellBack, RespondersCalled, Role, commit_of
 from dispatch.fanout.channels import Sent
 from dispatch.fanout.channels.sender import failed
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.metrics import ACCEPTED_TO_SENT, CALL_SECONDS, CALLS
 from dispatch.fanout.reasons import AT_HOME, CLOSED, MADE_ELSEWHERE, NOT_WANTED, why_not
 from dispatch.fanout.recorder import Recorder, insist
-from dispatch.fanout.ring import Ring, Scene, make_ring
+from dispatch.fanout.ring import Ring, Scene, for_another, make_ring
 from dispatch.fanout.sending import Sending
 from dispatch.fanout.turns import Place, Rank
 from dispatch.identifiers import CaseId, PersonId
@@ -84,13 +84,22 @@ class Rings:
     def __init__(self, case: Case, scene: Scene, links: Links) -> None:
         self._case, self._scene, self._links = case, scene, links
         self._made: dict[tuple[int, PersonId], Ring] = {}
+        self._alike: dict[tuple[Role, bool], Ring] = {}
+        """One for each role and for whether they live in the household: all others differ by whom they are for."""
 
     def of(self, call: Call) -> Ring:
         key = (call.step, call.responder)
         if key not in self._made:
-            link = self._links.make(self._case.id, call.responder)
-            self._made[key] = make_ring(self._case, call, self._scene, link)
+            self._made[key] = self._make(call)
         return self._made[key]
+
+    def _make(self, call: Call) -> Ring:
+        link = self._links.make(self._case.id, call.responder)
+        kind = (call.reasons[0].role, call.responder in self._case.residents)
+        if (alike := self._alike.get(kind)) is not None:
+            return for_another(alike, call, link)
+        ring = self._alike[kind] = make_ring(self._case, call, self._scene, link)
+        return ring
 
 
 class Calls:

@@ -125,6 +125,15 @@ def make_ring(case: Case, call: Call, scene: Scene, link: str) -> Ring:
     )
 
 
+def for_another(ring: Ring, call: Call, link: str) -> Ring:
+    """What `make_ring` makes for `call` of the same case, in the same role as that of `ring`.
+
+    Only where both live in the household, or neither does: what they may know is the same.
+    """
+    who = notification_id(ring.case, call.responder)
+    return replace(ring, notification=who, step=call.step, responder=call.responder, link=link)
+
+
 def take_back(ring: Ring, word: Word) -> Ring:
     """The ring that replaces `ring` on the phone, to say that its owner need not come. It asks for no answer."""
     zh, en = WORDS[word]

@@ -8,9 +8,10 @@ from datetime import timedelta
 import msgspec
 from msgspec.structs import replace
 
+from dispatch.access import LinkClaims, Links
 from dispatch.cases import evolve
 from dispatch.events import DuressSignalled, HouseholdStamped, Reason, RespondersCalled
-from dispatch.fanout.calls import place_of
+from dispatch.fanout.calls import Rings, place_of
 from dispatch.fanout.ring import make_ring, plain, scene_of
 from dispatch.fanout.turns import Rank
 from dispatch.identifiers import AreaId, CaseId, PersonId, notification_id
@@ -84,6 +85,23 @@ def test_who_lives_there_reads_nothing_of_duress() -> None:
     signalled = evolve(stamped[0], DuressSignalled(at=AT, by="device:h-1"))
     for one in (stamped[1], signalled):
         assert make_ring(one, call(one), scene_of(one, HOME, {}), "link") == plain_ring
+
+
+def test_what_is_alike_is_made_once_and_each_ring_is_as_if_made_by_itself() -> None:
+    links = Links(b"0" * 32, "https://x.example")
+    people, officer = tuple(planned(f"p-{n}") for n in range(4)), planned("p-4")
+    officer = replace(officer, reasons=(Reason("auxiliary_officer", "a-1"), Reason("member", "g-1")))
+    of = evolve(case(), HouseholdStamped(at=AT, residents=(PersonId("p-1"), PersonId("p-3"))))
+    for step in range(2):
+        of = evolve(of, RespondersCalled(at=AT, step=step, calls=(*people, officer)))
+    for known in (of, evolve(of, DuressSignalled(at=AT, by="device:h-1"))):
+        scene = scene_of(known, HOME, {})
+        rings = Rings(known, scene, links)
+        for one in known.calls.values():
+            made = rings.of(one)
+            assert made == make_ring(known, one, scene, made.link)
+            token = made.link.removeprefix("https://x.example/r/")
+            assert links.read(token) == LinkClaims(known.id, one.responder)
 
 
 def test_a_drill_under_duress_says_that_it_is_none_any_more() -> None:
