@@ -194,10 +194,10 @@ class Calls:
         def heard(key: tuple[int, PersonId], sent: Sent) -> None:
             owed, answer = answers[key]
             if not answer.done():
-                _SECONDS["live"].observe(perf_counter() - began)
                 outcome = owed.came_to(sent.outcome, self._clock, sent.reason)
-                _count(case, outcome)
                 answer.set_result(outcome)
+                _SECONDS["live"].observe(perf_counter() - began)
+                _count(case, outcome)
 
         made: list[Ring] = []
         for key, (owed, _) in answers.items():
