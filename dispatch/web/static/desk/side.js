@@ -21,7 +21,7 @@ export class Letters {
   }
 }
 
-const MOST_INCIDENTS = 5;
+const MOST_INCIDENTS = 4;
 const ofCase = ({ kind }) => kind === "owed" || kind === "late";
 
 // What says how it stands with the whole before what says it of a case: in a storm those are many.
@@ -32,8 +32,9 @@ export function Incidents({ incidents }) {
     ${more > 0 && html`<div class="banner bad" data-more-incidents=${more}><${T} of=${w.moreIncidents(more)} /></div>`}`;
 }
 
-const Banner = (incident) => html`
-  <div class="banner bad" role="alert" key=${`${incident.kind}.${incident.what}`} data-incident=${incident.kind}>
+// Those of other areas have no name to be told apart by.
+const Banner = (incident, place) => html`
+  <div class="banner bad" role="alert" key=${`${incident.kind}.${incident.what || place}`} data-incident=${incident.kind}>
     <span><${T} of=${w.incidents} /> · ${incident.kind} ${incident.what}</span>
     <span>${incident.detail}</span>${incident.since && html`<span><${At} at=${incident.since} /></span>`}
   </div>`;
