@@ -75,6 +75,7 @@ async def serve(settings: Settings) -> None:
     from dispatch.web import WebDeps, make_web_app
 
     async with backbone(settings, "serve") as base, _read_models(settings) as read_models:
+        intake = IntakeDesk(base.nc, settings.site)
         deps = WebDeps(
             settings=settings,
             nc=base.nc,
@@ -84,7 +85,7 @@ async def serve(settings: Settings) -> None:
             tokens=base.tokens,
             keys=base.keys,
             links=base.links,
-            accept=IntakeDesk(base.nc, settings.site).accept,
+            accept=intake.accept,
             read_models=read_models,
             dlq=dlq_desk(base.nc, settings),
             drills=DrillBook(base.nc, settings.site),
@@ -100,6 +101,7 @@ async def serve(settings: Settings) -> None:
             await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
             collect_rarely()
             async with alive(base.nc, "serve", settings), asyncio.TaskGroup() as group:
+                group.create_task(intake.strain.tell(base.nc, settings.site))
                 for part in _button_parts(base, settings):
                     group.create_task(part.run())
         finally:

@@ -14,6 +14,11 @@ def ping_subject(site: str, role: Role) -> str:
     return f"ops.{site}.ping.{role}"
 
 
+def strained_subject(site: str) -> str:
+    """Where each process that takes presses says, every second, that their store is slow or takes none."""
+    return f"ops.{site}.strained"
+
+
 def looked_subject(site: str) -> str:
     """Where `watch` says after each of its looks that it has looked."""
     return f"ops.{site}.looked"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -205,6 +207,32 @@ async def desk_shows(live: LiveSystem, kind: str, what: str, *, no_more: bool = 
         return ((kind, what) in {(one["kind"], one["what"]) for one in incidents}) is not no_more
 
     await until(so, f"the desk to show {kind} {what}{' no more' * no_more}", every=0.2)
+
+
+async def desk_reads(live: LiveSystem, kind: str, what: str, *words: str) -> None:
+    """Wait until the operator is shown this incident, and it says all of `words`."""
+    shown: list[str] = []
+
+    async def so() -> bool:
+        incidents = (await live.board())["incidents"]
+        shown[:] = [one["detail"] for one in incidents if (one["kind"], one["what"]) == (kind, what)]
+        return any(all(word in said for word in words) for said in shown)
+
+    try:
+        await until(so, f"the desk to say {words} of {kind} {what}", every=0.2)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; it says {shown}") from None
+
+
+@asynccontextmanager
+async def stopped(live: LiveSystem, role: str) -> AsyncIterator[int]:
+    """The process of `role` does nothing at all until it is woken, here or by the test."""
+    pid = await until(lambda: live.system.pid(role), role)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield pid
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 @asynccontextmanager

@@ -142,10 +142,15 @@ class Hold(_Command, frozen=True, kw_only=True):
 
 
 class CallOne(_Command, frozen=True, kw_only=True):
-    """Call one more person."""
+    """Call one more person; one who is not to be called only where that is known and meant (`even_left_out`).
+
+    `left_out` are those whom the roster leaves out for the household: it may say so and the case not yet.
+    """
 
     call: PlannedCall
     by: str
+    left_out: frozenset[PersonId] = frozenset()
+    even_left_out: bool = False
 
 
 class SignalDuress(_Command, frozen=True, kw_only=True):
@@ -156,7 +161,7 @@ class SignalDuress(_Command, frozen=True, kw_only=True):
 
 
 class LeaveOut(_Command, frozen=True, kw_only=True):
-    """Let those of `people` who were called have no part in the case any more."""
+    """Let `people` have no part in the case any more; in one that is over, those of them who were called."""
 
     people: tuple[PersonId, ...]
     by: str

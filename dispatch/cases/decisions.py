@@ -67,7 +67,7 @@ def decide(case: Case, command: Command) -> list[Event]:
     """The events that `command` makes of `case`; none when it changes nothing or was carried out before.
 
     Raises `NotFound` for a case that has not begun, `Conflict` for one that is over,
-    `Forbidden` for an answer of somebody who was not called.
+    `Forbidden` for an answer of somebody who was not called, `NotToBeCalled` for a call by name that must not be.
     """
     if command.id in case.commits:
         return []
@@ -218,7 +218,8 @@ def _standing(outcome: CallOutcome) -> tuple[int, int]:
 def _at_any_time(case: Case, command: AddNote | LeaveOut) -> list[Event]:
     if isinstance(command, AddNote):
         return [CaseNoted(at=command.at, note=command.id, author=command.author, text=command.text)]
-    left_out = sorted(set(command.people) & case.called())
+    # Who was not called yet may be planned for by somebody who read the roster before.
+    left_out = sorted(set(command.people) - case.left_out if case.is_open else set(command.people) & case.called())
     return [ResponderLeftOut(at=command.at, responder=person, by=command.by) for person in left_out]
 
 

@@ -9,6 +9,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from dispatch.cases.case import Case
+from dispatch.cases.not_called import is_not_to_be_called
 from dispatch.cases.parts import OUTCOME_RANK, Call, Closing, Firsts, Heard, Note, Reply, first_of
 from dispatch.events import (
     AlarmRaised,
@@ -103,10 +104,17 @@ def fold(commits: Iterable[Commit], case: Case | None = None) -> Case:
 
 def is_unseen(case: Case, commit: Commit) -> bool:
     """Whether `commit`, the next of `case`, tells only of people who are left out; one without events tells nothing."""
-    return bool(case.left_out and commit.events) and all(
-        isinstance(event, CallsRecorded) and case.left_out.issuperset(one.responder for one in event.outcomes)
-        for event in commit.events
-    )
+    return bool(commit.events) and all(_is_unseen(case, event) for event in commit.events)
+
+
+def _is_unseen(case: Case, event: Event) -> bool:
+    match event:
+        case CallsRecorded():
+            return bool(case.left_out) and case.left_out.issuperset(one.responder for one in event.outcomes)
+        case ResponderLeftOut():  # of somebody who was called it is seen that they stand there no more
+            return all(responder != event.responder for _, responder in case.calls)
+        case _:
+            return False
 
 
 def _widen(
@@ -214,7 +222,7 @@ def _heard(event: AlarmRaised | PressedAgain) -> Heard:
 
 
 def _call(case: Case, event: RespondersCalled) -> Case:
-    calls = {(event.step, planned.responder): _owed(event, planned) for planned in event.calls}
+    calls = {(event.step, planned.responder): _owed(case, event, planned) for planned in event.calls}
     called_again = {planned.responder for planned in event.calls}
     # Of an imported call there is no outcome: that it was made is what the older system says.
     reached = case.reached
@@ -236,7 +244,7 @@ def _call(case: Case, event: RespondersCalled) -> Case:
     )
 
 
-def _owed(event: RespondersCalled, planned: PlannedCall) -> Call:
+def _owed(case: Case, event: RespondersCalled, planned: PlannedCall) -> Call:
     return Call(
         step=event.step,
         responder=planned.responder,
@@ -244,6 +252,8 @@ def _owed(event: RespondersCalled, planned: PlannedCall) -> Call:
         channels=planned.channels,
         called_at=event.at,
         then=tuple(channel for channel in dict.fromkeys(planned.then) if channel not in planned.channels),
+        insisted=is_not_to_be_called(case, planned.responder)
+        and any(reason.role == "asked" for reason in planned.reasons),
     )
 
 

@@ -44,6 +44,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One responder called in one step: what is owed, and what came of it over each channel.
 
     `then` are the channels that have not rung yet; `fell_back` says when those rang that did not ring at once.
+    `insisted`: an operator called them by name, knowing that they were not to be called.
     """
 
     step: int
@@ -54,6 +55,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: Mapping[Channel, CallOutcome] = MappingProxyType({})
     then: tuple[Channel, ...] = ()
     fell_back: Mapping[Channel, datetime] = MappingProxyType({})
+    insisted: bool = False
 
     def asked_at(self, channel: Channel) -> datetime:
         """Since when a ring over `channel` is owed."""

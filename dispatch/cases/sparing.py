@@ -13,9 +13,8 @@ from dispatch.identifiers import PersonId
 
 
 def is_spared(case: Case, call: Call) -> bool:
-    """Whether `call`, planned while it was loud, would be heard where nothing may be; but none made by name."""
-    by_name = any(reason.role == "asked" for reason in call.reasons)
-    return case.silent and call.responder in case.residents and not by_name
+    """Whether `call`, asked for while it was loud, would be heard where nothing may be."""
+    return case.silent and call.responder in case.residents and not call.insisted
 
 
 def sparing(event: RespondersCalled, residents: Collection[PersonId], *, silent: bool) -> list[Event]:

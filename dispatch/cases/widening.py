@@ -9,6 +9,7 @@ from dispatch.cases.commands import CallOne, Pause, Policy, StandDown, TakeStep,
 from dispatch.cases.escalation import at_110, enough, step_at, unneeded, waits_for
 from dispatch.cases.evolving import evolve
 from dispatch.cases.hand_over import goes_to_110, is_to_hand_over, post_of_110
+from dispatch.cases.not_called import require_callable
 from dispatch.cases.sparing import sparing
 from dispatch.errors import Conflict
 from dispatch.events import (
@@ -80,7 +81,8 @@ def _is_to_be_called(case: Case, person: PersonId, because: Because) -> bool:
 
 
 def call_one(case: Case, command: CallOne) -> list[Event]:
-    """One more person is called, again if they were before."""
+    """One more person is called, again if they were before. Raises `NotToBeCalled`."""
+    require_callable(case, command)
     return [RespondersCalled(at=command.at, step=case.last_step + 1, calls=(command.call,))]
 
 

@@ -6,10 +6,11 @@ its cases is found by household and drill alone, and no event had to be changed 
 
 from dispatch.drills.book import Drill, DrillBook, case_of, drill_of_device
 from dispatch.drills.planning import Choice, DrillPlan, Planned, plan_drill
+from dispatch.drills.pressed import Pressed
 from dispatch.drills.reading import names_in, read_report
 from dispatch.drills.report import Line, Report, report_of
 from dispatch.drills.sheet import sheet
-from dispatch.drills.starting import drill_id, start_drill
+from dispatch.drills.starting import drill_id, press_the_rest, start_drill
 
 __all__ = [
     "Choice",
@@ -18,12 +19,14 @@ __all__ = [
     "DrillPlan",
     "Line",
     "Planned",
+    "Pressed",
     "Report",
     "case_of",
     "drill_id",
     "drill_of_device",
     "names_in",
     "plan_drill",
+    "press_the_rest",
     "read_report",
     "report_of",
     "sheet",

@@ -10,6 +10,7 @@ import structlog
 
 from dispatch.drills.book import DEVICE, Drill, DrillBook
 from dispatch.drills.planning import DrillPlan
+from dispatch.drills.pressed import Pressed
 from dispatch.errors import DispatchError, Refused
 from dispatch.events import Gap, Kind, Press, Source
 from dispatch.identifiers import HouseholdId, PressId, short_hash
@@ -63,6 +64,24 @@ async def start_drill(
     failed = await _press_all(drill, accept, source)
     log.info("drill.begun", drill=drill.id, households=len(drill.households), failed=len(failed), by=by)
     return drill, failed
+
+
+async def press_the_rest(
+    drill: Drill, accept: Callable[[Press], Awaitable[object]], pressed: Pressed, *, source: Source, at: datetime
+) -> list[Gap]:
+    """Press for those households of a drill begun before for which that was not done; what could not be, and why.
+
+    Who pressed may have been cut off in between. Nobody is pressed for when the drill is over.
+    """
+    if drill.is_over(at):
+        return []
+
+    async def unless_stored(press: Press) -> None:
+        if not await pressed.holds(drill, press):
+            log.info("drill.pressed_late", drill=drill.id, household=press.household)
+            await accept(press)
+
+    return await _press_all(drill, unless_stored, source)
 
 
 async def _press_all(drill: Drill, accept: Callable[[Press], Awaitable[object]], source: Source) -> list[Gap]:

@@ -28,6 +28,7 @@ from dispatch.events.press import (
     press_subject,
     silent_of,
 )
+from dispatch.events.strain import Strained, decode_strained
 from dispatch.events.streams import (
     AUDIT,
     CASES,
@@ -159,6 +160,7 @@ __all__ = [
     "Role",
     "Source",
     "Stale",
+    "Strained",
     "Target",
     "Timers",
     "Via",
@@ -177,6 +179,7 @@ __all__ = [
     "decode_letter",
     "decode_mark",
     "decode_press",
+    "decode_strained",
     "direct_get",
     "drill_of",
     "encode_press",

@@ -91,6 +91,8 @@ class Owing:
 
     async def _catch_up(self, case: Case) -> None:
         news = await self._log.load(case.id, after=case.seq)
+        if case.id not in self._cases:
+            return  # its end came while the log was asked
         try:
             self._keep(case.id, fold(news, case))
         except Exception:  # it stays as it was, and so accused

@@ -23,13 +23,14 @@ from dispatch.errors import DispatchError, Unavailable
 from dispatch.events import CASES, INTAKE, CaseLog, Incident, Timers, direct_get
 from dispatch.events.stopping import stopping
 from dispatch.fanout.alerts import Alerts
+from dispatch.fanout.backlog import Strains, first_rings_waiting, presses_waiting
 from dispatch.fanout.batches import in_batches
 from dispatch.fanout.channel_health import ChannelHealth
 from dispatch.fanout.incidents import Incidents
 from dispatch.fanout.owing import LOOK_BACK, Owing, owed_since
 from dispatch.fanout.rescue import Left
 from dispatch.fanout.stand_in import StandIn
-from dispatch.roles import ROLES, Role, looked_subject, ping_subject
+from dispatch.roles import ROLES, Role, looked_subject, ping_subject, strained_subject
 from dispatch.settings import Settings
 
 log = structlog.get_logger()
@@ -59,6 +60,13 @@ class Moment(NamedTuple):
     at: datetime
 
 
+class Place(NamedTuple):
+    """Where a job stands in a stream: the sequence up to which it has dealt with everything, and how many are left."""
+
+    done: int
+    left: int
+
+
 class Watchdog:
     """Watches one site and keeps what is wrong in the bucket `INCIDENTS`."""
 
@@ -71,7 +79,7 @@ class Watchdog:
         self._channels = ChannelHealth()
         self._owing = Owing(nc, cases, also=self._channels.see)
         self._timers = Timers(nc, self._site)
-        self._incidents = Incidents(nc, self._site)
+        self._incidents, self._strains = Incidents(nc, self._site), Strains()
         self._alerts = Alerts(settings.watch_urls.split(), self._site)
         self._stand_in = stand_in
         self._answered: dict[str, Moment] = {}
@@ -86,6 +94,7 @@ class Watchdog:
         """Watch until cancelled."""
         start = self._clock()
         self._answered = dict.fromkeys(OTHERS, self._moment())
+        await self._nc.subscribe(strained_subject(self._site), cb=self._strains.hear)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._owing.follow(start - LOOK_BACK))
             for role in OTHERS:
@@ -116,10 +125,14 @@ class Watchdog:
     async def _found(self) -> list[Incident]:
         late = await self._owing.late(self._clock() - LATE)
         await in_batches(self._ring_anew, late)
+        before = self._clock() - OWED
+        overdue = await self._owing.overdue(before)
         return [
-            *(_owed(case) for case in await self._owing.overdue(self._clock() - OWED)),
+            *map(_owed, overdue),
+            *first_rings_waiting(overdue, before),
             *map(_late, late),
-            *await self._waiting(INTAKE, "fanout", f"intake.press.{self._site}.*", "有按键未处理 / presses wait"),
+            *await self._presses_waiting(),
+            *self._strains.incidents(),
             *await self._waiting(CASES, "calls", f"cases.{self._site}.*.*", "有呼叫未开始 / calls wait"),
             *await self._waiting(
                 CASES, "notices", f"cases.{self._site}.*.*", "有解除通知未发 / word that nobody need come waits"
@@ -166,28 +179,45 @@ class Watchdog:
         except Unavailable as error:
             log.error("watchdog.timer_not_rung", case=late.id, reason=error.detail)
 
+    async def _presses_waiting(self) -> list[Incident]:
+        place, subject = await self._place(INTAKE, "fanout"), f"intake.press.{self._site}.*"
+        return [presses_waiting(place.left, at) for at in await self._late(INTAKE, place, subject)]
+
     async def _waiting(self, stream: str, job: str, subject: str, detail: str) -> list[Incident]:
         """An incident when the oldest message that `job` has not dealt with has been there for too long."""
-        done = await self._done(stream, job)
-        if done is None:
-            return []
-        oldest = await direct_get(self._nc, stream, {"seq": done + 1, "next_by_subj": subject, "batch": 1})
-        stored = [of_server(datetime.fromisoformat((message.headers or {})["Nats-Time-Stamp"])) for message in oldest]
-        late = [at for at in stored if at < self._clock() - WAITING]
+        late = await self._late(stream, await self._place(stream, job), subject)
         return [Incident(kind="waiting", what=job, since=at, detail=detail) for at in late]
 
+    async def _late(self, stream: str, place: Place, subject: str) -> list[datetime]:
+        """When the oldest message behind `place` was stored, where that is too long ago."""
+        if not place.left:
+            return []
+        oldest = await direct_get(self._nc, stream, {"seq": place.done + 1, "next_by_subj": subject, "batch": 1})
+        stored = [of_server(datetime.fromisoformat((message.headers or {})["Nats-Time-Stamp"])) for message in oldest]
+        return [at for at in stored if at < self._clock() - WAITING]
+
     async def _done(self, stream: str, job: str) -> int | None:
-        """The sequence up to which `job` has dealt with everything, or None when nothing is left.
+        """The sequence up to which `job` has dealt with everything, or None when nothing is left."""
+        place = await self._place(stream, job)
+        return place.done if place.left else None
+
+    async def _place(self, stream: str, job: str) -> Place:
+        """Where `job` stands.
 
         Presses are dealt with when acknowledged, calls when taken in hand: from there on `Owing` has them.
         """
         try:
             info = await self._js.consumer_info(stream, f"{job}-{self._site}")
-        except NotFoundError:
-            return 0
-        place = info.ack_floor if stream == INTAKE else info.delivered
+        except NotFoundError:  # no worker was ever there
+            return Place(0, await self._stored(stream))
+        reached = info.ack_floor if stream == INTAKE else info.delivered
         left = (info.num_pending or 0) + ((info.num_ack_pending or 0) if stream == INTAKE else 0)
-        return (place.stream_seq if place else 0) if left else None
+        return Place(reached.stream_seq if reached else 0, left)
+
+    async def _stored(self, stream: str) -> int:
+        of_site = {INTAKE: f"intake.press.{self._site}.*", CASES: f"cases.{self._site}.*.*"}[stream]
+        info = await self._js.stream_info(stream, subjects_filter=of_site)
+        return sum((info.state.subjects or {}).values())
 
     def _silent(self) -> list[Incident]:
         return [

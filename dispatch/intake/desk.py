@@ -18,6 +18,7 @@ from dispatch.errors import Oversized, Unavailable
 from dispatch.events import INTAKE, MAX_PRESS_BYTES, CaseLog, Press, encode_press
 from dispatch.identifiers import CaseId, HouseholdId, PressId, Site, token
 from dispatch.intake.frequency import Frequency, Limits
+from dispatch.intake.strain import Strain
 
 log = structlog.get_logger()
 
@@ -51,6 +52,7 @@ class IntakeDesk:
         self._cases = CaseDesk(CaseLog(nc, self._site))
         self._frequency = Frequency(limits or Limits())
         self._try_seconds, self._clock = try_seconds, clock
+        self.strain = Strain()
 
     async def accept(self, press: Press) -> Accepted:
         """Store `press`, once however often it is sent, and say so. The household is not looked up here.
@@ -62,7 +64,7 @@ class IntakeDesk:
         token(press.press, "press")
         at = self._clock()
         over = await self._over(press) if self._frequency.is_spent(press, at) else None
-        with self._frequency.counted(press, at, over=over):
+        with self._frequency.counted(press, at, over=over), self.strain.storing():
             ack = await self._store(press)
         accepted = Accepted(
             press=press.press,

@@ -211,7 +211,8 @@ class LiveBoard:
         self.cases[case.id] = case
         for listener in self._interested(case, known):
             listener.tell(case.id)
-        for person in case.left_out - (known.left_out if known is not None else frozenset()):
+        newly = case.left_out - (known.left_out if known is not None else frozenset())
+        for person in newly & {call.responder for call in case.calls.values()}:
             for listener in self.pages_of("responder", person):
                 listener.tell_news("taken_back")
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from dispatch.web.api.operations import READINESS, readiness
 from dispatch.web.endpoint import register
 from dispatch.web.middlewares import observed, secured
 from dispatch.web.pages import add_pages
@@ -22,7 +23,8 @@ def make_web_app(deps: WebDeps) -> web.Application:
     Its live board runs from the application's start-up to its clean-up; a shutdown ends every open stream at once.
     """
     app = web.Application(middlewares=[observed], client_max_size=MAX_BODY)
-    app[PARTS] = assemble(deps)
+    parts = app[PARTS] = assemble(deps)
+    app[READINESS] = readiness(parts)
     register(app, ROUTES)
     add_pages(app)
     app.cleanup_ctx.append(_running)

@@ -16,7 +16,8 @@ from tests.live import LiveSystem
 from tests.messengers import messenger
 from tests.receivers import receiving, status
 from tests.slow_messenger import SlowMessenger
-from tests.stories import County, Phones
+from tests.stories import County, Phones, desk_reads, desk_shows, stopped
+from tests.the_clock import TheClock
 from tests.village import SECRET
 
 
@@ -55,6 +56,44 @@ async def test_first_rings_go_before_repeats_and_stand_downs_and_villages_take_t
     assert await slow.rings(9) == {"散花村": 9}
     assert await slow.rings(repeats - begun) == {"茅州村": repeats - begun}
     await slow.stands_down(13)
+
+
+async def test_while_the_fan_out_hangs_the_desk_says_how_many_presses_wait_and_all_of_them_become_cases(
+    live_system: LiveSystem, real_phones: Phones
+) -> None:
+    """By the real time: how long somebody hangs is no matter of the clock."""
+    homes = [HouseholdId(f"h-000{number}") for number in range(1, 7)]
+    lists = [await call_list(live_system.system.roster, home, now()) for home in homes]
+    called = [{one.person.id for one in of.called} for of in lists]
+    async with stopped(live_system, "fanout"):
+        pressed = await asyncio.gather(
+            *(
+                live_system.call("operator", "POST", "/v1/alarms", {"household": home}, key=f"hung-{home}")
+                for home in homes
+            )
+        )
+        assert {accepted for accepted, _ in pressed} == {202}
+        await desk_reads(live_system, "waiting", "fanout", "按键等待立案：6 个", "presses waiting to become cases: 6")
+    for people in called:
+        real_phones.may_ring_once_more(people)  # the watchdog may have begun in the fan-out's place
+    cases = {await live_system.open_case(home) for home in homes}
+    assert len(cases) == len(homes)
+    await real_phones.ring(*called)
+    await desk_shows(live_system, "waiting", "fanout", no_more=True)
+
+
+async def test_while_a_provider_is_slow_the_desk_says_how_many_first_rings_wait(
+    live_system: LiveSystem, slow: SlowMessenger, the_clock: TheClock
+) -> None:
+    slow.hold()
+    for home in ("h-0001", "h-0009", "h-0015"):
+        await slow.press(home)
+    people = 13 + 9 + 9
+    the_clock.leaps(6)
+    await desk_reads(live_system, "backlog", "first-rings", f"3 起警情 {people} 人", f"{people} people in 3 cases")
+    await slow.rings(people)
+    slow.answer_all()
+    await desk_shows(live_system, "backlog", "first-rings", no_more=True)
 
 
 @pytest.fixture

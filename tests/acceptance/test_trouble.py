@@ -6,7 +6,6 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -21,7 +20,7 @@ from dispatch.roster import WebhookPoint
 from tests.live import LiveSystem
 from tests.messengers import Messenger
 from tests.receivers import ok, receiving
-from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, Phones, desk_shows
+from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, Phones, desk_shows, stopped
 from tests.system import until
 from tests.the_clock import TheClock
 from tests.village import SECRET
@@ -158,17 +157,6 @@ class DeadLetters:
         async with self._live.system.http.request(method, path, json=body, headers=headers) as answer:
             assert answer.status == 200, await answer.text()
             return await answer.json()  # type: ignore[no-any-return]
-
-
-@asynccontextmanager
-async def stopped(live: LiveSystem, role: str) -> AsyncIterator[int]:
-    """The process of `role` does nothing at all until it is woken, here or by the test."""
-    pid = await until(lambda: live.system.pid(role), role)
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield pid
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.async_api import Route
 
 from tests.browser.people import DESK, PHONE, SIDEWAYS, People, sees
 from tests.live import LiveSystem
@@ -42,3 +43,16 @@ async def test_a_drill_from_the_button_to_the_report(people: People, quiet_villa
     await sees(desk, "[data-report] [data-open='0']")
     await desk.locator("[data-report] [data-close]").click()
     await sees(desk, "[data-drill]:has-text('已结束')")
+
+
+async def test_an_answer_that_breaks_off_is_none_and_the_desk_stands(people: People) -> None:
+    async def broken_off(route: Route) -> None:
+        await route.fulfill(status=200, content_type="application/json", body='{"drills": [')
+
+    desk = await people.open("operator")
+    await desk.route("**/v1/drills", broken_off)
+    async with desk.expect_response("**/v1/drills"):
+        await desk.reload()
+    await sees(desk, ".line.live, .good-line")
+    await desk.locator("main").click()
+    await sees(desk, "[data-drills='0']")

@@ -27,17 +27,19 @@ from dispatch.events import (
     PolicyStep,
     Reason,
     RespondersCalled,
+    Strained,
     connect,
     direct_get,
     ensure_streams,
 )
-from dispatch.fanout import owing, watchdog
+from dispatch.fanout import backlog, owing, watchdog
 from dispatch.fanout.owing import Owing
 from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId
+from dispatch.roles import strained_subject
 from dispatch.roster import EscalationPolicy, Household
 from dispatch.settings import Settings
 from tests.village import Village, opened, until, village_of
-from tests.workers import on_watch
+from tests.workers import on_watch, working
 
 
 @pytest.fixture
@@ -70,6 +72,16 @@ async def appears(village: Village, name: str) -> Incident:
         return (await incidents(village)).get(name)
 
     return await until(found, f"incident {name}")
+
+
+async def reads(village: Village, name: str, detail: str) -> None:
+    """Wait until the incident says this."""
+
+    async def so() -> bool:
+        known = (await incidents(village)).get(name)
+        return known is not None and known.detail == detail
+
+    await until(so, f"incident {name} to say {detail!r}")
 
 
 async def disappears(village: Village, name: str) -> None:
@@ -137,12 +149,65 @@ async def test_incidents_of_an_earlier_run_end_when_they_are_over(village: Villa
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_press_that_nobody_takes_is_an_incident(village: Village, nats_settings: Settings) -> None:
+async def test_presses_that_nobody_takes_are_an_incident_that_says_how_many_until_they_are_taken(
+    village: Village, nats_settings: Settings
+) -> None:
     async with on_watch(village, nats_settings):
-        await village.press()
-        incident = await appears(village, "waiting.fanout")
-        assert incident.detail == "有按键未处理 / presses wait"
-        assert now() - incident.since < timedelta(seconds=20)
+        for number in range(1, 4):
+            await village.press()
+            await reads(
+                village, "waiting.fanout", f"按键等待立案：{number} 个 / presses waiting to become cases: {number}"
+            )
+        assert now() - (await incidents(village))["waiting.fanout"].since < timedelta(seconds=20)
+        async with working(village, nats_settings):
+            await disappears(village, "waiting.fanout")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_first_rings_of_several_cases_that_wait_are_one_line_until_they_are_made(
+    village: Village, nats_settings: Settings
+) -> None:
+    neighbours = HouseholdId("h-2")
+    await village.roster.put(
+        Household(id=neighbours, name="王家", address="14 号", area=AreaId("a-1"), group=GroupId("g-1")), by="test"
+    )
+    async with on_watch(village, nats_settings):
+        first = await opened(village)
+        await appears(village, f"owed.{first}")
+        assert "backlog.first-rings" not in await incidents(village), "of one case its own line says it"
+        second = await opened(village, neighbours)
+        await reads(
+            village,
+            "backlog.first-rings",
+            "首次呼叫等待中：2 起警情 6 人 / first rings waiting: 6 people in 2 cases",
+        )
+        assert (await incidents(village))["backlog.first-rings"].since == (await village.case(first)).alarm.at
+        await settle_up(village, second)
+        await disappears(village, "backlog.first-rings")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_that_presses_are_not_stored_is_an_incident_while_it_is_said(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "HEARD_SECONDS", 1.5)
+    begun = now()
+    async with on_watch(village, nats_settings):
+
+        async def say(who: str, refused: int, waiting: int) -> None:
+            word = Strained(who=who, since=begun, refused=refused, slow=1, waiting=waiting)
+            await village.nc.publish(strained_subject(village.site), msgspec.json.encode(word))
+
+        async def told() -> bool:
+            await say("one", 2, 0)
+            await say("other", 1, 4)
+            known = (await incidents(village)).get("intake.store")
+            return known is not None and "3 refused" in known.detail and "2 slow, 4 waiting" in known.detail
+
+        await until(told, "what both say to be told")
+        assert (await incidents(village))["intake.store"].since == begun
+        await village.nc.publish(strained_subject(village.site), b"no word of ours")
+        await disappears(village, "intake.store")
 
 
 @pytest.mark.usefixtures("impatient")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from secrets import token_hex
 from time import monotonic
@@ -94,10 +95,11 @@ class World:
         )
 
     @contextlib.asynccontextmanager
-    async def served(self) -> AsyncIterator[TestClient[Any, Any]]:
-        """The application, running; its cookies are kept as a browser keeps them."""
+    async def served(self, **changed: Any) -> AsyncIterator[TestClient[Any, Any]]:
+        """The application, running, with what is `changed` of its parts; cookies are kept as a browser keeps them."""
         jar = aiohttp.CookieJar(unsafe=True)
-        async with TestClient(TestServer(make_web_app(self.deps())), cookie_jar=jar) as client:
+        deps = replace(self.deps(), **changed)
+        async with TestClient(TestServer(make_web_app(deps)), cookie_jar=jar) as client:
             yield client
 
     async def token(self, role: Any, subject: str, area: str | None = None) -> str:

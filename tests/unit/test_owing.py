@@ -12,10 +12,10 @@ from nats.aio.client import Client
 
 from dispatch.cases import Case, decide
 from dispatch.cases import due_at as reckoned
-from dispatch.events import AlarmRaised, CaseLog, Commit
+from dispatch.events import AlarmRaised, CaseLog, CaseResolved, Commit
 from dispatch.fanout import owing
 from dispatch.fanout.owing import Owing
-from dispatch.identifiers import CaseId
+from dispatch.identifiers import CaseId, CommitId
 from tests.unit.escalation_story import CASE, at, carry_out, press, recorded
 
 OPENED = press()
@@ -59,6 +59,22 @@ async def test_what_the_log_had_before_takes_back_nothing_that_has_come_since() 
     await log.book._see(opened)
     assert await log.book.overdue(at(60)) == []
     assert await log.book.overdue(at(60)) == [], "nor later"
+
+
+async def test_a_case_that_ends_while_the_log_is_asked_is_not_brought_back() -> None:
+    log = SlowLog()
+    opened, done = commits()
+    await log.book._see(opened)
+    closed = Commit(
+        id=CommitId("r"),
+        case=CASE,
+        events=(*done.events, CaseResolved(at=at(2), by="operator:wang", resolution="helped")),
+        seq=2,
+        stored_at=at(2),
+    )
+    log.meanwhile = closed
+    assert await log.book.overdue(at(60)) == []
+    assert log.book._cases == {}
 
 
 class TogetherLog(SlowLog):

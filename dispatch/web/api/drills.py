@@ -11,7 +11,19 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from dispatch.clock import now
-from dispatch.drills import Choice, Drill, DrillPlan, Report, drill_id, names_in, plan_drill, read_report, sheet
+from dispatch.drills import (
+    Choice,
+    Drill,
+    DrillPlan,
+    Pressed,
+    Report,
+    drill_id,
+    names_in,
+    plan_drill,
+    press_the_rest,
+    read_report,
+    sheet,
+)
 from dispatch.drills import start_drill as begin_drill
 from dispatch.drills.planning import groups_within
 from dispatch.drills.starting import LEAST_MINUTES, MINUTES, MOST_MINUTES
@@ -83,10 +95,12 @@ async def plan(request: Request[ChoiceSent, None]) -> PlanView:
 
 
 async def begin(request: Request[DrillSent, None]) -> DrillBegun:
-    """Ring everybody of the plan, marked as a drill. The same request again is the same drill."""
+    """Ring everybody of the plan, marked as a drill. The same request again is the same drill and rings the rest."""
     deps, sent, key = request.parts.deps, request.body, request.once("drill")
     if (known := await deps.drills.get(drill_id(key))) is not None:
-        return {"drill": drill_view(known, now()), "failed": []}
+        pressed = Pressed(deps.nc, deps.settings.site)
+        left = await press_the_rest(known, deps.accept, pressed, source="desk", at=now())
+        return {"drill": drill_view(known, now()), "failed": gap_views(left)}
     drill, failed = await begin_drill(
         deps.drills,
         deps.accept,

@@ -44,12 +44,6 @@ class CallOneSent(Sent):
     ] = False
 
 
-class LeftOutPerson(Refused):
-    """They were left out of the calls for this household, on purpose."""
-
-    type, title, status = "left-out", "Left out / 不得呼叫", 409
-
-
 class HandOverSent(Sent):
     again: Annotated[bool, Field(description="hand it over once more, knowing that it was before")] = False
 
@@ -94,23 +88,17 @@ async def call_one(request: Request[CallOneSent, None]) -> CaseView:
     if person is None:
         raise no_person(wanted, "responder")
     household = await request.parts.deps.roster.household(case.alarm.household)
-    if wanted in left_out_of(household) and not request.body.even_left_out:
-        raise LeftOutPerson(
-            f"responder: {wanted!r} is left out of the calls for this household (不得呼叫); "
-            "send `even_left_out` to call them all the same",
-            field="responder",
-        )
-    if case.silent and wanted in case.residents and not request.body.even_left_out:
-        raise LeftOutPerson(
-            f"responder: {wanted!r} lives in the household, where nothing may be heard (同住，静默警情); "
-            "send `even_left_out` to call them all the same",
-            field="responder",
-        )
     reason = Reason("asked", request.author)
     call = PlannedCall(responder=wanted, reasons=(reason,), channels=every_channel_of(person))
-    return await carried_out(
-        request, case, CallOne(id=request.once("call", case.id), at=now(), by=request.author, call=call)
+    command = CallOne(
+        id=request.once("call", case.id),
+        at=now(),
+        by=request.author,
+        call=call,
+        left_out=left_out_of(household),
+        even_left_out=request.body.even_left_out,
     )
+    return await carried_out(request, case, command)
 
 
 async def hand_over(request: Request[HandOverSent, None]) -> CaseView:

@@ -14,10 +14,12 @@ from typing_extensions import TypedDict
 from dispatch.errors import Unavailable
 from dispatch.events import CASES, INTAKE, ROSTER, TOKENS
 from dispatch.web.endpoint import Request
+from dispatch.web.lately import Lately
 from dispatch.web.parts import Parts
 
 NEEDED_STREAMS = (INTAKE, CASES, f"KV_{ROSTER}", f"KV_{TOKENS}")
 ANSWER_SECONDS = 1.0
+GOOD_SECONDS = 1.0
 
 
 class Health(TypedDict):
@@ -31,6 +33,9 @@ class Readiness(TypedDict):
     board: Literal["following", "caught_up"]
 
 
+READINESS = web.AppKey("readiness", Lately[Readiness])
+
+
 async def healthz(_request: Request[None, None]) -> Health:
     return {"status": "up"}
 
@@ -38,9 +43,17 @@ async def healthz(_request: Request[None, None]) -> Health:
 async def readyz(request: Request[None, None]) -> Readiness:
     """Ready is who can take an alarm and show it: NATS is there with its streams, and the live board follows it.
 
-    Postgres may be away.
+    Postgres may be away. Anybody may ask, so it is looked at once a second at most, whoever asks how often.
     """
-    parts = request.parts
+    return await request.http.app[READINESS].answer()
+
+
+def readiness(parts: Parts) -> Lately[Readiness]:
+    """Whether the process with these `parts` is ready, as it was within the last second."""
+    return Lately(lambda: _look(parts), GOOD_SECONDS)
+
+
+async def _look(parts: Parts) -> Readiness:
     await _require_streams(parts)
     return {
         "status": "ready",

@@ -316,7 +316,8 @@ async def test_a_silent_press_before_the_calls_are_made_keeps_the_phones_at_home
     case_id, desk = await opened(village), CaseDesk(village.log)
     await desk.press(silent_press(), village.plan)
     named = PlannedCall(responder=PersonId("p-1"), reasons=(Reason("asked", "operator:wang"),), channels=("webhook",))
-    await desk.handle(case_id, CallOne(id=CommitId("named"), at=now(), by="operator:wang", call=named))
+    insists = CallOne(id=CommitId("named"), at=now(), by="operator:wang", call=named, even_left_out=True)
+    await desk.handle(case_id, insists)
     async with hand(village, nats_settings):
         case = await village.finished(case_id)
     calls = {key: call for key, call in case.calls.items() if key[0] in {0, 2}}

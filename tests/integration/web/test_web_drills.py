@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from aiohttp import ClientError
 from aiohttp.test_utils import TestClient
 from msgspec.structs import replace
 
@@ -14,6 +15,7 @@ from dispatch.events import INTAKE, CallOutcome, Press, decode_press
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId
 from dispatch.projections import Projector
 from dispatch.roster import Group, Household, WebhookPoint
+from dispatch.web.ports import Accepted
 from tests.integration.web_world import World
 from tests.projection_stories import projecting
 
@@ -66,6 +68,56 @@ async def test_the_same_request_again_is_the_same_drill(client: Client, village:
     (press,) = await pressed(village)
     assert (press.press, press.device, press.drill, press.kind) == (drill["id"], f"drill:{drill['id']}", True, "fire")
     assert (drill["by"], drill["households"], drill["over"]) == ("operator:wang", 1, False)
+
+
+class CutOff:
+    """Takes `so_many` presses, and is then cut off, as a process is that dies; keeps the households it pressed for."""
+
+    def __init__(self, village: World, so_many: int) -> None:
+        self._accept, self._left = village.deps().accept, so_many
+        self.households: list[str] = []
+
+    async def accept(self, press: Press) -> Accepted:
+        self._left -= 1
+        if self._left < 0:
+            raise ConnectionResetError("the process died")
+        self.households.append(press.household)
+        return await self._accept(press)
+
+
+async def test_the_same_request_after_a_death_presses_for_whoever_was_not_pressed_for_and_for_nobody_twice(
+    village: World, here: Headers
+) -> None:
+    homes = ["h-1", "h-2", "h-3"]
+    for home in homes[1:]:
+        await village.roster.put(
+            Household(id=HouseholdId(home), name=home, address="", area=AreaId("v-1"), group=GroupId("g-1")), by="test"
+        )
+    headers, body = {**here, "Idempotency-Key": "one"}, {"households": homes}
+    dead, alive = CutOff(village, 1), CutOff(village, 99)
+    async with village.served(accept=dead.accept) as client:
+        with pytest.raises(ClientError):
+            await ask(client, headers, "/v1/drills", body)
+    assert len(await pressed(village)) == 1
+    async with village.served(accept=alive.accept) as client:
+        first, again = [await ask(client, headers, "/v1/drills", body) for _ in range(2)]
+        assert first == again
+        assert (first[0], first[1]["failed"]) == (200, [])
+    assert sorted(dead.households + alive.households) == homes
+    assert {press.press for press in await pressed(village)} == {first[1]["drill"]["id"]}
+
+
+async def test_nobody_is_pressed_for_when_the_drill_is_over(village: World, here: Headers) -> None:
+    headers, body = {**here, "Idempotency-Key": "one"}, {"households": ["h-1"]}
+    dead = CutOff(village, 0)
+    async with village.served(accept=dead.accept) as client:
+        with pytest.raises(ClientError):
+            await ask(client, headers, "/v1/drills", body)
+    async with village.served() as client:
+        (known,) = (await ask(client, here, "/v1/drills"))[1]["drills"]
+        assert (await ask(client, here, f"/v1/drills/{known['id']}/end", {}))[0] == 200
+        assert (await ask(client, headers, "/v1/drills", body))[1]["failed"] == []
+    assert await pressed(village) == []
 
 
 async def test_a_drill_is_nobody_else_s(client: Client, village: World, here: Headers, elsewhere: Headers) -> None:

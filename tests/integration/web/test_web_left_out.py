@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
 from nats.js.errors import APIError
 
-from dispatch.cases import Case, GiveAnswer, Resolve
-from dispatch.identifiers import PersonId
+from dispatch.cases import Case, GiveAnswer, Resolve, SignalDuress
+from dispatch.identifiers import HouseholdId, PersonId
 from dispatch.projections import Projector
+from dispatch.roster import Household, Roster
 from tests.integration.web.at_home import HIM, HOME, ask
 from tests.integration.web_world import World, page
 from tests.projection_stories import projecting
@@ -101,6 +103,50 @@ async def test_who_is_left_out_is_called_only_when_the_operator_says_so(
     assert (status, problem["type"]) == (409, "urn:dispatch:problem:left-out")
     assert (await ask(client, operator, "POST", path, {"responder": HIM, "even_left_out": True}))[0] == 200
     assert (await ask(client, him, "GET", f"/v1/cases/{case.id}"))[0] == 200
+
+
+class Overtaken(Roster):
+    """While what it says of a household is on its way, something else happens."""
+
+    def __init__(self, village: World, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(village.nc, village.site)
+        self._meanwhile = meanwhile
+
+    async def household(self, id_: HouseholdId) -> Household | None:
+        said = await super().household(id_)
+        await self._meanwhile()
+        return said
+
+
+@pytest.mark.parametrize("what", ["left out", "duress"])
+async def test_who_must_not_be_called_any_more_since_the_roster_was_asked_is_not_called(
+    what: str, client: Client, village: World, operator: dict[str, str]
+) -> None:
+    her = PersonId("p-3")
+    case = await village.open_case(residents=(her,))
+
+    async def meanwhile() -> None:
+        if what == "duress":
+            await village.do(case.id, SignalDuress, by=f"device:{HOME}")
+        else:
+            assert (await leave_out(client, operator, her))[0] == 200
+
+    async with village.served(roster=Overtaken(village, meanwhile)) as late:
+        status, problem = await ask(late, operator, "POST", f"/v1/cases/{case.id}/calls", {"responder": her})
+    assert (status, problem["type"]) == (409, "urn:dispatch:problem:left-out")
+    assert her not in {person for _, person in (await village.desk.load(case.id)).calls}
+
+
+async def test_a_page_of_who_was_not_called_is_told_nothing_when_they_are_left_out(
+    client: Client, village: World, operator: dict[str, str], case: Case
+) -> None:
+    her = PersonId("p-3")
+    async with page(client, await village.bearer("responder", her)) as hers:
+        await hers.next("snapshot")
+        assert (await leave_out(client, operator, her))[0] == 200
+        assert (await village.desk.load(case.id)).left_out == {her}
+        await village.widen(case.id, her)
+        assert (await hers.next("snapshot", "case")).name == "case"
 
 
 async def test_what_the_timeline_says_of_it_is_for_operators(

@@ -14,7 +14,8 @@ from multidict import CIMultiDict
 from structlog.testing import capture_logs
 
 from dispatch.cases import Case, CaseDesk
-from dispatch.web import reading
+from dispatch.web import reading, routes
+from dispatch.web.openapi import document
 from dispatch.web.parts import PARTS
 from tests.integration.web_world import World
 
@@ -262,3 +263,18 @@ async def test_health_readiness_and_metrics(client: Client, village: World, oper
     text = await (await client.get("/metrics", headers=await village.bearer("monitor", "prom"))).text()
     assert 'dispatch_http_requests_total{method="GET",route="/healthz",status="200"}' in text
     assert (await client.get("/v1/openapi.json", headers=operator)).status == 200
+
+
+async def test_the_document_is_made_once_however_often_anybody_asks(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+
+    def counted(table: Any) -> dict[str, Any]:
+        made.append(table)
+        return document(table)
+
+    monkeypatch.setattr(routes, "document", counted)
+    routes.described.cache_clear()
+    answers = [await (await client.get("/v1/openapi.json")).text() for _ in range(3)]
+    assert (len(set(answers)), len(made)) == (1, 1)

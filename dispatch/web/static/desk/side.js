@@ -21,11 +21,23 @@ export class Letters {
   }
 }
 
-export const Incidents = ({ incidents }) => incidents.map((incident) => html`
-  <div class="banner bad" role="alert" key=${`${incident.kind}.${incident.what}`} data-incident=${incident.kind}>
+const MOST_INCIDENTS = 4;
+const ofCase = ({ kind }) => kind === "owed" || kind === "late";
+
+// What says how it stands with the whole before what says it of a case: in a storm those are many.
+export function Incidents({ incidents }) {
+  const first = [...incidents].sort((a, b) => ofCase(a) - ofCase(b));
+  const more = first.length - MOST_INCIDENTS;
+  return html`${first.slice(0, MOST_INCIDENTS).map(Banner)}
+    ${more > 0 && html`<div class="banner bad" data-more-incidents=${more}><${T} of=${w.moreIncidents(more)} /></div>`}`;
+}
+
+// Those of other areas have no name to be told apart by.
+const Banner = (incident, place) => html`
+  <div class="banner bad" role="alert" key=${`${incident.kind}.${incident.what || place}`} data-incident=${incident.kind}>
     <span><${T} of=${w.incidents} /> · ${incident.kind} ${incident.what}</span>
     <span>${incident.detail}</span>${incident.since && html`<span><${At} at=${incident.since} /></span>`}
-  </div>`);
+  </div>`;
 
 // `onAsk(letter, deed)` where this operator may deal with letters, else nothing.
 export function Dlq({ dlq, letters, onAsk }) {

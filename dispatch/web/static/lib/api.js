@@ -55,9 +55,9 @@ export async function call(method, path, { body, key, timeout = 8000 } = {}) {
       method, headers, signal: patience.signal, cache: "no-store", credentials: "same-origin",
       body: body === undefined ? undefined : JSON.stringify(body),
     });
-    const document = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Problem(answer.status, document);
-    return document;
+    // One that breaks off is no answer.
+    if (answer.ok) return await answer.json();
+    throw new Problem(answer.status, await answer.json().catch(() => ({})));
   } catch (error) {
     throw error instanceof Problem ? error : new Problem(0);
   } finally {

@@ -177,6 +177,7 @@ export const w = {
   dlq: ["未能处理的消息", "Could not be processed"],
   dlqNone: ["没有", "None"],
   incidents: ["系统告警", "System alarm"],
+  moreIncidents: (count) => [`另有 ${count} 条系统告警`, `${count} more system alarms`],
   recent: ["最近结束", "Recently closed"],
   escalation: ["升级", "Escalation"],
   timeLeft: (seconds) => (seconds < 100 ? [`${seconds}秒`, `${seconds} s`]

@@ -1,0 +1,73 @@
+"""What is said of the store of presses: while it is slow or takes none, and for a moment after."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dispatch.errors import Oversized, Unavailable
+from dispatch.intake.strain import Strain
+
+T0 = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+
+
+class Store:
+    """Takes presses for as long as a test says."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+        self.strain = Strain(clock=lambda: self.at(self.seconds), passed=lambda: self.seconds)
+
+    def at(self, seconds: float) -> datetime:
+        return T0 + timedelta(seconds=seconds)
+
+    def press(self, seconds: float, error: Exception | None = None) -> None:
+        with self.strain.storing():
+            self.seconds += seconds
+            if error is not None:
+                raise error
+
+    def refuses(self, seconds: float = 4.5) -> None:
+        with pytest.raises(Unavailable):
+            self.press(seconds, Unavailable("not acknowledged"))
+
+    def said(self) -> tuple[datetime, int, int, int] | None:
+        """Since when, how many refused, slow, waiting."""
+        word = self.strain.word()
+        return (word.since, word.refused, word.slow, word.waiting) if word else None
+
+
+def test_of_a_store_that_does_well_nothing_is_said() -> None:
+    store = Store()
+    store.press(0.9)
+    with pytest.raises(Oversized):
+        store.press(0.1, Oversized("too large"))
+    assert store.said() is None
+
+
+def test_what_is_slow_or_refused_is_said_since_the_first_of_it_until_it_was_well_for_a_while() -> None:
+    store = Store()
+    store.press(1.1)
+    assert store.said() == (store.at(100), 0, 1, 0)
+    store.seconds += 5
+    store.refuses()
+    store.refuses()
+    store.press(0.1)
+    assert store.said() == (store.at(100), 2, 1, 0)
+    store.seconds += 10
+    assert store.said() is None
+    begun = store.seconds
+    store.refuses()
+    assert store.said() == (store.at(begun), 1, 0, 0), "another time counts anew"
+
+
+def test_a_press_that_waits_too_long_is_said_before_anything_came_of_it() -> None:
+    store = Store()
+    begun = store.seconds
+    with store.strain.storing():
+        store.seconds += 0.5
+        assert store.said() is None
+        store.seconds += 1
+        assert store.said() == (store.at(begun), 0, 0, 1)
+    assert store.said() == (store.at(begun), 0, 1, 0)
