@@ -172,7 +172,7 @@ async def test_another_alarm_stands_before_the_one_that_needs_nobody_more(
         await sees(neighbour, THANKED)
         async with raised_next_door(quiet_village, kind="medical"):
             await sees(neighbour, f"{RINGS}:has-text('急病')")
-            await sees(neighbour, ".cases .button:nth-child(2):has-text('不用前往')")
+            await sees(neighbour, ".cases .button:only-child:has-text('不用前往')")
 
 
 async def test_who_cannot_come_is_rung_again_when_called_by_name(people: People, quiet_village: LiveSystem) -> None:

@@ -88,11 +88,91 @@ async def test_a_drill_stands_behind_an_alarm_in_earnest(people: People, quiet_v
     page = await people.open("neighbour")
     await quiet_village.press(kind="fire")
     async with raised_next_door(quiet_village, kind="medical", drill=True):
-        await sees(page, ".cases .button:nth-child(2):has-text('演练')")
-        await sees(page, ".cases .button:nth-child(1)[aria-pressed=true]:has-text('火警')")
+        await sees(page, ".cases .button:only-child:has-text('演练')")
         await sees(page, ".alarm-kind:has-text('火警')")
 
         await page.locator("[data-answer=going]").click()  # a drill does not push itself before it then either
         await sees(page, "[data-stage=recorded]")
-        await sees(page, ".cases .button:nth-child(1)[aria-pressed=true]:has-text('火警')")
+        await sees(page, ".cases .button:only-child:has-text('演练')")
+        await sees(page, ".alarm-kind:has-text('火警')")
         assert await page.locator("main > .banner.drill").count() == 0
+
+
+# A tap on the key as soon as the case that `begin` brings is on the page, before anybody can have read it.
+TAPPED_AT_ONCE = """([kind, begin]) => { window.tapped = new Promise((done) => {
+  const look = () => {
+    const key = document.querySelector("[data-answer=going]");
+    if (!key || !document.querySelector(".alarm-kind").textContent.includes(kind)) return;
+    watch.disconnect();
+    key.click();
+    done([key.disabled, Number(getComputedStyle(key).opacity) < 1]);
+  };
+  const watch = new MutationObserver(look);
+  watch.observe(document.getElementById("page"), { childList: true, subtree: true, characterData: true });
+  if (begin) document.querySelector(begin).click();
+}); }"""
+
+
+async def test_after_an_answer_the_page_stays_and_another_alarm_is_opened_by_a_tap(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    him = PersonId(quiet_village.subject("neighbour"))
+    page = await people.open("neighbour")
+    fire = await quiet_village.press(kind="fire")
+    await sees(page, RINGS)
+    async with raised_next_door(quiet_village, kind="medical") as medical:
+        card = f".cases [data-other='{medical}']"
+        await sees(page, f"{card}.another:has-text('另一起警情'):has-text('ANOTHER alarm'):has-text('急病')")
+        await sees(page, ".alarm-kind:has-text('火警')")  # no key gets another household under a finger
+        await page.locator("[data-answer=going]").click()
+        await sees(page, "[data-stage=recorded]:has-text('应答已记录')")
+        await page.locator("[data-answer=going]").click()  # enabled again, and still the same household's
+        await sees(page, ".alarm-kind:has-text('火警')")
+        await sees(page, f"{card}.another")
+
+        await page.evaluate(TAPPED_AT_ONCE, ["急病", card])
+        assert await page.evaluate("window.tapped") == [True, True], "it does nothing, and looks like it"
+        await sees(page, "main.ringing .alarm:has-text('急病')")
+        await page.locator("[data-answer=cannot]").click()
+        await sees(page, "[data-stage=recorded]")
+        await sees(page, f".cases [data-other='{fire}']:not(.another):has-text('前往')")
+        assert (await quiet_village.case(medical)).replies[him].answer == "cannot"
+        assert (await quiet_village.case(fire)).replies[him].answer == "going"
+
+
+async def test_the_keys_rest_when_an_alarm_comes_while_nothing_was_on_the_page(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    page = await people.open("neighbour")
+    await page.evaluate(TAPPED_AT_ONCE, ["火警", None])
+    case = await quiet_village.press(kind="fire")
+    assert await page.evaluate("window.tapped") == [True, True]
+    await sees(page, "[data-answer=going]:enabled")
+    assert (await quiet_village.case(case)).replies == {}
+
+
+async def test_an_alarm_that_comes_while_another_is_answered_is_seen_and_rings_at_once(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    page = await people.open("neighbour")
+    await quiet_village.press(kind="fire")
+    await sees(page, RINGS)
+    await page.locator("[data-answer=on_scene]").click()  # the sound may play from now on
+    await sees(page, "[data-stage=recorded]")
+    await page.evaluate(
+        """() => {
+             window.tones = 0;
+             const { start } = OscillatorNode.prototype;
+             OscillatorNode.prototype.start = function (...when) { window.tones += 1; return start.apply(this, when); };
+             scrollTo(0, document.body.scrollHeight);
+           }"""
+    )
+    async with raised_next_door(quiet_village, kind="medical") as medical:
+        card = page.locator(f".cases [data-other='{medical}'].another")
+        await card.wait_for()
+        await page.wait_for_function("window.tones > 0")
+        box = await card.bounding_box()
+        assert box is not None
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= 740, "also for somebody who has scrolled"
+        await sees(page, ".alarm-kind:has-text('火警')")

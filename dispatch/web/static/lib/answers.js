@@ -5,13 +5,13 @@ import { w } from "./words.js";
 
 const ETA_MINUTES = [3, 5, 10, 15];
 
-// `mine` is {answer, eta_minutes}; `onAnswer({answer, eta_minutes?})`.
+// `mine` is {answer, eta_minutes}; `onAnswer({answer, eta_minutes?})`; `disabled` while the keys do nothing, which is seen.
 export function AnswerKeys({ mine = {}, onAnswer, disabled }) {
   const key = (answer, words, name) => html`
     <button type="button" class=${`button answer ${name}`} disabled=${disabled} data-answer=${answer}
       aria-pressed=${String(mine.answer === answer)} onClick=${() => onAnswer({ answer })}><${T} of=${words} /></button>`;
   return html`
-    <div class="answers" role="group" aria-label=${w.yourAnswer.join(" ")}>
+    <div class=${`answers ${disabled ? "resting" : ""}`} role="group" aria-label=${w.yourAnswer.join(" ")}>
       ${key("going", w.going, "good going")}
       <div class="etas">
         <span class="etas-label"><${T} of=${w.goingIn} /></span>

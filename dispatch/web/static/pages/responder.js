@@ -9,6 +9,7 @@ import { Phone } from "../lib/phone.js";
 import { hush, ring } from "../lib/sound.js";
 import { Elapsed, html, LineState, page, T } from "../lib/ui.js";
 import { kinds, nameOf, w } from "../lib/words.js";
+import { Shown } from "../responder/shown.js";
 
 const SHOW_CLOSED_MS = 10 * 60_000;
 const MISSED = new Set(["failed", "sent"]);
@@ -20,7 +21,6 @@ const confirmed = new Set(); // notification and step of each call that the page
 const dismissed = new Set();
 const sending = new Map(); // case → what became of the last tap
 let me = null;
-let chosen = null;
 
 const mine = (view) => view.responders.find((one) => one.id === identity.subject);
 // An operator can call somebody again who has answered: that call waits for an answer of its own.
@@ -88,6 +88,7 @@ async function answer(view, given) {
   };
   const latest = () => sending.get(view.id)?.given === given;
   muted.add(view.id);
+  shown.keep(view.id);
   say("sending");
   ringOrHush();
   try {
@@ -104,10 +105,12 @@ function order(views) {
   return views.sort((a, b) => rank(a) - rank(b) || (a.raised_at < b.raised_at ? 1 : -1));
 }
 
+const givesWay = (view, first) => (view.drill || isStoodDown(mine(view))) && !first.drill && unanswered(first);
+
 function Page() {
   const views = order([...live.cases.values()].filter(mine));
   const open = views.filter(isOpen);
-  const view = open.find((one) => one.id === chosen) ?? open[0];
+  const view = shown.of(open, givesWay);
   const known = me?.in_roster !== false;
   const good = live.state === "live" && known;
   const line = good ? w.lineGood : !known ? w.notKnown : live.state === "signed-out" ? w.signedOut : w.lineConnecting;
@@ -119,33 +122,36 @@ function Page() {
     ${!known && html`<div class="banner bad" role="alert"><${T} of=${w.notKnownPerson} /></div>`}
     <${LineState} live=${live} urgent=${w.lineStale} />
     <main class=${view && ringing(view) ? "ringing" : ""} onPointerDown=${touched} onKeyDown=${touched}>
-      ${open.length > 1 && html`<${Cases} open=${open} view=${view} />`}
-      ${view && html`<${Called} view=${view} key=${view.id} />`}
+      ${open.length > 1 && html`<${OtherCases} others=${open.filter((one) => one !== view)} />`}
+      ${view && html`<${Called} view=${view} key=${view.id} others=${open.length - 1} />`}
       ${views.filter(justOver).map((one) => html`<${Over} key=${one.id} view=${one} />`)}
       ${!view && html`<div class="idle"><p class="state"><${T} of=${good ? w.onCall : w.offCall} /></p>
         ${good && html`<p class="dim"><${T} of=${w.onCallHint} /></p>`}</div>`}
       <${phone.Switches} quiet=${Boolean(view)} />
     </main>
-    <p class="visually-hidden" role="alert">${view && unanswered(view) ? `${w.needsHelp.join(" ")} ${view.household.address}` : ""}</p>`;
+    <p class="visually-hidden" role="alert">${open.filter(unanswered).map((one) => `${w.needsHelp.join(" ")} ${one.household.address}`).join(" ")}</p>`;
 }
 
-const standing = (view) => (unanswered(view) ? "!" : isStoodDown(mine(view)) ? w.notToCome[0] : answerText(mine(view))[0]);
+const standing = (view) => (unanswered(view) ? "" : isStoodDown(mine(view)) ? w.notToCome[0] : answerText(mine(view))[0]);
 
-const Cases = ({ open, view }) => html`
-  <nav class="cases">${open.map((one) => html`
-    <button type="button" key=${one.id} class="button" aria-pressed=${String(one.id === view.id)}
-      onClick=${() => { chosen = one.id; draw(); }}>
+const OtherCases = ({ others }) => html`
+  <nav class="cases">${others.map((one) => html`
+    <button type="button" key=${one.id} class=${`button ${unanswered(one) ? "another" : ""}`} data-other=${one.id}
+      onClick=${() => { shown.keep(one.id); draw(); }}>
+      ${unanswered(one) && html`<b class="another-head"><${T} of=${one.drill ? w.anotherDrill : w.anotherAlarm} /></b>`}
       <span>${one.drill && `【${w.drill[0]}】`}${one.duress && `【${w.duress[0]}】`}${one.silent && `【${w.silent[0]}】`}${nameOf(kinds, one.kind)[0]} · ${one.household.address || one.household.name}</span>
       <span>${standing(one)} <${Elapsed} since=${one.pressed_at} /></span>
     </button>`)}</nav>`;
 
-function Called({ view }) {
+function Called({ view, others }) {
   const me = mine(view);
   const state = sending.get(view.id);
+  const given = me.answer ? me : state?.given;
+  const rests = shown.rests([view.id, others, given?.answer].join(" "));
   return html`
     <${AlarmCard} view=${view} />
     <div class="slot" aria-live="polite"><${Slot} view=${view} state=${state} /></div>
-    <${AnswerKeys} mine=${me.answer ? me : state?.given} onAnswer=${(given) => answer(view, given)} />
+    <${AnswerKeys} mine=${given} disabled=${rests} onAnswer=${(given) => answer(view, given)} />
     ${me.answer && html`<p class="why"><${T} of=${w.changeHint} /></p>`}
     ${!view.silent && view.household.phone && html`
       <a class="button" href=${`tel:${view.household.phone}`}><${T} of=${w.callBack} /></a>`}
@@ -187,6 +193,7 @@ const Over = ({ view }) => html`
 
 const draw = page(() => html`<${Page} />`);
 const phone = new Phone(draw);
+const shown = new Shown(draw);
 const live = new Live({ changed: draw, onCase, onRing });
 let begun = false;
 const begin = (key) => { if (!begun) phone.begin(key); begun = true; };
