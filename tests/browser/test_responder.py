@@ -98,6 +98,21 @@ async def test_a_drill_stands_behind_an_alarm_in_earnest(people: People, quiet_v
         assert await page.locator("main > .banner.drill").count() == 0
 
 
+@pytest.mark.usefixtures("quiet_village")
+async def test_a_page_that_cannot_ring_yet_says_so_and_does_not_say_that_it_rings(people: People) -> None:
+    page = await people.open("neighbour")
+    off = ".idle [data-switch=sound]:has-text('铃声未打开'):has-text('The ring is OFF')"
+    await sees(page, off)
+    amber = "(key) => getComputedStyle(key).backgroundColor"
+    assert await page.locator(off).evaluate(amber) == "rgb(255, 185, 56)"
+    rings = ".idle :text('本页会响铃')"
+    assert await page.locator(rings).count() == 0
+    await page.locator(off).click()
+    await sees(page, ".switches .on:has-text('铃声已打开')")
+    await sees(page, rings)
+    await sees(page, off, state="hidden")
+
+
 # A tap on the key as soon as the case that `begin` brings is on the page, before anybody can have read it.
 TAPPED_AT_ONCE = """([kind, begin]) => { window.tapped = new Promise((done) => {
   const look = () => {

@@ -1,7 +1,7 @@
 // The two switches of a responder's phone: notifications, and the sound of the ring.
 
 import { canPush, register, renew, turnOn } from "./push.js";
-import { canSound, chime, unlock } from "./sound.js";
+import { canSound, chime, onSound, unlock } from "./sound.js";
 import { html, T } from "./ui.js";
 import { w } from "./words.js";
 
@@ -12,9 +12,10 @@ export class Phone {
     // A page may not sound before somebody touches it, so the first touch anywhere turns the sound on. On the click,
     // not on the way down: what is drawn in between would move the key away under the finger.
     for (const gesture of ["click", "keydown"]) addEventListener(gesture, () => this.#unlock(), { capture: true });
-    this.SoundKey = ({ urgent }) => html`
-      <button type="button" class=${`button ${urgent ? "danger" : "main"}`} data-switch="sound"
-        onClick=${() => this.#unlock()}><${T} of=${urgent ? w.soundNeeded : w.soundOn} /></button>`;
+    onSound(changed);
+    this.SoundKey = ({ large }) => html`
+      <button type="button" class=${`button amber ${large ? "large" : ""}`} data-switch="sound"
+        onClick=${() => this.#unlock()}><${T} of=${large ? w.ringIsOff : w.soundNeeded} /></button>`;
     this.Switches = ({ quiet }) => this.#switches(quiet);
   }
 
@@ -54,9 +55,8 @@ export class Phone {
     const canTurnOn = this.push === "off" || this.push === "failed";
     return html`
       <section class="switches">
-        ${this.sounds ? html`<p class="on">✓ <${T} of=${w.soundIsOn} />
-          ${!quiet && html` <button type="button" class="button" onClick=${chime}><${T} of=${w.soundTest} /></button>`}</p>`
-          : !quiet && html`<${this.SoundKey} />`}
+        ${this.sounds && html`<p class="on">✓ <${T} of=${w.soundIsOn} />
+          ${!quiet && html` <button type="button" class="button" onClick=${chime}><${T} of=${w.soundTest} /></button>`}</p>`}
         ${this.push === "on" && html`<p class="on">✓ <${T} of=${w.pushIsOn} /></p>`}
         ${canTurnOn && html`<button type="button" class="button main" data-switch="push" disabled=${!this.registration || !this.vapidKey}
           onClick=${() => this.#turnOn()}><${T} of=${w.pushOn} /></button>`}

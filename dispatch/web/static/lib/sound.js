@@ -2,11 +2,18 @@
 
 let context = null;
 let ringing = null;
+let told = () => {};
 
 export const canSound = () => context?.state === "running";
 
+// `changed()` whenever the page may sound, or may not any more.
+export const onSound = (changed) => { told = changed; };
+
 export async function unlock() {
-  context ??= new AudioContext();
+  if (!context) {
+    context = new AudioContext();
+    context.onstatechange = () => told(); // a telephone call, for one, takes the sound away
+  }
   await context.resume().catch(() => {});
   return canSound();
 }

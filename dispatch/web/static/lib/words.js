@@ -89,7 +89,7 @@ export const w = {
   onCallHint: ["有人按键求助时，本页会响铃。请保持页面打开。", "This page rings when somebody needs help. Keep it open."],
   offCall: ["现在收不到呼叫", "You cannot be called here now"],
   notKnownPerson: ["您没有登记，收不到呼叫。请告诉村警务室。遇险请拨打110。", "You are not registered and cannot be called: tell your village police. In danger call 110."],
-  soundOn: ["打开铃声", "Turn the ring on"],
+  ringIsOff: ["铃声未打开，本机不会响：点这里", "The ring is OFF, this phone stays silent: tap here"],
   soundIsOn: ["铃声已打开", "The ring is on"],
   soundTest: ["试响", "Test it"],
   soundNeeded: ["铃声未打开，点这里", "The ring is off: tap here"],

@@ -126,7 +126,8 @@ function Page() {
       ${view && html`<${Called} view=${view} key=${view.id} others=${open.length - 1} />`}
       ${views.filter(justOver).map((one) => html`<${Over} key=${one.id} view=${one} />`)}
       ${!view && html`<div class="idle"><p class="state"><${T} of=${good ? w.onCall : w.offCall} /></p>
-        ${good && html`<p class="dim"><${T} of=${w.onCallHint} /></p>`}</div>`}
+        ${known && !phone.sounds && html`<${phone.SoundKey} large />`}
+        ${good && phone.sounds && html`<p class="dim"><${T} of=${w.onCallHint} /></p>`}</div>`}
       <${phone.Switches} quiet=${Boolean(view)} />
     </main>
     <p class="visually-hidden" role="alert">${open.filter(unanswered).map((one) => `${w.needsHelp.join(" ")} ${one.household.address}`).join(" ")}</p>`;
@@ -164,7 +165,7 @@ function Slot({ view, state }) {
   if (state && !ringing(view)) return html`<${AnswerState} sending=${state} />`;
   if (isStoodDown(mine(view))) return html`<${StoodDown} />`;
   if (!unanswered(view)) return null;
-  if (!phone.sounds) return html`<${phone.SoundKey} urgent />`;
+  if (!phone.sounds) return html`<${phone.SoundKey} />`;
   const mute = () => { muted.add(view.id); ringOrHush(); draw(); };
   return ringing(view) && html`<button type="button" class="button" onClick=${mute}><${T} of=${w.muteRing} /></button>`;
 }
