@@ -12,6 +12,7 @@ from dispatch.events import DLQ, INTAKE, DeadLetter, Incident, IncidentBook
 from dispatch.identifiers import CaseId
 from tests.browser.people import DESK, People, raised_next_door, sees
 from tests.live import LiveSystem
+from tests.stories import answer
 
 pytestmark = pytest.mark.browser
 
@@ -59,6 +60,44 @@ async def test_a_note_that_was_begun_is_still_there_after_a_look_at_another_case
         await desk.locator(".note-form .small").click()
         await sees(desk, ".notes li:has-text('门口有狗')")
         assert await desk.locator("#note").input_value() == ""
+
+
+@pytest.mark.usefixtures("quiet_village")
+async def test_the_desk_says_that_it_is_silent_until_its_sound_may_play(people: People) -> None:
+    desk = await people.open("operator")
+    silent = "[data-no-sound]:has-text('提示音未开'):has-text('Sound is off')"
+    await sees(desk, silent)
+    await desk.locator(".empty").first.click()
+    await sees(desk, silent, state="hidden")
+
+    await desk.reload()
+    await sees(desk, silent)
+    await desk.keyboard.press("j")
+    await sees(desk, silent, state="hidden")
+
+
+async def test_the_only_case_is_opened_by_itself_and_a_new_one_is_bright_until_somebody_looks(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    desk = await people.open("operator")
+    await sees(desk, ".list-pane .empty")
+    first = await quiet_village.press(kind="fire")
+    await sees(desk, f".case-pane [data-case='{first}']")
+    await sees(desk, f".row.new[data-case='{first}']")  # nobody needs to be there to have a case opened
+    await desk.locator(".case-pane h2").click()
+    await sees(desk, f".row[data-case='{first}']:not(.new)")
+
+    async with raised_next_door(quiet_village, kind="help") as second:
+        await sees(desk, f".rows > li:first-child > .row.new[data-case='{second}']:has-text('新')")
+        await sees(desk, f".case-pane [data-case='{first}']")  # nothing is taken away from who is working on it
+        await desk.locator(f".list-pane [data-case='{second}']").click()
+        await sees(desk, f".rows > li:last-child > .row[data-case='{second}']:not(.new)")
+
+    await desk.keyboard.press("Escape")
+    await sees(desk, ".case-pane .empty")
+    await answer(quiet_village, first, quiet_village.subject("police"), "going")
+    await sees(desk, f".row[data-case='{first}'][data-status=under_way]")
+    await sees(desk, ".case-pane .empty")  # whoever went back is not led there again by the next news of it
 
 
 async def test_another_case_is_read_from_its_top(people: People, quiet_village: LiveSystem, case: CaseId) -> None:

@@ -7,16 +7,16 @@ import { statuses } from "./words.js";
 
 export class Row extends Component {
   shouldComponentUpdate(next) {
-    return next.view !== this.props.view || next.selected !== this.props.selected;
+    return next.view !== this.props.view || next.selected !== this.props.selected || next.isNew !== this.props.isNew;
   }
 
-  render({ view, selected, onSelect }) {
+  render({ view, selected, isNew, onSelect }) {
     return html`
-      <li><button type="button" class="row" data-case=${view.id} data-status=${view.status} aria-pressed=${String(selected)}
+      <li><button type="button" class=${`row ${isNew ? "new" : ""}`} data-case=${view.id} data-status=${view.status} aria-pressed=${String(selected)}
         onClick=${() => onSelect(view.id)}>
         <span class="row-clock"><${Elapsed} since=${view.pressed_at} step=${(time) => waitingStep(view, time)} class="clock waiting" /></span>
         <span class="row-title"><span class=${`tag ${view.kind}`}>${nameOf(kinds, view.kind)[0]}</span>
-          <b>${view.household.name}</b><${Marks} view=${view} /></span>
+          ${isNew && html`<span class="tag new-tag"><${T} of=${w.newRow} /></span>`}<b>${view.household.name}</b><${Marks} view=${view} /></span>
         <span class="row-help">
           <b class=${`status ${view.status}`}>${nameOf(statuses, view.status)[0]}</b>
           <span>${w.going[0]} ${view.coming} · ${w.arrived[0]} ${view.on_scene} / ${view.responders.length}</span>
@@ -38,8 +38,8 @@ export const Marks = ({ view }) => html`
   ${view.silent && html` <span class="tag silent"><${T} of=${w.silent} /></span>`}
   ${view.presses > 1 && html` <span class="tag">×${view.presses}</span>`}`;
 
-export function CaseList({ views, total, selected, onSelect }) {
+export function CaseList({ views, total, selected, unseen, onSelect }) {
   if (!views.length) return html`<p class="empty"><${T} of=${total ? w.noMatch : w.noCases} /></p>`;
   return html`<ol class="rows" aria-label=${w.openCases.join(" ")}>${views.map((view) => html`
-    <${Row} key=${view.id} view=${view} selected=${view.id === selected} onSelect=${onSelect} />`)}</ol>`;
+    <${Row} key=${view.id} view=${view} selected=${view.id === selected} isNew=${unseen.has(view.id)} onSelect=${onSelect} />`)}</ol>`;
 }

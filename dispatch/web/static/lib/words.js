@@ -155,6 +155,8 @@ export const w = {
   kindWord: ["类型", "Kind"],
   raise: ["报警", "Raise it"],
   raised: ["报警已收到", "The alarm was accepted"],
+  deskSoundOff: ["提示音未开，请点一下本页", "Sound is off: click once anywhere"],
+  newRow: ["新", "NEW"],
   soundCases: ["提示音", "Sound"],
   responders: ["被呼叫的人", "Responders"],
   answerColumn: ["应答", "Answer"],

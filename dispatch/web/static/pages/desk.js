@@ -3,7 +3,7 @@
 import { call, get, identity, insist, newKey } from "../lib/api.js";
 import { now } from "../lib/clock.js";
 import { isOpen, Live } from "../lib/live.js";
-import { chime, canSound, unlock } from "../lib/sound.js";
+import { chime, canSound, onSound, unlock } from "../lib/sound.js";
 import { html, LineState, page, T } from "../lib/ui.js";
 import { kinds, w } from "../lib/words.js";
 import { Detail } from "../desk/detail.js";
@@ -24,9 +24,14 @@ const state = {
   me: null, selected: null, awaited: null, area: "", kind: "", recording: null, asked: null, problem: null, busy: false, said: null, dealt: null,
   sound: localStorage.getItem(SOUND) !== "off",
 };
+const unseen = new Set(); // cases that came while the desk was open and that nobody here has looked at yet
+const WIDE = matchMedia("(min-width: 761px)"); // where a case stands beside the list, not in its place
+let declined = new Set(); // what was open when the operator went back to no case at all
 
 function select(id) {
   const other = id !== state.selected;
+  if (!id) declined = new Set(live.open.map((view) => view.id));
+  unseen.delete(id);
   Object.assign(state, { selected: id, awaited: null, recording: null, problem: null });
   draw();
   if (other && id) document.querySelector(".case-pane").firstElementChild.scrollIntoView(); // from its top
@@ -34,11 +39,20 @@ function select(id) {
 
 function shown() {
   const fits = (view) => (!state.area || view.areas.some((area) => area.id === state.area)) && (!state.kind || view.kind === state.kind);
-  return byUrgency(live.open.filter(fits), now());
+  return byUrgency(live.open.filter(fits), now(), unseen);
+}
+
+// There is nothing to choose from. It does not count as looked at: the operator may be anywhere.
+function showTheOnly() {
+  const { open } = live;
+  if (!state.selected && open.length === 1 && !declined.has(open[0].id) && WIDE.matches) state.selected = open[0].id;
 }
 
 function onCase(view, before, started) {
-  if (started && !before && isOpen(view) && state.sound) chime();
+  if (started && !before && isOpen(view)) {
+    unseen.add(view.id);
+    if (state.sound) chime();
+  }
   const { awaited } = state;
   if (awaited?.household !== view.household.id || !isOpen(view)) return;
   awaited.case = view.id;
@@ -149,6 +163,7 @@ function Page() {
   document.body.dataset.view = view ? "case" : "list";
   return html`
     <${Bar} open=${open} />
+    ${state.sound && !canSound() && html`<div class="banner amber" role="status" data-no-sound><${T} of=${w.deskSoundOff} /></div>`}
     <${LineState} live=${live} urgent=${w.lineStale} />
     <${Incidents} incidents=${live.incidents} />
     ${state.problem && !state.asked && html`
@@ -156,7 +171,7 @@ function Page() {
         <button type="button" class="small" onClick=${dismiss}><${T} of=${w.close} /></button></div>`}
     <div class="desk-grid">
       <section class="pane list-pane"><${Filters} open=${open} />
-        <${CaseList} views=${views} total=${open.length} selected=${state.selected} onSelect=${select} /></section>
+        <${CaseList} views=${views} total=${open.length} selected=${state.selected} unseen=${unseen} onSelect=${select} /></section>
       <main class="pane case-pane">${view ? html`
         <${Detail} key=${view.id} view=${view} history=${history} recording=${state.recording} actions=${actions} />`
         : html`<p class="empty"><${T} of=${w.pickCase} /><br /><small class="dim"><${T} of=${w.keys} /></small></p>`}</main>
@@ -271,13 +286,18 @@ addEventListener("keydown", (event) => {
   if (typing) typing.blur();
   else act();
 });
-addEventListener("click", async () => { if (state.sound && !canSound() && await unlock()) draw(); });
+async function touched() {
+  if (unseen.delete(state.selected)) draw();
+  if (state.sound && !canSound() && await unlock()) draw();
+}
+for (const gesture of ["click", "keydown"]) addEventListener(gesture, touched);
 
 const draw = page(() => html`<${Page} />`);
 const history = new History(draw);
 const letters = new Letters(draw);
 const drills = new DrillList(draw);
-const live = new Live({ changed: draw, onCase });
+const live = new Live({ changed: () => { showTheOnly(); draw(); }, onCase });
+onSound(draw);
 get("/v1/me").then((me) => { state.me = me; draw(); }, () => {});
 setInterval(draw, RESORT_MS);
 draw();

@@ -141,6 +141,7 @@ const OtherCases = ({ others }) => html`
       onClick=${() => { shown.keep(one.id); draw(); }}>
       ${unanswered(one) && html`<b class="another-head"><${T} of=${one.drill ? w.anotherDrill : w.anotherAlarm} /></b>`}
       <span>${one.drill && `【${w.drill[0]}】`}${one.duress && `【${w.duress[0]}】`}${one.silent && `【${w.silent[0]}】`}${nameOf(kinds, one.kind)[0]} · ${one.household.address || one.household.name}</span>
+      ${one.duress && one.beside && html`<span data-duress><${T} of=${w.sameHome} /></span>`}
       <span>${standing(one)} <${Elapsed} since=${one.pressed_at} /></span>
     </button>`)}</nav>`;
 
