@@ -65,8 +65,9 @@ async def test_a_cancel_under_duress_looks_like_one_at_home_and_is_red_elsewhere
     other = await with_pins.press(kind="fire")
     resident, neighbour, desk = [await people.open(who) for who in ("resident", "neighbour", "operator")]
     await cancel(resident, "0000")
-    await sees(resident, ".problem:has-text('密码不对，警报继续')")
-    await cancel(resident, DURESS)
+    await sees(resident, "dialog[open] .problem:has-text('密码不对，警报继续')")
+    await resident.locator("dialog [name=pin]").fill(DURESS)
+    await resident.locator("dialog [data-confirm]").click()
     await sees(resident, "[data-status=cancelled]")
     await resident.reload()
     await sees(resident, "[data-status=cancelled]")
@@ -93,6 +94,31 @@ async def test_a_household_with_a_pin_cancels_with_it(people: People, with_pins:
     await cancel(resident, PIN)
     await sees(resident, "[data-status=cancelled]")
     assert (await with_pins.case(case)).status == "cancelled"
+
+
+async def test_a_wrong_pin_keeps_the_dialog_with_an_empty_field_and_the_alarm_goes_on(
+    people: People, with_pins: LiveSystem
+) -> None:
+    people.excuse("403")
+    case = await with_pins.press(kind="help")
+    resident = await people.open("resident")
+    await cancel(resident, "0000")
+    said = "dialog[open] .problem"
+    await sees(resident, f"{said}:has-text('密码不对，警报继续'):has-text('you can also call 110')")
+    first = await resident.locator(said).inner_text()
+    assert len(first.splitlines()) == 2, "Chinese and English, a line each"
+    assert await resident.evaluate("[document.activeElement.name, document.activeElement.value]") == ["pin", ""]
+    async with resident.expect_response("**/cancel"):
+        await resident.keyboard.type("1111")
+        await resident.keyboard.press("Enter")
+    await resident.wait_for_function("document.querySelector('dialog [name=pin]').value === ''")
+    assert await resident.locator(said).inner_text() == first, "nothing tells how many tries there were"
+    assert (await with_pins.case(case)).is_open
+
+    await resident.keyboard.type(PIN)
+    await resident.keyboard.press("Enter")
+    await sees(resident, "[data-status=cancelled]")
+    await sees(resident, "dialog[open]", state="hidden")
 
 
 async def test_operators_alone_see_who_is_left_out(people: People, quiet_village: LiveSystem) -> None:

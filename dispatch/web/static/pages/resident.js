@@ -15,7 +15,7 @@ const SHOW_CLOSED_MS = 10 * 60_000;
 
 const FIRST_CHOICE = { kind: "help", silent: false };
 const choice = { ...FIRST_CHOICE };
-const say = { note: null, confirming: false, notCancelled: null, pinNeeded: false, dismissed: null };
+const say = { note: null, confirming: null, notCancelled: null, refusedPin: null, pinNeeded: false, dismissed: null };
 let me = null;
 
 function onCase(view, before, started) {
@@ -145,28 +145,50 @@ const CancelKey = ({ view, quiet }) => html`
   ${say.notCancelled?.case === view.id && html`<p class="problem" role="alert"><${T} of=${w.cancelFailed} /> — <${T}
     of=${notCancelledWords(say.notCancelled.problem)} /></p>`}
   <${Hold} key=${view.id} class="stop" quiet=${quiet} onEarly=${() => {}} label=${w.cancelHold.join(" ")}
-    onHeld=${() => { say.confirming = true; draw(); }}><${T} of=${w.cancelHold} /><//>`;
+    onHeld=${() => { Object.assign(say, { confirming: view.id, notCancelled: null, refusedPin: null }); draw(); }}><${T} of=${w.cancelHold} /><//>`;
+
+// What another PIN, or the same a little later, can mend is said where it is typed; all else on the page.
+function notCancelled(view, problem, close) {
+  const type = problem.document.type ?? "";
+  say.pinNeeded ||= type.endsWith(":pin-needed");
+  const again = [":pin-needed", ":wrong-pin", ":too-frequent"].some((end) => type.endsWith(end));
+  if (!again) {
+    say.notCancelled = { case: view.id, problem };
+    close();
+    return;
+  }
+  say.refusedPin = problem;
+  draw();
+  const field = document.querySelector("dialog [name=pin]");
+  if (!field) return; // they have gone back meanwhile
+  field.value = "";
+  field.focus();
+}
 
 function CancelDialog({ view }) {
-  if (!view || !say.confirming) return null;
-  const close = () => { say.confirming = false; draw(); };
+  if (!view || say.confirming !== view.id) return null;
+  const close = () => { Object.assign(say, { confirming: null, refusedPin: null }); draw(); };
   const cancel = async (event) => {
     event.preventDefault();
-    const pin = event.target.pin?.value;
-    close();
-    say.notCancelled = null;
-    await call("POST", `/v1/cases/${view.id}/cancel`, { body: pin ? { pin } : {} }).catch((problem) => {
-      say.notCancelled = { case: view.id, problem };
-      say.pinNeeded ||= Boolean(problem.document.type?.endsWith(":pin-needed"));
-    });
-    draw();
+    if (say.cancelling) return;
+    say.cancelling = true;
+    const { pin } = event.target;
+    try {
+      await call("POST", `/v1/cases/${view.id}/cancel`, { body: pin ? { pin: pin.value } : {} });
+      close();
+    } catch (problem) {
+      notCancelled(view, problem, close);
+    } finally {
+      say.cancelling = false;
+    }
   };
   return html`
     <${Dialog} title=${w.cancelSure} onClose=${close}>
       <form onSubmit=${cancel}>
         ${(me?.pin || say.pinNeeded) && html`
           <label class="field"><span><${T} of=${w.cancelPin} /></span>
-            <input type="password" name="pin" inputmode="numeric" pattern="[0-9]*" maxlength="8" required autocomplete="off" /></label>`}
+            <input type="password" name="pin" inputmode="numeric" pattern="[0-9]*" maxlength="8" required autocomplete="off" /></label>
+          ${say.refusedPin && html`<p class="problem stack" role="alert"><${T} of=${notCancelledWords(say.refusedPin)} /></p>`}`}
         <div class="choices">
           <button type="button" class="button main" autofocus onClick=${close}><${T} of=${w.cancelNo} /></button>
           <button class="button" data-confirm><${T} of=${w.cancelYes} /></button>
