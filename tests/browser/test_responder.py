@@ -113,6 +113,31 @@ async def test_a_page_that_cannot_ring_yet_says_so_and_does_not_say_that_it_ring
     await sees(page, off, state="hidden")
 
 
+async def test_after_going_the_key_for_being_there_is_the_largest_and_after_that_the_rest_is_small(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    await quiet_village.press(kind="fire")
+    page = await people.open("neighbour")
+    sizes = """() => Object.fromEntries([...document.querySelectorAll(".answers .button")].map((key) => {
+      const { width, height } = key.getBoundingClientRect();
+      return [key.dataset.answer ?? key.dataset.eta, width * height];
+    }))"""
+    await page.locator("[data-eta='5']").click()
+    await sees(page, "[data-stage=recorded]:has-text('应答已记录：前往 5分钟')")
+    after_going = await page.evaluate(sizes)
+    assert max(after_going, key=after_going.get) == "on_scene"
+    ticked = "(key) => getComputedStyle(key, '::before').content"
+    assert await page.locator("[data-answer=going]").evaluate(ticked) == '"✓"'
+
+    await page.locator("[data-answer=on_scene]").click()
+    await sees(page, "[data-stage=recorded]:has-text('应答已记录：已到场')")
+    after_arrival = await page.evaluate(sizes)
+    assert after_arrival["5"] == 0
+    assert all(after_arrival[key] <= after_going[key] for key in ("going", "cannot"))
+    assert await page.locator("[data-answer=on_scene]").evaluate(ticked) == '"✓"'
+    assert await page.locator("[data-answer=going]").evaluate(ticked) == "none"
+
+
 # A tap on the key as soon as the case that `begin` brings is on the page, before anybody can have read it.
 TAPPED_AT_ONCE = """([kind, begin]) => { window.tapped = new Promise((done) => {
   const look = () => {

@@ -1,5 +1,6 @@
 // The keys with which a called person answers: one tap each, and a tap on another changes it.
 
+import { answerText } from "./alarm.js";
 import { html, T } from "./ui.js";
 import { w } from "./words.js";
 
@@ -11,7 +12,7 @@ export function AnswerKeys({ mine = {}, onAnswer, disabled }) {
     <button type="button" class=${`button answer ${name}`} disabled=${disabled} data-answer=${answer}
       aria-pressed=${String(mine.answer === answer)} onClick=${() => onAnswer({ answer })}><${T} of=${words} /></button>`;
   return html`
-    <div class=${`answers ${disabled ? "resting" : ""}`} role="group" aria-label=${w.yourAnswer.join(" ")}>
+    <div class=${`answers ${disabled ? "resting" : ""}`} role="group" data-given=${mine.answer ?? "none"} aria-label=${w.yourAnswer.join(" ")}>
       ${key("going", w.going, "good going")}
       <div class="etas">
         <span class="etas-label"><${T} of=${w.goingIn} /></span>
@@ -27,11 +28,11 @@ export function AnswerKeys({ mine = {}, onAnswer, disabled }) {
     </div>`;
 }
 
-// What became of the tap. `sending` is null or {stage: "sending" | "retrying" | "failed" | "recorded", problem}.
+// What became of the tap. `sending` is null or {stage: "sending" | "retrying" | "failed" | "recorded", problem, given}.
 export function AnswerState({ sending }) {
   if (!sending) return null;
-  const { stage, problem } = sending;
-  const words = { sending: w.answerSending, retrying: w.answerRetrying, failed: w.answerFailed, recorded: w.answerRecorded }[stage];
+  const { stage, problem, given } = sending;
+  const words = { sending: w.answerSending, retrying: w.answerRetrying, failed: w.answerFailed, recorded: w.answerRecorded(answerText(given)) }[stage];
   return html`
     <p class=${`answer-state ${stage}`} data-stage=${stage}><${T} of=${words} />
       ${problem && html`<span class="dim"><${T} of=${problem.words} /></span>`}</p>`;

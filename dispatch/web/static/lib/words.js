@@ -112,7 +112,7 @@ export const w = {
   answerSending: ["正在送出您的应答…", "Sending your answer…"],
   answerRetrying: ["还没有送出，正在重试。急事请打电话。", "Not sent yet; trying again. If it is urgent, phone."],
   answerFailed: ["您的应答没有送出", "Your answer was not recorded"],
-  answerRecorded: ["应答已记录", "Your answer was recorded"],
+  answerRecorded: ([zh, en]) => [`应答已记录：${zh}`, `Your answer was recorded: ${en}`],
   doNotRing: ["静默报警：不要回拨，不要鸣笛敲门", "Silent alarm: do not call back, no siren, no knocking"],
   duress: ["胁迫", "DURESS"],
   duressLong: ["报警人受胁迫！不要回拨，不要让对方看出您已知情", "Duress! Do not ring back, do not show that you know"],
