@@ -81,8 +81,12 @@ def _waits_for(case: Case) -> Wait | None:  # noqa: PLR0911  (one return for eac
 
 def enough(case: Case) -> bool:
     """Whether as many are going or on scene as the policy asks for."""
-    coming = {person for person, reply in case.replies.items() if reply.answer != "cannot"}
-    return _reaches(case, coming)
+    return lacking(case) == 0
+
+
+def lacking(case: Case) -> int:
+    """How many more, at least, must be going or on scene until it is as many as the policy asks for."""
+    return _short_of(case, {person for person, reply in case.replies.items() if reply.answer != "cannot"})
 
 
 def every_step_taken(case: Case) -> bool:
@@ -129,15 +133,16 @@ def _pointless(case: Case) -> bool:
     could = {call.responder for call in case.taking_part() if call.may_ring()} | case.replies.keys()
     refused = {person for person, reply in case.replies.items() if reply.answer == "cannot"}
     seems_over = case.residents if case.duress is not None else frozenset()  # to them, and so they cannot answer
-    return not _reaches(case, could - refused - seems_over - case.dismissed)
+    return _short_of(case, could - refused - seems_over - case.dismissed) > 0
 
 
-def _reaches(case: Case, people: Iterable[PersonId]) -> bool:
+def _short_of(case: Case, people: Iterable[PersonId]) -> int:
     quorum = case.policy.quorum if case.policy is not None else FIRST_QUORUM
     coming = set(people)
     officers = len(coming & _officers(case))
     neighbours = len(coming) - officers
-    return neighbours >= quorum.neighbours and officers >= quorum.officers and len(coming) >= max(quorum.anyone, 1)
+    named = max(quorum.neighbours - neighbours, 0) + max(quorum.officers - officers, 0)
+    return max(named, max(quorum.anyone, 1) - len(coming))
 
 
 def _officers(case: Case) -> set[PersonId]:

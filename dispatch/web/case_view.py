@@ -77,6 +77,8 @@ class EscalationView(TypedDict):
     position: int
     steps: int
     enough: bool
+    lacking: int
+    """How many more, at least, must be going or on scene to be enough; 0 where the case is closed."""
     paused_until: datetime | None
     waits_for: WaitView | None
     next_call: NotRequired[NextCallView | None]

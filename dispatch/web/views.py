@@ -16,6 +16,7 @@ from dispatch.cases import (
     Follows,
     enough,
     follows,
+    lacking,
     steps_of,
     waits_for,
 )
@@ -255,6 +256,7 @@ def _escalation(case: Case, names: Names, viewer: Viewer) -> EscalationView:
         "position": case.position,
         "steps": len(steps_of(case)),
         "enough": case.is_open and enough(case),
+        "lacking": lacking(case) if case.is_open else 0,
         "paused_until": case.paused_until if case.is_open else None,
         "waits_for": {"what": wait.what, "until": wait.until, "because": wait.because} if wait else None,
     }

@@ -76,9 +76,17 @@ async def test_with_somebody_there_and_too_few_everybody_reads_that_more_are_cal
         await answer(quiet_village, case, "neighbour", "on_scene")
         await sees(desk, f"{WAIT}:has-text('有人到场，人手未足'):has-text('自动升级（第2/2步）')")
         await sees(resident, "[data-status=on_scene] .next:has-text('后将呼叫')")
+        await sees(resident, "[data-few='1/2']:has-text('需要2人，已有1人'):has-text('1 of 2')")
+        row = f".list-pane [data-case='{case}']"
+        for place in (row, ".head-now"):
+            await sees(desk, f"{place} [data-few='1/2']:has-text('人手未足 1/2 1 of 2')")
+            green = "(line) => getComputedStyle(line).color === 'rgb(111, 220, 148)'"
+            assert not await desk.locator(f"{place} .status.on_scene").evaluate(green)
         await confirmed(desk, "widen")
         await sees(desk, f"{WAIT}:has-text('人手未足；已升级到最后一步，等待结案')")
         await sees(resident, ".next", state="hidden")
+        ground = "(block) => getComputedStyle(block).backgroundColor"
+        assert await desk.locator(".escalation[data-waits=closing]").evaluate(ground) == "rgb(74, 53, 0)"
         for size in (PHONE, DESK):
             await desk.set_viewport_size(size)
             assert not await desk.evaluate(SIDEWAYS)
@@ -173,6 +181,18 @@ async def test_another_alarm_stands_before_the_one_that_needs_nobody_more(
         async with raised_next_door(quiet_village, kind="medical"):
             await sees(neighbour, f"{RINGS}:has-text('急病')")
             await sees(neighbour, ".cases .button:only-child:has-text('不用前往')")
+
+
+async def test_a_silent_alarm_says_nothing_at_home_of_how_many_are_enough(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    async with agreed(quiet_village, Quorum(anyone=2), PATIENT):
+        case = await quiet_village.press(silent=True)
+        desk, resident = await at_the_desk(people, case), await people.open("resident")
+        await answer(quiet_village, case, "neighbour", "on_scene")
+        await sees(desk, ".head-now [data-few='1/2']")
+        await sees(resident, "[data-status=on_scene]")
+        assert await resident.locator("[data-few]").count() == 0
 
 
 async def test_who_cannot_come_is_rung_again_when_called_by_name(people: People, quiet_village: LiveSystem) -> None:

@@ -16,6 +16,7 @@ from dispatch.cases import (
     decide,
     due_at,
     enough,
+    lacking,
     waits_for,
 )
 from dispatch.errors import Conflict
@@ -148,6 +149,14 @@ def test_enough_help_stands_down_those_who_have_not_answered() -> None:
     wait = waits_for(case)
     assert wait is not None
     assert (wait.what, until(case)) == ("arrival", 5 + 4 * 60 + 180)
+
+
+def test_how_many_more_are_needed_counts_each_part_of_what_is_asked_for() -> None:
+    assert lacking(carry_out(press())[0]) == 2, "a neighbour and an officer"
+    assert lacking(carry_out(press(), answer(ANNA, "on_scene", 5))[0]) == 1
+    assert lacking(carry_out(press(), answer(ANNA, "going", 5), answer(BO, "going", 6))[0]) == 1, "no officer yet"
+    assert lacking(carry_out(press(), answer(ANNA, "cannot", 5))[0]) == 2
+    assert lacking(carry_out(press(), answer(ANNA, "going", 5), answer(LI, "going", 6))[0]) == 0
 
 
 def test_one_answer_that_is_not_enough_silences_nobody() -> None:

@@ -39,6 +39,7 @@ async def test_what_a_case_waits_for_is_shown(client: Client, village: World, ca
     async with client.get(f"/v1/cases/{case.id}", headers=headers) as answer:
         shown = (await answer.json())["escalation"]
     assert (shown["position"], shown["enough"], shown["waits_for"]["what"]) == (0, False, "answers")
+    assert shown["lacking"] == 2
     assert datetime.fromisoformat(shown["waits_for"]["until"]) > case.alarm.at
     await village.do(case.id, GiveAnswer, responder=PersonId("p-1"), answer="on_scene", via="page")
     async with client.get(f"/v1/cases/{case.id}", headers=headers) as answer:

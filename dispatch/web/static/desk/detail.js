@@ -1,10 +1,11 @@
 // One case: everything an operator needs to know of it, and all that can be done.
 
+import { tooFew } from "../lib/escalation.js";
 import { isOpen } from "../lib/live.js";
 import { At, Elapsed, Eta, html, T } from "../lib/ui.js";
 import { kinds, nameOf, w } from "../lib/words.js";
 import { Escalation, HandedOver } from "./escalation.js";
-import { Marks } from "./list.js";
+import { Marks, TooFew } from "./list.js";
 import { waitingStep } from "./order.js";
 import { Gaps, Responders } from "./responders.js";
 import { Timeline } from "./timeline.js";
@@ -52,7 +53,8 @@ function Head({ view, open, onBack }) {
       <div class="head-now">
         ${open ? html`<${Elapsed} since=${view.pressed_at} step=${(time) => waitingStep(view, time)} class="clock waiting huge" />`
           : html`<span><${At} at=${view.closing.at} /></span>`}
-        <b class=${`status ${view.status}`} role="status"><${T} of=${nameOf(statuses, view.status)} /></b>
+        <${TooFew} view=${view} />
+        <b class=${`status ${view.status} ${tooFew(view) ? "too-few" : ""}`} role="status"><${T} of=${nameOf(statuses, view.status)} /></b>
         ${open && !view.on_scene && view.nearest_eta_at && html`<span>ETA <${Eta} at=${view.nearest_eta_at} /></span>`}
         ${view.closing?.resolution && html`<span>${nameOf(resolutions, view.closing.resolution)[0]}</span>`}
         ${view.closing && html`<span class="dim">${view.closing.by} ${view.closing.text}</span>`}

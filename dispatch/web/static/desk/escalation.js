@@ -1,7 +1,7 @@
 // What a case waits for, and what an operator can do about how its call widens.
 
 import { shortLocal } from "../lib/clock.js";
-import { nextStep, timeLeft } from "../lib/escalation.js";
+import { nextStep, timeLeft, tooFew } from "../lib/escalation.js";
 import { At, html, T, TickingT } from "../lib/ui.js";
 import { w } from "../lib/words.js";
 import { deeds } from "./words.js";
@@ -29,7 +29,7 @@ export function Escalation({ view, onAsk }) {
   const deed = (name, disabled = false) => html`
     <button type="button" class="small" data-deed=${name} disabled=${disabled} onClick=${() => onAsk(view, name)}><${T} of=${deeds[name].words} /></button>`;
   return html`
-    <section class="escalation" data-waits=${wait.what} data-position=${view.escalation.position}>
+    <section class=${`escalation ${tooFew(view) ? "too-few" : ""}`} data-waits=${wait.what} data-position=${view.escalation.position}>
       <p class="wait"><${TickingT} of=${(time) => waitWords(view, time)} /></p>
       <div class="deeds" role="group" aria-label=${w.escalation.join(" ")}>
         ${deed("widen")}

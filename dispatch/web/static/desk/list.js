@@ -1,5 +1,6 @@
 // The list of open cases. A row is drawn again only when its case changed; its clocks run by themselves.
 
+import { tooFew } from "../lib/escalation.js";
 import { Component, Elapsed, Eta, html, T } from "../lib/ui.js";
 import { kinds, nameOf, w } from "../lib/words.js";
 import { waitingStep } from "./order.js";
@@ -18,7 +19,8 @@ export class Row extends Component {
         <span class="row-title"><span class=${`tag ${view.kind}`}>${nameOf(kinds, view.kind)[0]}</span>
           ${isNew && html`<span class="tag new-tag"><${T} of=${w.newRow} /></span>`}<b>${view.household.name}</b><${Marks} view=${view} /></span>
         <span class="row-help">
-          <b class=${`status ${view.status}`}>${nameOf(statuses, view.status)[0]}</b>
+          <${TooFew} view=${view} />
+          <b class=${`status ${view.status} ${tooFew(view) ? "too-few" : ""}`}>${nameOf(statuses, view.status)[0]}</b>
           <span>${w.going[0]} ${view.coming} · ${w.arrived[0]} ${view.on_scene} / ${view.responders.length}</span>
           ${!view.on_scene && view.nearest_eta_at && html`<span>ETA <${Eta} at=${view.nearest_eta_at} /></span>`}
         </span>
@@ -30,6 +32,11 @@ export class Row extends Component {
 function placeOf({ areas, household: { address } }) {
   const area = areas[0]?.name ?? "";
   return address.includes(area) ? address : `${area} · ${address}`;
+}
+
+export function TooFew({ view }) {
+  const few = tooFew(view);
+  return few && html`<b class="few" data-few=${few.join("/")}><${T} of=${w.tooFew(...few)} /></b>`;
 }
 
 export const Marks = ({ view }) => html`

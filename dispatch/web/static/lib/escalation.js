@@ -13,6 +13,13 @@ export const isLastStep = ({ position, steps }) => position + 1 >= steps;
 // [Chinese, English]. Steps are counted from one, the first call among them; the last is repeated.
 export const nextStep = (escalation) => (isLastStep(escalation) ? w.lastStepAgain : w.stepOf(escalation.position + 2, escalation.steps));
 
+// [those who are coming or there, how many are enough] while somebody is and more are needed; else null.
+export function tooFew({ escalation, coming, on_scene: there }) {
+  const lacking = escalation?.lacking ?? 0;
+  const have = coming + there;
+  return have > 0 && lacking > 0 ? [have, have + lacking] : null;
+}
+
 // What happens next, [Chinese, English] at `time`. Nobody is promised whom no post and no group has, and nobody is told
 // to call 110 in a drill or while somebody is coming.
 export function nextWords({ escalation: { waits_for: wait, next_call: next }, handed_over: told, ...view }, time) {

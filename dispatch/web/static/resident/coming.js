@@ -1,6 +1,6 @@
 // What becomes of a press: whether it was sent, who is coming, and what happens next.
 
-import { nextWords } from "../lib/escalation.js";
+import { nextWords, tooFew } from "../lib/escalation.js";
 import { Elapsed, Eta, html, T, TickingT } from "../lib/ui.js";
 import { nameOf, roles, w } from "../lib/words.js";
 
@@ -34,6 +34,7 @@ export function Coming({ view, quiet }) {
   const helpers = view.responders.filter((one) => one.answer === "going" || one.answer === "on_scene")
     .sort((a, b) => (nearness(a) < nearness(b) ? -1 : 1));
   const reached = view.responders.filter((one) => one.state === "delivered" || one.state === "seen").length;
+  const few = !quiet && tooFew(view);
   const headline = view.on_scene ? w.onSceneCount(view.on_scene)
     : view.coming ? w.comingCount(view.coming) : w.calledCount(view.responders.length);
   return html`
@@ -46,6 +47,7 @@ export function Coming({ view, quiet }) {
         ${reached > 0 && html`<p class="line"><${T} of=${w.reachedCount(reached)} /></p>`}
         <p class="line"><${T} of=${unheard(view.responders) ? w.nobodyReached : w.waitingAnswer} /></p>`}
       ${helpers.length > 0 && html`<ul class="people">${helpers.map((one) => html`<${Helper} key=${one.id} one=${one} />`)}</ul>`}
+      ${few && html`<p class="line" data-few=${few.join("/")}><${T} of=${w.fewAtHome(...few)} /></p>`}
       ${!quiet && html`<${Next} view=${view} />`}
       <p class="dim"><${T} of=${w.sinceAlarm} /> <${Elapsed} since=${view.pressed_at} />
         ${view.presses > 1 && html`<span> · <${T} of=${w.pressedTimes(view.presses)} /></span>`}</p>
