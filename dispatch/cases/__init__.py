@@ -51,6 +51,6 @@ __all__ = [
     "LeaveOut", "NextCall", "Note", "Pause", "Plan", "Policy", "RaiseAlarm", "RecordCalls", "Reply", "Resolve",
     "SignalDuress", "StandDown", "Status", "TakeStep", "Wait", "Widen", "at_110", "decide", "due_at", "enough",
     "evolve", "fold", "fold_whole", "follows", "goes_to_110", "is_overtaken", "is_repeat", "is_spared",
-    "is_to_hand_over", "lacking", "next_call", "stamp_of", "step_at", "steps_of", "still_rings", "still_wanted", "upcoming",
-    "waits_for",
+    "is_to_hand_over", "lacking", "next_call", "stamp_of", "step_at", "steps_of", "still_rings", "still_wanted",
+    "upcoming", "waits_for",
 ]  # fmt: skip

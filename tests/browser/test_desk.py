@@ -192,6 +192,9 @@ async def test_a_letter_is_put_aside_and_taken_back_and_an_old_press_says_how_ol
     try:
         seq = (await js.publish(subject, msgspec.json.encode(letter))).seq
         mine = f"[data-letter='{seq}']"
+        await sees(desk, f"{mine}:has-text('按键 press h-0001'):has-text('3小时5分前'):has-text('not a press')")
+        await sees(elsewhere, f"{mine}:has-text('按键 press'):has-text('3小时5分前'):has-text('仅全站值班员可见')")
+        assert "h-0001" not in await elsewhere.locator(mine).inner_text()
         await desk.locator(f"{mine} [data-deed=retry]").click()
         await sees(desk, "dialog[open] [data-old]:has-text('3:05:')")
         await desk.locator("dialog [data-confirm]").click()

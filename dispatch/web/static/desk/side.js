@@ -1,7 +1,7 @@
 // What is wrong in the system itself, and what was closed lately.
 
 import { get } from "../lib/api.js";
-import { At, html, T } from "../lib/ui.js";
+import { At, html, T, TickingT } from "../lib/ui.js";
 import { kinds, nameOf, w } from "../lib/words.js";
 import { statuses } from "./words.js";
 
@@ -47,8 +47,9 @@ export function Dlq({ dlq, letters, onAsk }) {
       ${!dlq.count && html`<p class="dim"><${T} of=${w.dlqNone} /></p>`}
       <ul class="letters">${letters.slice(0, 20).map((letter) => html`
         <li key=${letter.seq} data-letter=${letter.seq}>
-          <span class="dim"><${At} at=${letter.stored_at} /> ${letter.by} ${letter.household ?? letter.subject}</span>
-          <span>${letter.reason}</span>
+          <span>#${letter.seq} ${letter.stream === "INTAKE" ? html`<${T} of=${w.pressLetter} />` : letter.by} <b>${letter.household ?? letter.subject}</b></span>
+          <span class="dim"><${TickingT} of=${(time) => w.ago(Math.max(0, Math.floor((time - Date.parse(letter.stored_at)) / 1000)))} /> · <${At} at=${letter.stored_at} /></span>
+          <span>${letter.reason || html`<span class="dim"><${T} of=${w.letterHidden} /></span>`}</span>
           ${onAsk && html`<span class="deeds">
             ${letter.can_retry && html`<button type="button" class="small thin" data-deed="retry" disabled=${letter.state === "retrying"}
               onClick=${() => onAsk(letter, "retry")}><${T} of=${letter.state === "retrying" ? w.retrying : w.retry} /></button>`}

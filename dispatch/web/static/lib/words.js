@@ -243,6 +243,11 @@ export const w = {
   // dead letters
   retry: ["重试", "Try again"],
   retrying: ["重试中", "Trying…"],
+  pressLetter: ["按键", "press"],
+  letterHidden: ["住户和原因仅全站值班员可见", "whose and why is for operators of the whole site"],
+  ago: (seconds) => (seconds < 60 ? [`${seconds}秒前`, `${seconds} s ago`]
+    : seconds < 3600 ? [`${Math.floor(seconds / 60)}分前`, `${Math.floor(seconds / 60)} min ago`]
+      : [`${Math.floor(seconds / 3600)}小时${Math.floor(seconds / 60) % 60}分前`, `${Math.floor(seconds / 3600)} h ${Math.floor(seconds / 60) % 60} min ago`]),
   retryLetter: ["重新处理", "Process it again"],
   dismissLetter: ["搁置", "Put aside"],
   dismissSure: ["保留记录，可以撤回。", "It is kept, and can be taken up again."],
