@@ -12,6 +12,7 @@ from structlog.contextvars import bound_contextvars
 
 from dispatch.errors import DispatchError
 from dispatch.web.metrics import REQUESTS, SECONDS
+from dispatch.web.pages import asks_for_a_page, no_such_page
 from dispatch.web.problems import Fault, of_http, problem_response
 
 log = structlog.get_logger()
@@ -59,16 +60,20 @@ async def _answered(request: web.Request, handler: Next) -> web.StreamResponse:
     try:
         return await handler(request)
     except DispatchError as error:
-        return problem_response(_public(error, request))
+        return _refusal(_public(error, request), request)
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return problem_response(of_http(error, request))
+        return _refusal(of_http(error, request), request)
     except ConnectionError:
         raise  # the caller has gone, nobody is left to tell
     except Exception:
         log.exception("http.fault")
         return problem_response(_fault(request))
+
+
+def _refusal(error: DispatchError, request: web.Request) -> web.Response:
+    return no_such_page() if error.status == 404 and asks_for_a_page(request) else problem_response(error)
 
 
 def _public(error: DispatchError, request: web.Request) -> DispatchError:

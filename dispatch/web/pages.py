@@ -59,6 +59,17 @@ def file_response(name: str, headers: dict[str, str] | None = None) -> web.FileR
     )
 
 
+def asks_for_a_page(request: web.Request) -> bool:
+    """Whether somebody opened an address in a browser: programs, ours on the pages among them, do not ask for HTML."""
+    return request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("Accept", "")
+
+
+def no_such_page() -> web.Response:
+    """The answer 404 for people: it says so in two languages and leads to the start page and to 110."""
+    body = (STATIC / "not-found.html").read_bytes()
+    return web.Response(status=404, body=body, content_type="text/html", charset="utf-8", headers={"Vary": "Accept"})
+
+
 @cache
 def _files() -> dict[str, Path]:
     return {path.relative_to(STATIC).as_posix(): path for path in STATIC.rglob("*") if path.is_file()}

@@ -8,7 +8,8 @@ import pytest
 from playwright.async_api import Page
 
 from dispatch.access import TokenRole, Tokens
-from tests.browser.people import PHONE, People, sees
+from tests.browser.people import PHONE, SMALL_PHONE, People, sees
+from tests.browser.test_layout import fits
 from tests.live import LiveSystem
 
 pytestmark = pytest.mark.browser
@@ -31,6 +32,17 @@ async def test_a_device_that_is_not_signed_in_says_so_and_what_to_do(people: Peo
     await page.goto(path)
     await sees(page, f"{IS_BAD}:has-text('本机没有登录')")
     await sees(page, "a.danger[href='tel:110']")
+
+
+async def test_a_wrong_address_leads_to_the_start_page_and_to_110(people: People) -> None:
+    people.excuse("404")
+    page = await people.blank(SMALL_PHONE)
+    await page.goto("/resident")
+    await sees(page, "h1:has-text('没有这个网页'):has-text('There is no such page')")
+    await sees(page, "a.danger[href='tel:110']")
+    await fits(page)
+    await page.locator("a.main").click()
+    await sees(page, ".sign-in form")
 
 
 async def test_a_household_that_is_not_in_the_roster_is_never_ready(people: People, live_system: LiveSystem) -> None:

@@ -37,6 +37,17 @@ async def test_an_unknown_address_is_a_problem(client: Client) -> None:
     await problem(await client.get("/favicon.ico"), 404)
 
 
+async def test_an_unknown_address_is_a_page_for_a_browser_alone(client: Client) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    for path in ("/nothing", "/desk/not%20a%20name", "/static/nothing.css"):
+        async with client.get(path, headers=browser) as response:
+            assert (response.status, response.content_type) == (404, "text/html")
+            assert 'href="tel:110"' in await response.text()
+        for accept in ("*/*", "application/json"):
+            await problem(await client.get(path, headers={"Accept": accept}), 404)
+    await problem(await client.post("/nothing", headers=browser), 404)
+
+
 async def test_a_wrong_method_names_those_that_are_right(client: Client) -> None:
     response = await client.put("/v1/alarms", json={})
     assert (await problem(response, 405))["allowed"] == ["POST"]
