@@ -27,7 +27,6 @@ from dispatch.identifiers import AreaId, PersonId
 from dispatch.migrate import migrate
 from dispatch.process import collect_rarely
 from dispatch.projections import ReadModels
-from dispatch.projections.reports import Reports
 from dispatch.web.reports.period import MOST_DAYS, month_at, months_before
 from tests.million import ENDED, MILLION, fill_board, fill_latency, fill_responses
 
@@ -94,7 +93,7 @@ def _reports(models: ReadModels, where: dict[str, Any]) -> Iterator[tuple[str, A
     response = partial(reports.response, **where, as_of=ENDED, zone=ZONE)
     for by in BY:
         yield f"response by {by}", partial(response, by=by, limit=ROWS)
-    yield FIRST, partial(_anew, reports, partial(response, by="month", limit=ROWS))
+    yield FIRST, partial(_anew, models, partial(response, by="month", limit=ROWS))
     yield "response of an officer's cases", partial(response, by="total", responder=OFFICER, limit=1)
     yield "drills", partial(reports.drills, **where)
     workload = partial(reports.workload, **where)
@@ -115,8 +114,8 @@ FIRST = f"{TREND}, nothing remembered"
 """The same after a start, or when a case of long ago has changed."""
 
 
-async def _anew(reports: Reports, ask: Asking) -> None:
-    reports.forget()
+async def _anew(models: ReadModels, ask: Asking) -> None:
+    models.remembered.forget()
     await ask()
 
 

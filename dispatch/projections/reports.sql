@@ -45,20 +45,6 @@
         and ($7::text is null or responder = $7)
         and ($8::boolean is null or coalesce(role not in ('group_leader', 'member'), false) = $8)
 
--- name: state
--- What changes whenever a case of long ago does; nothing where nobody would note it. And what time it is.
-select
-    $1::text as site,
-    to_regclass('latency')::oid::bigint as latency,
-    pg_postmaster_start_time() as started,
-    stamp::text as stamp,
-    now() as at
-from old_changes
-where 3 = (
-    select count(*) from pg_trigger
-    where tgrelid = to_regclass('latency') and tgfoid = to_regproc('note_old_change') and tgenabled = 'O'
-)
-
 -- name: response
 -- How fast help came, by `$9`: cases, verdicts of each of the four steps, percentiles. See docs/LATENCY.md.
 -- Whatever has no verdict here is missed: so only the few cases that never came to a step are judged one by one. With
