@@ -43,22 +43,21 @@ def by_month(cases: Iterable[Told], **narrower: Any) -> dict[str, Any]:
     return {name: figures(those, name) for name, those in found.items()}
 
 
+def _noting(found: list[str], ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def noted(reader: Reader, place: Any, query: str, *arguments: Any) -> Any:
+        found.extend([query] * (query != remembered.queries.state))
+        return await ask(reader, place, query, *arguments)
+
+    return noted
+
+
 @pytest.fixture
 def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was counted, and not remembered: the queries that Postgres was asked, but for the state of its months."""
     found: list[str] = []
-    fetch, values = Reader._fetch, Reader.values  # what is remembered is seen by what is not asked
-
-    async def fetched(reader: Reader, place: Any, query: str, *arguments: Any) -> Any:
-        found.extend([query] * (query != remembered.queries.state))
-        return await fetch(reader, place, query, *arguments)
-
-    async def valued(reader: Reader, query: str, *arguments: Any) -> Any:
-        found.append(query)
-        return await values(reader, query, *arguments)
-
-    monkeypatch.setattr(Reader, "_fetch", fetched)
-    monkeypatch.setattr(Reader, "values", valued)
+    # What is remembered is seen by what is not asked.
+    for name in ("_fetch", "_values"):
+        monkeypatch.setattr(Reader, name, _noting(found, getattr(Reader, name)))
     return found
 
 
