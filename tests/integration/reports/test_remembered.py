@@ -83,6 +83,21 @@ REPORTS: dict[str, Asking] = {
 """Every report, of February 2025."""
 
 
+ANOTHER = (
+    """
+    insert into latency (site, case_id, household, areas, kind, silent, drill, pressed_at, accepted_at)
+    select site, 'another', household, areas, kind, silent, drill, pressed_at, accepted_at
+    from latency where case_id like '%h-3%'
+    """,
+    """
+    insert into responses (site, case_id, responder, step, areas, kind, drill, accepted_at)
+    select site, 'another', responder, step, areas, kind, drill, accepted_at
+    from responses where case_id like '%h-3%' limit 1
+    """,
+)
+"""A row in each table alone."""
+
+
 def one_of_february(household: str, **told: Any) -> Told:
     answers = (("p-1", "going", 9.0), ("p-2", "on_scene", 60.0))
     at = LONG_AGO["since"] + timedelta(days=9)
@@ -127,6 +142,10 @@ async def test_every_report_of_a_period_that_is_over_is_counted_once_until_a_cas
     await right(counted=True)
     await connection.execute("update latency set answered_at = answered_at + interval '1 s', kind = 'medical'")
     await right(counted=True)
+    await right(counted=False)
+    for another in ANOTHER:
+        await connection.execute(another)
+        await right(counted=True)
     await right(counted=False)
     await connection.execute("delete from responses where case_id like '%h-1%'")
     await right(counted=True)
