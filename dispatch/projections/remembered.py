@@ -1,9 +1,10 @@
 """Answers about periods that are over, kept until a case of their months changes.
 
 The database notes every change of a row of a case older than an hour, for each month and site, in the transaction of
-the change (`changed_months` in `migrations/`), and that is part of the state of a month (`remembered.sql`). Between two
-readings of the same state none was committed: so what was counted between them is true for as long as the state stays
-the same. A rebuild, a restart of Postgres, another database and an emptied table each make another state.
+the change (`changed_months` in `migrations/`), and that is part of the state of a month (`remembered.sql`). It is read
+before counting, and never comes back: so an answer is true for as long as the state is the one before it, and one that
+was overtaken by a change is never given again. A rebuild, a restart of Postgres, another database and an emptied table
+each make another state.
 """
 
 from __future__ import annotations
@@ -80,11 +81,8 @@ class Remembered:
         found = [self._known(question, state) for question, state in zip(questions, states, strict=True)]
         unknown = [place for place, kept in enumerate(found) if kept is None]
         counted = dict(zip(unknown, await asyncio.gather(*(questions[n].count() for n in unknown)), strict=True))
-        if any(states[place] is not None for place in unknown):
-            after = await self._states(questions)
-            for place, answer in counted.items():
-                if states[place] is not None and states[place] == after[place]:
-                    self._keep(questions[place], states[place], answer)
+        for place, answer in counted.items():
+            self._keep(questions[place], states[place], answer)
         return [counted[n] if kept is None else msgspec.msgpack.decode(kept) for n, kept in enumerate(found)]
 
     async def _states(self, questions: Sequence[Question]) -> list[State]:
@@ -103,7 +101,7 @@ class Remembered:
         return kept.answer
 
     def _keep(self, question: Question, state: State, answer: Any) -> None:
-        if not question.decided(answer):
+        if state is None or not question.decided(answer):
             return
         self._drop(_key(question))
         kept = self._kept[_key(question)] = _Kept(state, question.as_of, msgspec.msgpack.encode(answer))
