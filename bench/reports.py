@@ -119,7 +119,7 @@ FIRST = ", nothing remembered"
 
 
 async def _anew(models: ReadModels, ask: Asking) -> None:
-    models.remembered.forget()
+    models.forget()
     await ask()
 
 

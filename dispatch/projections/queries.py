@@ -53,13 +53,18 @@ class ReadModels:
 
     def __init__(self, dsn: str, site: Site | str, *, connections: int = 8) -> None:
         self._reader = Reader(dsn, Site(site), connections=connections, seconds=ANSWER_SECONDS)
-        self.remembered = Remembered(self._reader)
-        self.reports = Reports(dsn, Site(site), self.remembered)
+        self._remembered = Remembered(self._reader)
+        self.reports = Reports(dsn, Site(site))
         self._names = {projection.name for projection in all_projections()}
 
     async def close(self) -> None:
         self._reader.close()
         self.reports.close()
+
+    def forget(self) -> None:
+        """Count everything anew that is remembered, when it is asked for next."""
+        self._remembered.forget()
+        self.reports.remembered.forget()
 
     async def list_cases(
         self,
@@ -133,7 +138,7 @@ class ReadModels:
         if since is None or until is None:
             return await counted()
         question = Question(asked=("latency", area, limit), since=since, until=until, count=counted)
-        return cast("Mapping[str, Any]", await self.remembered.answer(question))
+        return cast("Mapping[str, Any]", await self._remembered.answer(question))
 
     async def positions(self) -> dict[str, int]:
         """The log's sequence that each read model has reached; 0 for one that has not begun."""

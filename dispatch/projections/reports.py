@@ -51,9 +51,9 @@ class Reports:
     hours are counted.
     """
 
-    def __init__(self, dsn: str, site: Site, remembered: Remembered) -> None:
+    def __init__(self, dsn: str, site: Site) -> None:
         self._reader = Reader(dsn, site, connections=CONNECTIONS, seconds=ANSWER_SECONDS)
-        self._remembered = remembered
+        self.remembered = Remembered(self._reader)
 
     def close(self) -> None:
         self._reader.close()
@@ -100,10 +100,10 @@ class Reports:
             return _most(parts, most)
 
         if by != "month":
-            return [_response(row) for row in await self._remembered.answer(question(by, since, until, limit))]
+            return [_response(row) for row in await self.remembered.answer(question(by, since, until, limit))]
         # Each month for itself: when a case of one changes, the others are still remembered.
         months = list(months_of(since, until, zone))
-        totals = await self._remembered.answers([question("total", *span, 1) for _, span in months])
+        totals = await self.remembered.answers([question("total", *span, 1) for _, span in months])
         rows = [(first, *row[1:]) for (first, _), total in zip(months, totals, strict=True) for row in total]
         return [_response(row) for row in _most([[], rows], limit)]
 
@@ -204,7 +204,7 @@ class Reports:
     async def _answer(
         self, asked: Hashable, since: datetime, until: datetime, count: Callable[[], Awaitable[Any]]
     ) -> Any:
-        return await self._remembered.answer(Question(asked=asked, since=since, until=until, count=count))
+        return await self.remembered.answer(Question(asked=asked, since=since, until=until, count=count))
 
 
 def months_of(since: datetime, until: datetime, zone: str) -> Iterator[tuple[str, tuple[datetime, datetime]]]:

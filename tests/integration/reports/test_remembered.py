@@ -199,7 +199,7 @@ async def test_only_so_much_is_remembered(office: Office, readings: list[str], m
     await office.told([one_of_february("h-1")])
     total, by_kind = REPORTS["response by total"], REPORTS["response by kind"]
     await by_kind(office.models)
-    monkeypatch.setattr(remembered, "MOST_BYTES", office.models.remembered._bytes)
+    monkeypatch.setattr(remembered, "MOST_BYTES", office.models.reports.remembered._bytes)
     readings.clear()
     await by_kind(office.models)
     assert not readings
