@@ -110,7 +110,8 @@ async def _reports(stage: Stage) -> list[Result]:
     cases, each = stage.sizes.reported, stage.sizes.responders
     measured = await reports.measure(cases, each, REPORTS_ASKED)
     title = f"what the desk and the reports ask of Postgres, with {cases:,} cases and {each} responders to each"
-    return [Listing(title, [(series, reports.goal_of(series)) for series in measured])]
+    listed = [(series, reports.goal_of(series)) for series in measured]
+    return [Listing(title, listed, legend=reports.LEGEND)]
 
 
 async def _memory(stage: Stage) -> list[Result]:

@@ -50,6 +50,7 @@ def work(area: str, by: str, *more: str, responder: str = NOTHING) -> str:
 
 
 OFFICERS = "array['o-1-12', 'o-2-12', 'o-3-12']"
+MOST = ("100", "true")
 GROUPS = "array['g-1', 'g-2', 'g-3']"
 READS = {
     "a month of the site": (reports.queries.response, response("null", MONTH, "total"), WHOLE_MONTHS),
@@ -60,16 +61,25 @@ READS = {
     "twelve months of a village": (reports.queries.response, response("'v-17'", YEAR, "month"), BY_AREA),
     "the cases of one officer": (reports.queries.response, response("null", MONTH, "total", "'o-17-12'"), BY_PERSON),
     "the drills of a month": (reports.queries.drills, cases("null", MONTH), WHOLE_MONTHS),
-    "who was called most": (reports.queries.most_called, work("null", "responder", "100", "true"), WHOLE_MONTHS),
+    "who was called most": (reports.queries.most_called, work("null", "responder", *MOST), WHOLE_MONTHS),
     "who was called most in a village": (
         reports.queries.most_called,
-        work("'v-17'", "responder", "100", "true"),
+        work("'v-17'", "responder", *MOST),
         BY_AREA,
     ),
     "how many groups were called": (reports.queries.called, work("null", "group"), WHOLE_MONTHS),
-    "the work of some groups": (reports.queries.workload, work("null", "group", GROUPS, "30"), WHOLE_MONTHS),
-    "the work of some officers": (reports.queries.workload, work("null", "responder", OFFICERS, "30"), BY_PERSON),
-    "the work of a village": (reports.queries.workload, work("'v-17'", "group", GROUPS, "30"), BY_AREA),
+    "the work of some groups": (reports.queries.workload, work("null", "group", *MOST, GROUPS, "30"), WHOLE_MONTHS),
+    "the work of all areas": (
+        reports.queries.workload,
+        work("null", "area", *MOST, "null::text[]", "30"),
+        WHOLE_MONTHS,
+    ),
+    "the work of some officers": (
+        reports.queries.workload,
+        work("null", "responder", *MOST, OFFICERS, "30"),
+        BY_PERSON,
+    ),
+    "the work of a village": (reports.queries.workload, work("'v-17'", "group", *MOST, GROUPS, "30"), BY_AREA),
     "the work of one officer": (
         reports.queries.most_called,
         work("null", "area", "9", "true", responder="'o-17-12'"),
