@@ -240,7 +240,7 @@ def _buttons(servers: list[dict[str, Any]] | str) -> Finding:
             f"see that only deploy/mqtt-proxy.conf, or another proxy with its limits, reaches them; {ASK_AS_SYS}",
         )
     listening = [mqtt for server in servers if (mqtt := server.get("mqtt", {})).get("port")]
-    places = sorted(f"{mqtt.get('host') or '0.0.0.0'}:{mqtt['port']}" for mqtt in listening)
+    places = sorted(f"{mqtt.get('host') or '*'}:{mqtt['port']}" for mqtt in listening)
     if not places:
         return Finding(what, "ok", "no server takes them")
     if all(is_loopback(place.rpartition(":")[0]) for place in places):

@@ -126,7 +126,7 @@ async def test_mqtt_that_nobody_reaches_from_outside_is_well(fresh_nats: Embedde
 
 @pytest.mark.parametrize(
     ("host", "loopback"),
-    [("127.0.0.1", True), ("[::1]", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("10.0.0.7", False)],
+    [("127.0.0.1", True), ("[::1]", True), ("localhost", True), ("*", False), ("::", False), ("10.0.0.7", False)],
 )
 def test_only_this_machine_reaches_loopback(host: str, loopback: bool) -> None:
     assert is_loopback(host) == loopback
