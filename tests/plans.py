@@ -81,7 +81,7 @@ BOARD = {
     "the board, a page further on": (
         lists.queries.newest_by_state,
         f"{SITE}, false, null, null, null, 'h-500001', 51",
-        "board_newest_by_state",
+        "board_newest(?:_by_state)?",  # nearly all are over
     ),
     "the board, an area without cases": (
         lists.queries.newest_by_state,
