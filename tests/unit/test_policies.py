@@ -12,7 +12,7 @@ from dispatch.errors import Malformed
 from dispatch.roster import read_policies
 
 STEP = {"call": ["group"], "within_seconds": 5}
-DEEP = b"[" * 5000 + b"]" * 5000
+DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_a_clock_is_believed_when_it_can_be_right(claimed: datetime | None, pres
         b'{"press_id": "a.b"}',
         b'{"press_id": "' + b"a" * 65 + b'"}',
         b'{"press_id": "\xff"}',
-        b'{"press_id": "a", "x": ' + b"[" * 2000 + b"]" * 2000 + b"}",
+        b'{"press_id": "a", "x": ' + b"[" * 4000,  # too deep for Python 3.11, broken off for newer ones
     ],
 )
 def test_what_is_no_press_is_malformed(body: bytes) -> None:
