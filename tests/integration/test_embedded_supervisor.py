@@ -48,15 +48,19 @@ async def supervisor(reports: Reports) -> AsyncIterator[Supervisor]:
     await supervisor.stop()
 
 
+async def started_anew(role: Role, first: int | None, *, seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        while role.child.pid == first or not role.child.running:  # noqa: ASYNC110 - no event is set on a start
+            await asyncio.sleep(0.01)
+
+
 async def test_what_dies_is_started_again_at_once(tmp_path: Path, supervisor: Supervisor, reports: Reports) -> None:
     role = Role("fanout", tmp_path, {}, SLEEPS)
     await supervisor.start(role)
     first = role.child.pid
     await role.child.kill()
     await reports.wait_for("fanout was ended by signal 9; starting it again")
-    async with asyncio.timeout(5):
-        while role.child.pid == first or not role.child.running:  # noqa: ASYNC110 - no event is set on a start
-            await asyncio.sleep(0.01)
+    await started_anew(role, first, seconds=5)
 
 
 async def test_a_start_that_fails_as_nobody_expected_is_reported_and_tried_again(
@@ -76,9 +80,7 @@ async def test_a_start_that_fails_as_nobody_expected_is_reported_and_tried_again
     first = role.child.pid
     await role.child.kill()
     await reports.wait_for("fanout cannot start: RuntimeError")
-    async with asyncio.timeout(20):
-        while role.child.pid == first or not role.child.running:  # noqa: ASYNC110 - no event is set on a start
-            await asyncio.sleep(0.01)
+    await started_anew(role, first, seconds=20)
 
 
 async def test_a_log_that_could_not_be_read_is_read_on(

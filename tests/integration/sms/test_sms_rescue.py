@@ -99,8 +99,7 @@ async def test_a_text_that_hangs_in_a_fan_out_that_is_there_is_asked_for_again_o
     village: Village, sms_settings: Settings, smsc: FakeSmsc, hanging: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     be_patient(monkeypatch)
-    monkeypatch.setattr(rescue, "HANGS", timedelta(seconds=2))
-    be_away_for(timedelta(minutes=5), monkeypatch)
+    it_hangs_and_stays(monkeypatch)
     there = alive(village.nc, "fanout", sms_settings)
     async with there, working(village, sms_settings), watching(village, sms_settings):
         case_id = await village.press()
@@ -129,6 +128,12 @@ async def test_the_texts_of_a_fan_out_that_takes_nothing_more_go_over_its_own_se
     each_has_one_text_over_one_session(smsc)
 
 
+def it_hangs_and_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is owed for two seconds hangs; the fan-out is not taken to be away all the same."""
+    monkeypatch.setattr(rescue, "HANGS", timedelta(seconds=2))
+    be_away_for(timedelta(minutes=5), monkeypatch)
+
+
 def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fan-out is well and may take its time, as the looks of these stories come quicker than any SMSC answers."""
     monkeypatch.setattr(rescue, "PATIENT_LOOKS", 10_000)
@@ -145,8 +150,7 @@ async def test_a_text_that_hangs_in_the_fan_out_once_more_is_soon_sent_from_here
 ) -> None:
     """That it takes in hand what it is asked for, and says so on the log, is no text yet."""
     hanging.update(hanging)
-    monkeypatch.setattr(rescue, "HANGS", timedelta(seconds=2))
-    be_away_for(timedelta(minutes=5), monkeypatch)
+    it_hangs_and_stays(monkeypatch)
     there = alive(village.nc, "fanout", sms_settings)
     async with there, working(village, sms_settings), watching(village, sms_settings):
         case_id = await village.press()
@@ -160,8 +164,7 @@ async def test_a_fan_out_that_is_asked_and_says_nothing_is_waited_for_while_text
     village: Village, sms_settings: Settings, smsc: FakeSmsc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is asked for may wait in a queue behind them; the account may allow no second session."""
-    monkeypatch.setattr(rescue, "HANGS", timedelta(seconds=2))
-    be_away_for(timedelta(minutes=5), monkeypatch)
+    it_hangs_and_stays(monkeypatch)
     await everybody_here(village)
     await another_household(village)
     case_id, busy = await opened(village), await opened(village, OTHERS)
@@ -210,8 +213,7 @@ async def texts_go_from_here(
     village: Village, sms_settings: Settings, smsc: FakeSmsc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fan-out is there and answers nothing that it is asked; a case has been owed its texts for long."""
-    monkeypatch.setattr(rescue, "HANGS", timedelta(seconds=2))
-    be_away_for(timedelta(minutes=5), monkeypatch)
+    it_hangs_and_stays(monkeypatch)
     await everybody_here(village)
     case_id = await opened(village)
     await in_hand(village)
