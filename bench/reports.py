@@ -8,6 +8,7 @@ import contextlib
 import gc
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -27,8 +28,10 @@ from dispatch.identifiers import AreaId, PersonId
 from dispatch.migrate import migrate
 from dispatch.process import collect_rarely
 from dispatch.projections import ReadModels
+from dispatch.projections.reader import SETTINGS
 from dispatch.web.reports.period import MOST_DAYS, month_at, months_before
 from tests.million import ENDED, MILLION, fill_board, fill_latency, fill_responses
+from tests.plans import all_wrong
 
 GOAL_MS = 100.0
 """p95 of the board's lists and of every report of a month, as the issue has it, and of the trend on the page."""
@@ -123,32 +126,39 @@ async def _anew(models: ReadModels, ask: Asking) -> None:
     await ask()
 
 
-async def measure(cases: int, each: int, times: int, *, everything: bool = False) -> list[Measured]:
-    """The time of each query that has a goal, or of `everything`: `times` times, after one that is not counted."""
+async def measure(cases: int, each: int, times: int, *, everything: bool = False) -> tuple[list[Measured], list[str]]:
+    """The time of each query that has a goal, or of `everything`: `times` times, after one that is not counted.
+
+    And what is wrong with the plans that Postgres makes for them, where there are a million cases to make them for.
+    """
     with tempfile.TemporaryDirectory(prefix="dispatch-bench-", ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o755)  # noqa: PTH101, S103 - the database's own user must get through
         async with EmbeddedPostgres(Path(folder)) as server:
             await migrate(server.dsn)
-            await _fill(server.dsn, cases, each)
+            wrong = await _filled(server.dsn, cases, each)
             models = ReadModels(server.dsn, "s")
             before = gc.get_threshold()
             collect_rarely()  # as `dispatch serve` does
             try:
                 queries = {name: ask for name, ask in asked(models).items() if everything or is_shown(name)}
-                return [await _measured(name, ask, times) for name, ask in queries.items()]
+                return [await _measured(name, ask, times) for name, ask in queries.items()], wrong
             finally:
                 gc.unfreeze()
                 gc.set_threshold(*before)
                 await models.close()
 
 
-async def _fill(dsn: str, cases: int, each: int) -> None:
-    connection = await asyncpg.connect(dsn, server_settings={"synchronous_commit": "off", "jit": "off"})
+async def _filled(dsn: str, cases: int, each: int) -> list[str]:
+    connection = await asyncpg.connect(dsn, server_settings={**SETTINGS, "synchronous_commit": "off"})
     console.print(f"[dim]writing {cases:,} cases and {each} responders to each …")
     await fill_board(connection, cases)
     await fill_latency(connection, cases)
     await fill_responses(connection, each, cases)
+    wrong = await all_wrong(connection) if cases >= MILLION else []
     await connection.close()
+    for one in wrong:
+        console.print(f"[red]{one}")
+    return wrong
 
 
 async def _measured(name: str, ask: Asking, times: int) -> Measured:
@@ -192,11 +202,13 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=20, help="how often each is asked (default 20)")
     parser.add_argument("--everything", action="store_true", help="also of longer periods, which have no goal")
     given = parser.parse_args()
-    found = asyncio.run(measure(given.cases, given.responders, given.times, everything=given.everything))
+    found, wrong = asyncio.run(measure(given.cases, given.responders, given.times, everything=given.everything))
     if given.json:
         print(json.dumps([{**one.document(), "p95_ms": round(percentile(one.milliseconds, 95), 3)} for one in found]))
     else:
         show(found)
+    if wrong:
+        sys.exit(1)
 
 
 if __name__ == "__main__":
