@@ -28,12 +28,11 @@ class TimelineRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rows(change: Change) -> list[TimelineRow]:
-    accepted_at = change.case.alarm.accepted_at
     return [
         TimelineRow(
             site=change.site,
             case_id=commit.case,
-            accepted_at=accepted_at,
+            accepted_at=change.case.alarm.accepted_at,
             seq=commit.seq,
             index=index,
             at=event.at,
