@@ -177,7 +177,8 @@ async def _begin(
     async with connected() as (nc, site):
         planned = await plan_drill(Roster(nc, site), CaseDesk(CaseLog(nc, site)), choice, within=None, at=now())
         typer.echo(_told(planned, minutes, escalate=escalate), err=as_json)
-        if planned.planned and not sure("开始演练？begin the drill", yes=yes):
+        undone = "没有演练，无人被呼叫 no drill was begun, nobody was called"
+        if planned.planned and not await sure("开始演练？begin the drill", yes=yes, undone=undone):
             return None
         return await start_drill(
             DrillBook(nc, site),
