@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import get_args
@@ -31,12 +31,16 @@ Progress = Callable[[str, int, int], None]
 
 
 class Read(msgspec.Struct, frozen=True):
-    """The calls of a file with the first line of each; `unused` are columns that were passed over."""
+    """The calls of a file with the first line of each; `unused` are columns that were passed over.
+
+    `backwards` has one for each row that is good and in which a later step is before an earlier one.
+    """
 
     calls: tuple[tuple[Place, PastCall], ...]
     problems: tuple[Problem, ...]
     unused: tuple[str, ...] = ()
     rows: int = 0
+    backwards: tuple[Problem, ...] = ()
 
 
 def read_calls(path: Path, zone: tzinfo | None, now: datetime, progress: Progress) -> Read:
@@ -60,7 +64,8 @@ def read_calls(path: Path, zone: tzinfo | None, now: datetime, progress: Progres
             done += 1
             if done % 500 == 0 or done == total:
                 progress("reading", done, total)
-    return Read(tuple(table.calls()), tuple(sorted(table.problems, key=_by_place)), tuple(unused), done)
+    problems = tuple(sorted(table.problems, key=_by_place))
+    return Read(tuple(table.calls()), problems, tuple(unused), done, tuple(table.backwards))
 
 
 class _Table:
@@ -69,6 +74,7 @@ class _Table:
     def __init__(self, zone: tzinfo | None, now: datetime) -> None:
         self._zone, self._latest = zone, now + FUTURE
         self.problems: list[Problem] = []
+        self.backwards: list[Problem] = []
         self._calls: dict[str, tuple[Place, PastCall]] = {}
         self._responses: dict[str, dict[PersonId, tuple[Place, PastResponse]]] = {}
         self._wrong: set[str] = set()
@@ -108,6 +114,8 @@ class _Table:
         if cells.problems:
             self.problems += cells.problems
             self._wrong.add(call)
+        elif (backwards := cells.backwards({"raised_at": head.raised_at, **times})) is not None:
+            self.backwards.append(backwards)
 
     def _together(self, cells: _Cells, head: PastCall, response: PastResponse | None) -> None:
         place, known = self._calls.setdefault(head.call, (cells.place, head))
@@ -149,12 +157,22 @@ class _Cells:
         return self._row.place
 
     def wrong(self, column: str, wrong: str, advice: str) -> None:
-        where = self._places[column]
-        self.problems.append(
-            Problem(
-                place=self.place, column=where + 1, header=column, value=self._value(column), wrong=wrong, advice=advice
-            )
-        )
+        self.problems.append(self._said(column, wrong, advice))
+
+    def backwards(self, times: Mapping[str, datetime | None]) -> Problem | None:
+        """The first of `times`, which are in the order of their steps, that is before an earlier step."""
+        latest: tuple[str, datetime] | None = None
+        for column, at in times.items():
+            if at is None:
+                continue
+            if latest is not None and at < latest[1]:
+                return self._said(column, f"is before {latest[0]}, {self._value(latest[0])}", "see which is wrong")
+            latest = column, at
+        return None
+
+    def _said(self, column: str, wrong: str, advice: str) -> Problem:
+        where, value = self._places[column] + 1, self._value(column)
+        return Problem(place=self.place, column=where, header=column, value=value, wrong=wrong, advice=advice)
 
     def text(self, column: str, *, required: bool = False, longest: int = 200) -> str:
         value = self._value(column)
