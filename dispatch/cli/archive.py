@@ -30,6 +30,7 @@ from dispatch.archive import (
 from dispatch.cli.connected import connected
 from dispatch.cli.progress import Told, bars
 from dispatch.cli.rebuild import compare_read_models
+from dispatch.cli.times import date_and_time
 from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
 from dispatch.errors import Refused
@@ -107,7 +108,7 @@ def restore_command(
         return
     for stream, messages in restored.messages.items():
         typer.echo(f"{stream:12} {messages:>10,}")
-    typer.echo(f"已恢复 restored, as it was at {restored.made.at:%Y-%m-%d %H:%M:%S} UTC")
+    typer.echo(f"已恢复 restored, as it was at {date_and_time(restored.made.at)}")
     if data is not None:
         typer.echo(f"接着 next: dispatch up --data {shlex.quote(str(data))}")
     if held:

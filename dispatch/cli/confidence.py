@@ -16,6 +16,7 @@ from rich.text import Text
 from dispatch.cases import CaseDesk, LeaveOut
 from dispatch.cli.connected import connected
 from dispatch.cli.tables import folded_columns, print_table, whole_column
+from dispatch.cli.times import date_and_minute
 from dispatch.clock import now
 from dispatch.errors import Malformed, NotFound
 from dispatch.events import CaseLog
@@ -105,7 +106,7 @@ def left_out(
         *folded_columns("", "at", "by", "why"),
     )
     for entry in entries:
-        at, what = f"{entry.at:%Y-%m-%d %H:%M}", entry.what.replace("_", " ")
+        at, what = date_and_minute(entry.at), entry.what.replace("_", " ")
         table.add_row(*map(Text, (entry.household, entry.person, what, at, entry.by, entry.reason)))
     print_table(table)
 

@@ -19,6 +19,7 @@ from dispatch.cli.asking import sure
 from dispatch.cli.connected import connected
 from dispatch.cli.operator import operator_here
 from dispatch.cli.tables import folded_columns, print_table
+from dispatch.cli.times import date_and_time
 from dispatch.clock import now
 from dispatch.errors import DispatchError, Malformed
 from dispatch.events import DlqDesk, Kept, since
@@ -89,7 +90,7 @@ def list_command(
     for kept in found:
         letter = kept.letter
         source = f"{letter.stream} {letter.seq}\n{letter.subject}"
-        stored = f"{since(kept):%Y-%m-%d %H:%M:%SZ}"
+        stored = date_and_time(since(kept))
         state = STATES[kept.state(now())]
         table.add_row(*map(Text, (str(kept.seq), stored, kept.household or "-", letter.by, why(kept), source, state)))
     print_table(table)

@@ -18,6 +18,7 @@ from dispatch.cli.asking import sure
 from dispatch.cli.connected import connected
 from dispatch.cli.operator import operator_here
 from dispatch.cli.tables import folded_columns, print_table, whole_column
+from dispatch.cli.times import date_and_time, time_of_day
 from dispatch.clock import now
 from dispatch.drills import (
     Choice,
@@ -101,7 +102,7 @@ def begin(  # noqa: PLR0917 - Typer calls it by name
     if as_json:
         _print({"drill": drill_view(drill, now()), "failed": failed})
     else:
-        typer.echo(f"演练已开始 begun: {drill.id}，{drill.until:%H:%M:%SZ} 结束 ends by itself")
+        typer.echo(f"演练已开始 begun: {drill.id}，{time_of_day(drill.until)} 结束 ends by itself")
         typer.echo(f"报告 report: dispatch drill report {drill.id}")
         for gap in failed:
             typer.echo(f"未发出 not sent: {gap.what}: {gap.reason}", err=True)
@@ -127,7 +128,7 @@ def list_command(as_json: _JSON = False) -> None:
     table = Table(whole_column("id", [drill.id for drill in found]), *columns)
     for drill in found:
         state = "已结束 over" if drill.is_over(at) else "进行中 running"
-        when = f"{drill.at:%Y-%m-%d %H:%M:%SZ}"
+        when = date_and_time(drill.at)
         table.add_row(*map(Text, (drill.id, when, drill.by, drill.kind, str(len(drill.households)), state)))
     print_table(table)
 

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +22,7 @@ from rich.text import Text
 from dispatch.cli.connected import connected
 from dispatch.cli.progress import Told, bars
 from dispatch.cli.tables import folded_columns, whole_column
+from dispatch.cli.times import site_zone
 from dispatch.clock import now
 from dispatch.errors import Malformed, NotFound, Unreadable
 from dispatch.events import CASES, AlarmRaised, Commit, commit_of, follow
@@ -30,7 +31,7 @@ from dispatch.identifiers import AreaId, CaseId, Site
 from dispatch.roster import EscalationPolicy, Roster, read_policies
 from dispatch.what_if import Compared, Replay, Summary, compare, recorded_of, replay, steps_from, summary
 
-_TIME = "A time like 2026-11-01 or 2026-11-01T08:00:00+08:00; without an offset it is UTC."
+_TIME = "A time like 2026-11-01 or 2026-11-01T08:00:00+08:00; without an offset by the clocks of the site."
 _SHOWN = 50
 
 
@@ -122,7 +123,7 @@ def _moment(value: str | None, field: str) -> datetime | None:
         raise Malformed(
             f"--{field} {value!r} is not a time: write it like 2026-11-01T08:00:00+08:00", field=field
         ) from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at if at.tzinfo else at.replace(tzinfo=site_zone())
 
 
 async def _compare(policies: Sequence[EscalationPolicy], chosen: _Chosen, told: Told) -> list[Compared]:
