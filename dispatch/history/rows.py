@@ -64,7 +64,7 @@ def read_calls(path: Path, zone: tzinfo | None, now: datetime, progress: Progres
             done += 1
             if done % 500 == 0 or done == total:
                 progress("reading", done, total)
-    problems = tuple(sorted(table.problems, key=_by_place))
+    problems = tuple(sorted((*table.problems, *table.without_zone()), key=_by_place))
     return Read(tuple(table.calls()), problems, tuple(unused), done, tuple(table.backwards))
 
 
@@ -78,6 +78,7 @@ class _Table:
         self._calls: dict[str, tuple[Place, PastCall]] = {}
         self._responses: dict[str, dict[PersonId, tuple[Place, PastResponse]]] = {}
         self._wrong: set[str] = set()
+        self._zoneless: dict[str, tuple[Problem, int]] = {}
 
     def header(self, sheet: Sheet) -> dict[str, int] | None:
         """Where each column stands; None when one is missing, which is said."""
@@ -109,12 +110,19 @@ class _Table:
             cells.wrong("raised_at", "is empty", "write when the call came in")
         times = {name: cells.moment(name) for name in MOMENTS}
         responder = PersonId(cells.id("responder_id", required=any(times.values())))
-        if not cells.problems:
+        if cells.zoneless is not None:
+            first, rows = self._zoneless.get(row.place.file, (cells.zoneless, 0))
+            self._zoneless[row.place.file] = first, rows + 1
+            self._wrong.add(call)
+        elif not cells.problems:
             self._together(cells, head, PastResponse(responder=responder, **times) if responder else None)
         if cells.problems:
             self.problems += cells.problems
             self._wrong.add(call)
-        elif (backwards := cells.backwards({"raised_at": head.raised_at, **times})) is not None:
+        elif (
+            cells.zoneless is None
+            and (backwards := cells.backwards({"raised_at": head.raised_at, **times})) is not None
+        ):
             self.backwards.append(backwards)
 
     def _together(self, cells: _Cells, head: PastCall, response: PastResponse | None) -> None:
@@ -135,6 +143,13 @@ class _Table:
                 "responder_id", f"has other times in line {there[0].line}", "keep one row per responder and call"
             )
 
+    def without_zone(self) -> Iterator[Problem]:
+        """One for each file with times that do not say their zone, at the first of them."""
+        for first, rows in self._zoneless.values():
+            yield msgspec.structs.replace(
+                first, wrong=f"{first.wrong}, as in {rows:,} row{'s'[: rows != 1]} of this file"
+            )
+
     def calls(self) -> Iterator[tuple[Place, PastCall]]:
         for name, (place, head) in self._calls.items():
             if name not in self._wrong:
@@ -146,11 +161,12 @@ class _Table:
 
 
 class _Cells:
-    """The cells of a row by column; `problems` grows as they are read."""
+    """The cells of a row by column; `problems` grows as they are read; `zoneless` is the first time without a zone."""
 
     def __init__(self, row: Row, places: dict[str, int], zone: tzinfo | None, latest: datetime) -> None:
         self._row, self._places, self._zone, self._latest = row, places, zone, latest
         self.problems: list[Problem] = []
+        self.zoneless: Problem | None = None
 
     @property
     def place(self) -> Place:
@@ -212,7 +228,8 @@ class _Cells:
             self.wrong(column, "is not a time", "write day and time of day, like 2026-11-21T08:00:00+08:00")
             return None
         if at.tzinfo is None and self._zone is None:
-            self.wrong(column, "does not say its zone", "add it, like +08:00, or give --timezone Asia/Shanghai")
+            advice = "add it, like +08:00, or give --timezone Asia/Shanghai"
+            self.zoneless = self.zoneless or self._said(column, "does not say its zone", advice)
             return None
         return self._in_utc(column, at if at.tzinfo else at.replace(tzinfo=self._zone))
 

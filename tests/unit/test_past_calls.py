@@ -158,9 +158,13 @@ def test_a_step_before_an_earlier_one_is_taken_and_said(tmp_path: Path, times: s
 
 
 def test_a_time_without_a_zone_is_not_guessed(tmp_path: Path) -> None:
-    calls, problems = read(tmp_path, "1,fire,a-1,2017-01-01 00:00:00,e-1,,,,", zone=None)
-    assert calls == []
-    assert "--timezone" in problems[0].advice
+    row = "1,fire,a-1,2017-01-01 00:00:00,{},2017-01-01 00:01:00,,,"
+    good = "2,fire,a-1,2017-01-01 00:00:00+08:00,e-1,,,,"
+    calls, (problem,) = read(tmp_path, good, *(row.format(f"e-{number}") for number in range(3)), zone=None)
+    assert [call.call for call in calls] == ["2"]
+    assert (problem.place.line, problem.header) == (3, "raised_at")
+    assert problem.wrong == "does not say its zone, as in 3 rows of this file"
+    assert "--timezone" in problem.advice
 
 
 def test_a_call_whose_rows_contradict_each_other_is_left_out_whole(tmp_path: Path) -> None:
