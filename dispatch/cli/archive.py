@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -37,12 +37,15 @@ from dispatch.errors import Refused
 from dispatch.events import CASES, connect, ensure_streams
 from dispatch.fanout import place_behind
 from dispatch.identifiers import CaseId
+from dispatch.projections import Compared
 from dispatch.settings import load_settings
 
 _JSON = Annotated[bool, typer.Option("--json", help="Print for a machine.")]
 _SEAL = Annotated[
     str | None, typer.Option("--seal", help="The seal that `dispatch backup` printed: proves that this is that backup.")
 ]
+
+AGREED = "全部一致 everything agrees: archive, log and read models"
 
 
 def register(app: typer.Typer) -> None:
@@ -148,17 +151,31 @@ def verify_command(
         typer.echo(json.dumps(msgspec.to_builtins(verified) | found))
     else:
         _tell_verified(verified, proof)
-    if wrong := [one.projection for one in compared if one.rows or one.because is not None]:
-        Console(stderr=True).print(f"不一致 not as the log has it: {', '.join(wrong)}; `dispatch rebuild` mends it")
-        raise typer.Exit(1)
+    _conclude(compared, agreed="" if as_json else "备份完好 the backup is as it was made" if folder else AGREED)
 
 
 def _tell_verified(verified: Verified, proof: str) -> None:
     for stream, head in verified.heads.items():
         typer.echo(f"{stream:12} {head.records:>10,} records, as they were written")
     if verified.behind:
-        Console(stderr=True).print(f"the log has {verified.behind} more, which the archive does not hold yet")
+        words = f"日志另有 {verified.behind} 条正在归档 the log has {verified.behind} more, which are being archived"
+        Console(stderr=True, soft_wrap=True).print(f"{words}: this takes less than a minute")
     typer.echo(f"封印 seal {proof}")
+
+
+def _conclude(compared: Sequence[Compared], *, agreed: str) -> None:
+    """The last line: the verdict. Raises `Exit` with 1 when a read model is not as the log has it, or may not be."""
+    differing = [one.projection for one in compared if one.rows]
+    unknown = [one.projection for one in compared if one.because is not None]
+    err = Console(stderr=True, soft_wrap=True)
+    if differing:
+        err.print(f"不一致 not as the log has it: {', '.join(differing)}; `dispatch rebuild` mends it")
+    if unknown:
+        err.print(f"未比较 not compared: {', '.join(unknown)}; `dispatch rebuild` makes them anew")
+    if differing or unknown:
+        raise typer.Exit(1)
+    if agreed:
+        typer.echo(agreed)
 
 
 async def _backup(folder: Path, told: Told) -> BackedUp:

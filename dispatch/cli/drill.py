@@ -16,6 +16,7 @@ from rich.text import Text
 from dispatch.cases import CaseDesk
 from dispatch.cli.asking import sure
 from dispatch.cli.connected import connected
+from dispatch.cli.files import write_file
 from dispatch.cli.operator import operator_here
 from dispatch.cli.tables import folded_columns, print_table, whole_column
 from dispatch.cli.times import date_and_time, time_of_day
@@ -34,7 +35,6 @@ from dispatch.drills import (
     start_drill,
 )
 from dispatch.drills.starting import LEAST_MINUTES, MINUTES, MOST_MINUTES
-from dispatch.errors import SetupError
 from dispatch.events import CaseLog, Gap, Kind
 from dispatch.identifiers import AreaId, GroupId, HouseholdId
 from dispatch.intake import IntakeDesk
@@ -150,10 +150,7 @@ def report(
     """
     made, names = asyncio.run(_report(drill))
     if csv is not None:
-        try:
-            csv.write_text(sheet(made, names), encoding="utf-8", newline="")
-        except OSError as error:
-            raise SetupError(f"{csv}: cannot be written: {error.strerror}") from None
+        write_file(csv, sheet(made, names).encode(), len(made.lines) + len(made.missing))
     if as_json:
         _print(report_view(made, names, now()))
     elif csv is None:

@@ -57,6 +57,8 @@ async def test_a_drill_is_shown_asked_for_begun_and_reported(
     sheet = tmp_path / "演练.csv"
     code, out, err = await terminal.run("drill", "report", begun["id"], "--csv", str(sheet))
     assert (code, "called 0" in out) == (0, True), err  # no fan-out runs here
+    rows = len(sheet.read_text(encoding="utf-8-sig").splitlines()) - 1
+    assert (f"写入 written: {sheet}，{rows} 行" in err, "written" in out) == (True, False)
     assert sheet.read_bytes().startswith(b"\xef\xbb\xbf")
     assert "not begun" in sheet.read_text(encoding="utf-8-sig")
     assert (await terminal.run("drill", "end", begun["id"]))[0] == 0

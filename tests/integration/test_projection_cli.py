@@ -80,8 +80,12 @@ async def test_the_month_on_a_terminal_and_as_files(terminal: Terminal, settings
     _, screen, _ = await terminal.run(*month)
     assert all(word in screen for word in ("茅州村", "本月 this month", "100.0% 1/1"))
     files = tmp_path / "月报.csv", tmp_path / "月报.xlsx"
-    code, _, err = await terminal.run(*month, "--csv", str(files[0]), "--xlsx", str(files[1]))
-    assert code == 0, err
+    code, out, err = await terminal.run(*month, "--csv", str(files[0]), "--xlsx", str(files[1]))
+    assert (code, out) == (0, ""), err
+    rows = len(list(csv.reader(io.StringIO(files[0].read_text("utf-8-sig"))))) - 1
+    assert f"写入 written: {files[0]}，{rows} 行" in err
+    rows = sum(sheet.max_row for sheet in load_workbook(files[1])) - 8
+    assert f"写入 written: {files[1]}，{rows} 行" in err
     first, second, *_ = csv.reader(io.StringIO(files[0].read_text("utf-8-sig")))
     assert dict(zip(first, second, strict=True))["警情 cases"] == "1"
     assert len(load_workbook(files[1]).sheetnames) == 8
@@ -271,17 +275,25 @@ async def test_archive_log_and_read_models_are_proved_to_agree(terminal: Termina
     await models.close()
     code, out, err = await terminal.run("verify")
     assert (code, "as they were written" in out) == (0, True), err
+    assert out.splitlines()[-1].startswith("全部一致 everything agrees")
     connection = await asyncpg.connect(settings.require_postgres())
     await connection.execute("update latency set kind = 'weather'")
     await connection.close()
-    code, _, err = await terminal.run("verify")
-    assert (code, "not as the log has it: latency" in err) == (1, True), err
+    code, out, err = await terminal.run("verify")
+    assert (code, "not as the log has it: latency" in err.splitlines()[-1]) == (1, True), err
+    assert "agrees" not in out
     archivist.cancel()
     await asyncio.wait({archivist})
     segment = settings.archive_folder / "CASES" / str(head_of(settings.archive_folder)["segment"])
     segment.write_bytes(segment.read_bytes()[:-3] + b'0"}\n')
     code, _, err = await terminal.run("verify")
     assert (code, f"{segment}:" in err) == (1, True), err
+
+
+async def test_a_backup_is_proved_by_its_seal(terminal: Terminal, tmp_path: Path) -> None:
+    seal = (await terminal.json("backup", str(tmp_path / "kept")))["seal"]
+    code, out, err = await terminal.run("verify", str(tmp_path / "kept"), "--seal", seal)
+    assert (code, out.splitlines()[-1]) == (0, "备份完好 the backup is as it was made"), err
 
 
 def _head(archive: Path) -> int:
