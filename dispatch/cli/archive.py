@@ -33,7 +33,7 @@ from dispatch.cli.rebuild import compare_read_models
 from dispatch.cli.times import date_and_time
 from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
-from dispatch.errors import Refused
+from dispatch.errors import Malformed, Refused
 from dispatch.events import CASES, connect, ensure_streams
 from dispatch.fanout import place_behind
 from dispatch.identifiers import CaseId
@@ -138,6 +138,8 @@ def verify_command(
 
       dispatch verify /backups/2026-11-22 --seal 5f0c…
     """
+    if seal is not None and folder is None:
+        raise Malformed("--seal is that of a backup: name its folder", field="seal")
     with bars(quiet=as_json) as told:
         if folder is not None:
             made, verified = verify_backup(folder, seal=seal, progress=told)
@@ -203,7 +205,8 @@ async def _target(*, embedded: bool) -> AsyncIterator[Client]:
         return
     from dispatch.cli.running import alone  # it takes half a second to import
 
-    with alone(load_settings().data):
+    folder = load_settings().data
+    with alone(folder, f"{folder} is in use by a running `dispatch up`: give `restore` another folder with --data"):
         settings = load_settings()
         async with EmbeddedNats(settings.data, port=settings.nats_port, mqtt_port=settings.mqtt_port) as server:
             nc = await connect(server.url, "dispatch-restore")

@@ -28,8 +28,8 @@ from dispatch.settings import RunningServers, Settings, default_data_folder
 
 
 @contextmanager
-def alone(data: Path) -> Iterator[None]:
-    """Hold the data folder: only one `dispatch up` may run on it. Raises `SetupError` when one does already."""
+def alone(data: Path, in_use: str) -> Iterator[None]:
+    """Hold the data folder: only one may work on it. Raises `SetupError`, saying `in_use`, when one does already."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (data / "up.lock").open("a")
@@ -41,9 +41,7 @@ def alone(data: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise SetupError(
-                f"another `dispatch up` is running on {data}: stop it, or give this one its own folder with --data"
-            ) from None
+            raise SetupError(in_use) from None
         (data / "servers.json").unlink(missing_ok=True)
         yield
 

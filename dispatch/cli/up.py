@@ -46,7 +46,9 @@ def up(
         os.environ["DISPATCH_PORT"] = str(port)
     if data is not None:
         os.environ["DISPATCH_DATA"] = str(data.expanduser().absolute())
-    with alone(load_settings().data):
+    folder = load_settings().data
+    in_use = f"another `dispatch up` is running on {folder}: stop it, or give this one its own folder with --data"
+    with alone(folder, in_use):
         settings = load_settings()
         configure("up", settings.model_copy(update={"log_format": "console", "log_level": "error"}))
         go_by_settings(settings)

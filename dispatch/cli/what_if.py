@@ -200,6 +200,11 @@ def _print(compared: Sequence[Compared], over_all: Summary) -> None:
         console.print(table)
     if len(differing) > _SHOWN:
         console.print(f"… and {len(differing) - _SHOWN} more; --csv gives all")
+    if compared and not differing:
+        in_force = (
+            "：这就是当时执行的策略: this is the policy in force" if all(one.same_policy for one in compared) else ""
+        )
+        typer.echo(f"0 of {over_all.cases} different{in_force}")
     typer.echo(
         f"{over_all.cases} cases, {over_all.different} of them different. Enough help was reached in "
         f"{over_all.enough_was}, would have been in {over_all.enough_would}; median {_seconds(over_all.seconds_was)}, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import fcntl
 import io
 import json
 from collections.abc import AsyncIterator
@@ -89,7 +90,10 @@ async def test_the_month_on_a_terminal_and_as_files(terminal: Terminal, settings
     first, second, *_ = csv.reader(io.StringIO(files[0].read_text("utf-8-sig")))
     assert dict(zip(first, second, strict=True))["警情 cases"] == "1"
     assert len(load_workbook(files[1]).sheetnames) == 8
-    for wrong, said, exit_code in (("2026-13", "write it like 2026-11", 2), ("soon", "write it like 2026-11", 2)):
+    for wrong, said, exit_code in (
+        ("2026-13", "month '2026-13' is not a month; write it like 2026-11", 2),
+        ("soon", "write it like 2026-11", 2),
+    ):
         code, _, err = await terminal.run("report", "--month", wrong)
         assert (code, said in err) == (exit_code, True)
     code, _, err = await terminal.run("report", "--area", "nowhere")
@@ -190,7 +194,9 @@ async def test_a_case_is_noted_and_closed_once(terminal: Terminal) -> None:
     ("arguments", "complaint", "expected"),
     [
         (("case", "show", "h-1-AAAAAAAA"), "there is no case", 1),
-        (("case", "show", "nonsense"), "is not a case id", 2),
+        (("case", "show", "nope"), "'nope' is not a case id: one is the household and eight letters or digits", 2),
+        (("case", "timeline", "h-1"), "like h-0002-7K3M9QXZ; `dispatch case list --status all`", 2),
+        (("case", "note", "h-1", "门锁着"), "`dispatch case list --status all`", 2),
         (("case", "list", "--status", "lost"), "status", 2),
         (("case", "note", "h-1-AAAAAAAA", " "), "text", 2),
         (("case", "note", "h-1-AAAAAAAA"), "--text", 2),
@@ -294,6 +300,25 @@ async def test_a_backup_is_proved_by_its_seal(terminal: Terminal, tmp_path: Path
     seal = (await terminal.json("backup", str(tmp_path / "kept")))["seal"]
     code, out, err = await terminal.run("verify", str(tmp_path / "kept"), "--seal", seal)
     assert (code, out.splitlines()[-1]) == (0, "备份完好 the backup is as it was made"), err
+    for wrong, said in (
+        (seal[:8], "is too short: a seal is 64 characters, and this has 8"),
+        (seal + "0", "is too long: a seal is 64 characters, and this has 65"),
+        ("…" * 64, "is not a seal"),
+    ):
+        code, _, err = await terminal.run("verify", str(tmp_path / "kept"), "--seal", wrong)
+        assert (code, said in err) == (2, True), err
+    code, _, err = await terminal.run("verify", "--seal", seal)
+    assert (code, "name its folder" in err) == (2, True), err
+
+
+async def test_a_restore_into_the_folder_of_a_running_system_is_refused(terminal: Terminal, tmp_path: Path) -> None:
+    assert (await terminal.run("backup", str(tmp_path / "kept")))[0] == 0
+    (tmp_path / "running").mkdir()
+    with (tmp_path / "running" / "up.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        code, _, err = await terminal.run("restore", str(tmp_path / "kept"), "--data", str(tmp_path / "running"))
+    assert code == 1
+    assert f"{tmp_path / 'running'} is in use by a running `dispatch up`: give `restore` another folder" in err
 
 
 def _head(archive: Path) -> int:
