@@ -39,6 +39,26 @@ async def sure(question: str, *, yes: bool, undone: str) -> bool:
         raise typer.Exit(STOPPED) from None
 
 
+def secret(what: str, *, undone: str, default: str | None = None) -> str:
+    """What is typed unseen at the terminal, or the next line of standard input where that is none.
+
+    An empty answer is `default`. Ctrl-C ends the command with `STOPPED`, after `undone`. Raises `Malformed` for
+    an empty line, or none, where there is no `default`.
+    """
+    if can_ask():
+        try:
+            typed: str = typer.prompt(what, default=default, hide_input=True, show_default=False, err=True)
+        except typer.Abort:
+            typer.echo(f"\n已中断 stopped. {undone}", err=True)
+            raise typer.Exit(STOPPED) from None
+        return typed
+    if said := sys.stdin.readline().rstrip("\r\n"):
+        return said
+    if default is None:
+        raise Malformed(f"{what}: standard input has no line for it", field="pin")
+    return default
+
+
 async def _line() -> str:
     """The next line of standard input; empty at its end. A terminal has something to read once a line is whole."""
     loop, there = asyncio.get_running_loop(), asyncio.Event()

@@ -43,6 +43,22 @@ async def test_a_question_is_answered(
     assert await presses(drilling.nc, settings.site) == begun
 
 
+@pytest.mark.usefixtures("drilling")
+async def test_a_pin_is_typed_unseen_and_ctrl_c_changes_nothing(settings: Settings) -> None:
+    with on_terminal("roster", "pin", "h-1", env=environment_of(settings)) as shown:
+        await shown.shows("PIN: ")
+        shown.types(CTRL_C)
+        assert await shown.ended() == 130, shown.screen
+        assert "nothing was changed" in shown.screen
+    with on_terminal("roster", "pin", "h-1", env=environment_of(settings)) as shown:
+        for asked, typed in (("PIN: ", "4711\n"), ("PIN again: ", "4711\n"), ("duress PIN (Enter for none): ", "\n")):
+            await shown.shows(asked)
+            shown.types(typed)
+        assert await shown.ended() == 0, shown.screen
+        assert "h-1: PIN set" in shown.screen
+        assert "4711" not in shown.screen
+
+
 async def test_ctrl_c_at_the_question_leaves_a_letter_as_it_was(terminal: Terminal, settings: Settings) -> None:
     async for message in follow(terminal.nc, "CASES", f"cases.{settings.site}.*.*"):
         await bury(terminal.nc.jetstream(), settings.site, "project", message, "nobody could read it")
