@@ -76,9 +76,10 @@ class Supervisor:
 
     async def start(self, kept: Kept) -> None:
         """Start it and keep it running. Raises what its first start raises."""
+        follower = Follower(kept.child.log)  # before it starts: it may say something at once
         await kept.start()
         self._kept.append(kept)
-        self._tasks += [asyncio.create_task(self._keep(kept)), asyncio.create_task(self._watch_log(kept))]
+        self._tasks += [asyncio.create_task(self._keep(kept)), asyncio.create_task(self._watch_log(kept, follower))]
 
     async def stop(self, first: Sequence[str] = ()) -> None:
         """End everything, one after the other: those named `first`, in that order, then what was started last."""
@@ -115,8 +116,7 @@ class Supervisor:
         else:
             self._report(f"{kept.name} {how}; starting it again", "")
 
-    async def _watch_log(self, kept: Kept) -> None:
-        follower = Follower(kept.child.log)
+    async def _watch_log(self, kept: Kept, follower: Follower) -> None:
         while True:
             await asyncio.sleep(1)
             for line in list(errors_in(follower.new_lines()))[:5]:
