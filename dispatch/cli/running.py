@@ -46,6 +46,16 @@ def alone(data: Path, in_use: str) -> Iterator[None]:
         yield
 
 
+def require_port(settings: Settings) -> None:
+    """Raises `SetupError` when a port is named on which `serve` could not listen."""
+    if settings.port and (reason := why_not(settings.port, settings.host)) is not None:
+        other = settings.port + 1 if 1024 <= settings.port < 65535 else 8081
+        raise SetupError(
+            f"port {settings.port} {reason}: choose where to listen with DISPATCH_PORT and DISPATCH_HOST, "
+            f"for example `dispatch up --port {other}` or `DISPATCH_PORT={other} make up`"
+        )
+
+
 class Running:
     """One run of everything. Made once per `dispatch up`."""
 
@@ -116,12 +126,8 @@ class Running:
     def _choose_port(self) -> None:
         if self._settings.port == 0:
             self._settings.port = self._ports.port("http")
-        elif (reason := why_not(self._settings.port, self._settings.host)) is not None:
-            other = self._settings.port + 1 if 1024 <= self._settings.port < 65535 else 8081
-            raise SetupError(
-                f"port {self._settings.port} {reason}: choose where to listen with DISPATCH_PORT and DISPATCH_HOST, "
-                f"for example `dispatch up --port {other}` or `DISPATCH_PORT={other} make up`"
-            )
+        else:
+            require_port(self._settings)
 
     async def _start_servers(self) -> tuple[EmbeddedNats | None, EmbeddedPostgres | None]:
         settings = self._settings
