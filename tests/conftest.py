@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,12 +22,20 @@ from dispatch.identifiers import Site
 from dispatch.migrate import migrate
 from dispatch.settings import Settings
 from tests.messengers import Messenger, messenger
-from tests.servers import Servers, open_folder, started
+from tests.servers import Servers, in_memory, open_folder, started
 from tests.sharing import WholeFiles
 
 
 def pytest_configure() -> None:
-    """Logs without Rich's tracebacks: drawing one holds everybody up, on a busy machine for seconds."""
+    """Temporary files in memory, where there is room and TMPDIR names no other place; logs without Rich's tracebacks.
+
+    A server that waits for a disk, and a traceback that is drawn, hold everybody up, on a busy machine for seconds.
+    No process reads the certificates of a world to which none speaks: they are a fifteenth of what its start takes.
+    """
+    os.environ["SSL_CERT_FILE"] = os.devnull
+    place = in_memory()
+    if place is not None and "TMPDIR" not in os.environ:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(place)
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, plain])
 
@@ -113,10 +123,11 @@ def server_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-async def own_nats(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedNats]:
+async def own_nats() -> AsyncIterator[EmbeddedNats]:
     """A nats-server of this file's own, which a test may kill and start again."""
-    async with EmbeddedNats(Path(tmp_path_factory.mktemp("nats"))) as running:
-        yield running
+    with open_folder() as folder:
+        async with EmbeddedNats(folder) as running:
+            yield running
 
 
 @pytest.fixture

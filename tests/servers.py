@@ -20,11 +20,15 @@ from time import monotonic
 import asyncpg
 import nats
 import nats.errors
+import psutil
 
 from dispatch.embedded import EmbeddedNats, EmbeddedPostgres
 from dispatch.embedded.nats import configuration, new_account_seed
 
 PASSWORD = "for-tests-only"
+MEMORY = Path("/dev/shm")  # noqa: S108 - what is made there has a name that nobody can foresee
+ROOM_BYTES = 3 << 30
+"""Several times what the servers of three processes were seen to fill: 0.4 GB."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,20 @@ class Servers:
     postgres_dsn: str
     mqtt_port: int | None = None
     auth_callout_seed: str | None = None
+
+
+def in_memory(place: Path = MEMORY, needed: int = ROOM_BYTES) -> Path | None:
+    """`place`, where files are in memory, if others may run programs there and it and the machine have so much room.
+
+    A server syncs there as on a disk and waits for none. What it synced outlives every kill -9 as it does on a disk:
+    only a power cut tells the two apart.
+    """
+    try:
+        found = os.statvfs(place)
+    except OSError:
+        return None
+    room = min(found.f_bavail * found.f_frsize, psutil.virtual_memory().available)
+    return place if room >= needed and not found.f_flag & os.ST_NOEXEC else None
 
 
 @contextmanager

@@ -50,7 +50,7 @@ class Archivist:
             except (NatsError, APIError, DispatchError, TimeoutError) as error:
                 log.warning("archive.waiting", error=repr(error))
             except Exception as error:  # noqa: BLE001 - whatever it is, the read models beside it go on
-                await self._tell(f"{self._folder} cannot be written: {error!r}")
+                await self._tell(f"{self._folder} cannot be kept: {error!r}")
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _keep(self) -> None:
@@ -61,11 +61,14 @@ class Archivist:
     async def _follow(self, shelf: Shelf) -> None:
         await self._require_same(shelf)
         await self._over()
-        read: asyncio.Queue[Msg] = asyncio.Queue(maxsize=2 * BATCH)
+        read: asyncio.Queue[Msg | Exception] = asyncio.Queue(maxsize=2 * BATCH)
 
         async def reading() -> None:
-            async for message in follow(self._nc, CASES, ">", after=shelf.head.seq):
-                await read.put(message)
+            try:
+                async for message in follow(self._nc, CASES, ">", after=shelf.head.seq):
+                    await read.put(message)
+            except Exception as error:  # noqa: BLE001 - raised where the records are written
+                await read.put(error)
 
         reader = asyncio.create_task(reading())
         try:
@@ -74,7 +77,7 @@ class Archivist:
                 messages = [await read.get()]
                 while len(messages) < BATCH and not read.empty():
                     messages.append(read.get_nowait())
-                records = [record_of(message) for message in messages]
+                records = [record_of(_message(came)) for came in messages]
                 await asyncio.to_thread(shelf.append, records)
                 log.debug("archive.written", seq=shelf.head.seq, records=len(records))
         finally:
@@ -108,6 +111,13 @@ class Archivist:
         for name in await self._book.told(f"{KIND}.>"):
             await self._book.over(name)
         self._told = ""
+
+
+def _message(came: Msg | Exception) -> Msg:
+    """Raises what ended the reading, which begins again where the archive ends."""
+    if isinstance(came, Exception):
+        raise came
+    return came
 
 
 def _opened(folder: Path, stack: ExitStack) -> Shelf:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import assert_never
 
@@ -48,7 +48,7 @@ def evolve(case: Case, event: Event) -> Case:  # noqa: C901, PLR0911, PLR0912  (
         case CallsRecorded():
             return _record(case, event)
         case ResponderReplied():
-            return _reply(case, event)
+            return answered(case, (event,))
         case AlarmRaised():
             heard = {event.press: _heard(event)}
             return replace(case, raised=event, presses=(event.press,), heard=heard, last_pressed_at=event.accepted_at)
@@ -115,6 +115,30 @@ def _is_unseen(case: Case, event: Event) -> bool:
             return all(responder != event.responder for _, responder in case.calls)
         case _:
             return False
+
+
+def answered(case: Case, events: Sequence[ResponderReplied]) -> Case:
+    """`case` after `events` on end, copied once for all of them."""
+    replies, reached, given_up_at = dict(case.replies), dict(case.reached), case.given_up_at
+    for event in events:
+        person, answer, at = event.responder, event.answer, event.at
+        if answer == "cannot" and (gave_up_at := _given_up_at(case, replies.get(person), at)) is not None:
+            given_up_at = _later(given_up_at, gave_up_at)
+        replies[person] = Reply(id=event.reply, answer=answer, at=at, eta_minutes=event.eta_minutes)
+        new = Firsts(
+            answered=at, going=at if answer == "going" else None, on_scene=at if answer == "on_scene" else None
+        )
+        reached[person] = first_of(reached.get(person), new)
+    people = {event.responder for event in events}
+    return replace(
+        case,
+        replies=replies,
+        reply_ids=case.reply_ids.union([event.reply for event in events]),
+        awaited=case.awaited - people,
+        dismissed=case.dismissed - people,
+        given_up_at=given_up_at,
+        reached=reached,
+    )
 
 
 def _widen(
@@ -202,7 +226,7 @@ def _leave_out(case: Case, event: ResponderLeftOut) -> Case:
     person = event.responder
     return replace(
         case,
-        given_up_at=_given_up_at(case, event),
+        given_up_at=_given_up_at(case, case.replies.get(person), event.at),
         replies={who: reply for who, reply in case.replies.items() if who != person},
         awaited=case.awaited - {person},
         stood_down=case.stood_down - {person},
@@ -211,10 +235,10 @@ def _leave_out(case: Case, event: ResponderLeftOut) -> Case:
     )
 
 
-def _given_up_at(case: Case, event: ResponderReplied | ResponderLeftOut) -> datetime | None:
-    known = case.replies.get(event.responder)
+def _given_up_at(case: Case, known: Reply | None, at: datetime) -> datetime | None:
+    """When the last of those who came gave up, if whose answer was `known` so far does so at `at`."""
     came = known is not None and known.answer != "cannot"
-    return _later(case.given_up_at, event.at) if case.thanked and came else case.given_up_at
+    return _later(case.given_up_at, at) if case.thanked and came else case.given_up_at
 
 
 def _heard(event: AlarmRaised | PressedAgain) -> Heard:
@@ -285,25 +309,6 @@ def _record(case: Case, event: CallsRecorded) -> Case:
             new = Firsts(called=outcome.at, delivered=outcome.at if rank >= OUTCOME_RANK["delivered"] else None)
             reached[outcome.responder] = first_of(reached.get(outcome.responder), new)
     return replace(case, calls=calls, reached=reached)
-
-
-def _reply(case: Case, event: ResponderReplied) -> Case:
-    reply = Reply(id=event.reply, answer=event.answer, at=event.at, eta_minutes=event.eta_minutes)
-    given_up_at = _given_up_at(case, event) if event.answer == "cannot" else case.given_up_at
-    new = Firsts(
-        answered=event.at,
-        going=event.at if event.answer == "going" else None,
-        on_scene=event.at if event.answer == "on_scene" else None,
-    )
-    return replace(
-        case,
-        replies={**case.replies, event.responder: reply},
-        reply_ids=case.reply_ids | {event.reply},
-        awaited=case.awaited - {event.responder},
-        dismissed=case.dismissed - {event.responder},
-        given_up_at=given_up_at,
-        reached={**case.reached, event.responder: first_of(case.reached.get(event.responder), new)},
-    )
 
 
 def _reach(case: Case, person: PersonId, new: Firsts) -> Case:

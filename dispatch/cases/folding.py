@@ -1,7 +1,8 @@
 """Folding a whole case at once: the same case as `fold` makes, without a copy of it for every outcome of a call.
 
 A rebuild folds cases by the hundred thousand. Outcomes, most of what is on the log, are kept in dictionaries of their
-own until somebody may look at them: the end of the case, or of the commits. All else is left to `evolve`. Pure.
+own until somebody may look at them: the end of the case, or of the commits. Answers wait until anything else happens,
+and all else is left to `evolve`. Pure.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from dispatch.cases.case import Case
-from dispatch.cases.evolving import evolve, is_unseen
+from dispatch.cases.evolving import answered, evolve, is_unseen
 from dispatch.cases.parts import OUTCOME_RANK, Firsts, first_of
 from dispatch.events import (
     CallOutcome,
@@ -23,6 +24,7 @@ from dispatch.events import (
     Commit,
     DuressSignalled,
     Event,
+    ResponderReplied,
     RespondersCalled,
 )
 from dispatch.identifiers import CommitId, PersonId
@@ -45,7 +47,9 @@ def fold_whole(commits: Iterable[Commit]) -> Case:
 
 
 class _Folding:
-    """A case under way. `_case` lacks the outcomes in `_outcomes`, and when each responder was reached by them."""
+    """A case under way. `_case` lacks the outcomes in `_outcomes`, when each responder was reached by them, and the
+    newest answers.
+    """
 
     def __init__(self) -> None:
         self._case = Case()
@@ -54,6 +58,7 @@ class _Folding:
         self._outcomes: dict[Key, dict[Channel, CallOutcome]] = {}
         self._called: dict[PersonId, datetime] = {}
         self._delivered: dict[PersonId, datetime] = {}
+        self._answers: list[ResponderReplied] = []
 
     def take(self, commit: Commit) -> None:
         if commit.seq <= self._seq:
@@ -62,6 +67,8 @@ class _Folding:
         for event in commit.events:
             if isinstance(event, CallsRecorded):
                 self._record(event)
+            elif isinstance(event, ResponderReplied):
+                self._answers.append(event)
             else:
                 self._evolve(event)
         self._seq = commit.seq
@@ -80,6 +87,7 @@ class _Folding:
         return replace(self._case, seq=self._seq, commits=frozenset(self._commits))
 
     def _evolve(self, event: Event) -> None:
+        self._put_back_answers()
         if isinstance(event, LOOKS_AT_ALL):
             # What is kept for those who pressed has the commits before this one, as `fold` has it.
             self._case = self.case()
@@ -100,8 +108,13 @@ class _Folding:
                 if outcome.outcome in _DELIVERED:
                     _keep_first(self._delivered, outcome.responder, outcome.at)
 
+    def _put_back_answers(self) -> None:
+        if self._answers:
+            self._case, self._answers = answered(self._case, self._answers), []
+
     def _put_back(self) -> None:
-        """Give the case the outcomes that were kept aside."""
+        """Give the case what was kept aside."""
+        self._put_back_answers()
         if not self._outcomes and not self._called:
             return
         calls, reached = dict(self._case.calls), dict(self._case.reached)

@@ -8,7 +8,8 @@ import platform
 import sys
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Literal
+from ipaddress import ip_address
+from typing import Any, Literal
 
 import aiohttp
 import nats
@@ -23,6 +24,10 @@ from dispatch.migrate import pending
 from dispatch.roles import ROLES, Role, ping_subject
 from dispatch.roster import Person, Roster, points_for
 from dispatch.settings import Settings, running_servers
+
+SERVERS_SECONDS, OTHERS_SECONDS = 3.0, 0.5
+"""How long the first server of NATS may take to answer, and how long others after it."""
+ASK_AS_SYS = "`dispatch doctor` tells where DISPATCH_NATS_SYSTEM_URL signs in as `sys`"
 
 
 @dataclass(frozen=True)
@@ -160,8 +165,9 @@ async def _message_server(settings: Settings) -> list[Finding]:
     except (OSError, TimeoutError, nats.errors.Error) as error:
         return [Finding("NATS", "fail", str(error) or type(error).__name__, "start it, or correct DISPATCH_NATS_URL")]
     try:
-        found = await asyncio.gather(_jetstream(client), _roles(client, settings.site), _fsync(settings))
-        return [Finding("NATS", "ok", str(client.connected_server_version).strip("<>")), *found[0], found[2], *found[1]]
+        found = await asyncio.gather(_jetstream(client), _roles(client, settings.site), _servers(settings))
+        version = Finding("NATS", "ok", str(client.connected_server_version).strip("<>"))
+        return [version, *found[0], _fsync(found[2]), _buttons(found[2]), *found[1]]
     finally:
         await client.close()
 
@@ -178,25 +184,82 @@ async def _jetstream(client: Client) -> list[Finding]:
     return [Finding("JetStream", "ok", f"streams: {', '.join(wanted)}")]
 
 
-async def _fsync(settings: Settings) -> Finding:
-    """Whether JetStream writes to disk before it acknowledges; only a system account may ask the server."""
-    what = "JetStream sync_interval"
-    password = settings.data / "secrets" / "nats-password"
-    url = settings.nats_url or ""
-    if not password.exists() or password.read_text().strip() not in url:
-        return Finding(
-            what, "warn", "unknown: not our server", "see that its configuration says `sync_interval: always`"
-        )
+async def _servers(settings: Settings) -> list[dict[str, Any]] | str:
+    """What each server of NATS says of itself, or why that is not known; only a system account may ask."""
+    if (url := _system_url(settings)) is None:
+        return "not our server"
     try:
-        client = await nats.connect(url.replace("nats://dispatch:", "nats://sys:"), allow_reconnect=False)
-        answer = await client.request("$SYS.REQ.SERVER.PING.VARZ", timeout=3)
+        client = await nats.connect(url, allow_reconnect=False, connect_timeout=3, error_cb=_ignore)
+    except (OSError, TimeoutError, nats.errors.Error) as error:
+        return str(error) or type(error).__name__
+    answers, found = client.new_inbox(), list[dict[str, Any]]()
+    try:
+        said = await client.subscribe(answers)
+        await client.publish("$SYS.REQ.SERVER.PING.VARZ", reply=answers)
+        while True:
+            message = await said.next_msg(SERVERS_SECONDS if not found else OTHERS_SECONDS)
+            found.append(json.loads(message.data)["data"])
+    except (TimeoutError, nats.errors.Error, KeyError, ValueError):
+        return found or "this login may not ask the server"
+    finally:
         await client.close()
-        always = json.loads(answer.data)["data"]["jetstream"]["config"].get("sync_always", False)
-    except (OSError, TimeoutError, nats.errors.Error, KeyError, ValueError) as error:
-        return Finding(what, "warn", f"unknown: {str(error) or type(error).__name__}", "ask again")
-    if always:
+
+
+def _system_url(settings: Settings) -> str | None:
+    if settings.nats_system_url is not None:
+        return settings.nats_system_url.get_secret_value()
+    password, url = settings.data / "secrets" / "nats-password", settings.nats_url or ""
+    if not password.exists() or password.read_text().strip() not in url:
+        return None
+    return url.replace("nats://dispatch:", "nats://sys:")
+
+
+def _fsync(servers: list[dict[str, Any]] | str) -> Finding:
+    """Whether JetStream writes to disk before it acknowledges."""
+    what = "JetStream sync_interval"
+    if isinstance(servers, str):
+        return Finding(
+            what,
+            "warn",
+            f"unknown: {servers}",
+            f"see that its configuration says `sync_interval: always`; {ASK_AS_SYS}",
+        )
+    if all(server.get("jetstream", {}).get("config", {}).get("sync_always", False) for server in servers):
         return Finding(what, "ok", "always")
     return Finding(what, "fail", "not always", "set it, or acknowledged presses are lost in a power cut")
+
+
+def _buttons(servers: list[dict[str, Any]] | str) -> Finding:
+    """Whether buttons reach MQTT past a proxy that limits them; NATS itself can limit nobody's messages a second."""
+    what = "buttons over MQTT"
+    if isinstance(servers, str):
+        return Finding(
+            what,
+            "warn",
+            f"unknown: {servers}",
+            f"see that only deploy/mqtt-proxy.conf, or another proxy with its limits, reaches them; {ASK_AS_SYS}",
+        )
+    listening = [mqtt for server in servers if (mqtt := server.get("mqtt", {})).get("port")]
+    places = sorted(f"{mqtt.get('host') or '*'}:{mqtt['port']}" for mqtt in listening)
+    if not places:
+        return Finding(what, "ok", "no server takes them")
+    if all(is_loopback(place.rpartition(":")[0]) for place in places):
+        return Finding(what, "ok", f"taken at {', '.join(places)}, where nobody comes from outside but by a proxy")
+    return Finding(
+        what,
+        "warn",
+        f"taken at {', '.join(places)} with no limit: one that sends as fast as it can has others' presses refused",
+        'let nats-server listen on 127.0.0.1:18883, behind deploy/mqtt-proxy.conf (deploy/RUNBOOK.md, "Before it goes '
+        'live"); if a proxy with its limits stands on another machine, see that nobody else gets here',
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens on `host`."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 async def _roles(client: Client, site: str) -> list[Finding]:

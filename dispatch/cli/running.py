@@ -8,7 +8,7 @@ import os
 import shlex
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
@@ -153,10 +153,15 @@ class Running:
     async def _migrate_later(self) -> None:
         while True:
             await asyncio.sleep(5)
-            with suppress(Unavailable):
+            try:
                 await migrate(self._settings.require_postgres())
+            except Unavailable:
+                continue
+            except Exception as error:  # noqa: BLE001 - boards stand still, and somebody must hear why
+                self._report(f"the schema of Postgres is not current; run `dispatch migrate`: {error}", "")
+            else:
                 self._say("Postgres is back, and its schema is current")
-                return
+            return
 
     def _environment(self, role: str, nats: EmbeddedNats | None) -> dict[str, str]:
         settings = self._settings

@@ -40,7 +40,7 @@ class Follower:
 
     def __init__(self, log: Path) -> None:
         self._log = log
-        self._offset = log.stat().st_size if log.exists() else 0
+        self._offset = log.stat().st_size if log.is_file() else 0
 
     def new_lines(self) -> Iterator[str]:
         """Whole lines since the last time; a line still being written is left for the next."""

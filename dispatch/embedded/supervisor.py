@@ -105,8 +105,9 @@ class Supervisor:
             started = monotonic()
             try:
                 await kept.start()
-            except (DispatchError, OSError) as error:
-                self._report(f"{kept.name} cannot start: {error}", "")
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+                why = error if isinstance(error, DispatchError | OSError) else repr(error)
+                self._report(f"{kept.name} cannot start: {why}", "")
 
     def _report_death(self, kept: Kept, code: int, deaths: int) -> None:
         how = f"was ended by signal {-code}" if code < 0 else f"stopped with exit code {code}"
@@ -117,11 +118,18 @@ class Supervisor:
             self._report(f"{kept.name} {how}; starting it again", "")
 
     async def _watch_log(self, kept: Kept, follower: Follower) -> None:
+        trouble = ""
         while True:
             await asyncio.sleep(1)
-            for line in list(errors_in(follower.new_lines()))[:5]:
-                self._report(f"{kept.name}: {line}", "")
-            bound(kept.child.log)
+            try:
+                for line in list(errors_in(follower.new_lines()))[:5]:
+                    self._report(f"{kept.name}: {line}", "")
+                bound(kept.child.log)
+                trouble = ""
+            except OSError as error:  # said once
+                if str(error) != trouble:
+                    trouble = str(error)
+                    self._report(f"{kept.name}: its log cannot be read: {trouble}", "")
 
 
 def pause_after(deaths: int) -> float:

@@ -147,10 +147,12 @@ class Bulk(Client):
 
 
 @asynccontextmanager
-async def bulk(url: str) -> AsyncIterator[Bulk]:
-    """A connection for reading much. Raises `SetupError` when the server at `url` cannot be reached."""
+async def bulk(url: str, name: str = "dispatch rebuild") -> AsyncIterator[Bulk]:
+    """A connection for reading much, known to the server by `name`. Raises `SetupError` when that, at `url`, cannot be
+    reached.
+    """
     client = Bulk()
-    await connect(url, "dispatch rebuild", client)
+    await connect(url, name, client)
     try:
         yield client
     finally:

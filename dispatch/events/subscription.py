@@ -25,6 +25,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError, NotFoundError
 
+from dispatch.events.going_on import going_on
 from dispatch.events.stopping import end_if_stopping
 
 log = structlog.get_logger()
@@ -55,7 +56,7 @@ class Pull:
             self._inbox, cb=self._receive, pending_msgs_limit=-1, pending_bytes_limit=-1
         )
         await self._request()
-        self._watcher = asyncio.create_task(self._watch())
+        self._watcher = asyncio.create_task(going_on("subscription.watch", self._watch))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -175,7 +176,7 @@ async def _kept_alive(nc: Client, stream: str, config: ConsumerConfig, pull: Pul
                 log.warning("subscription.waiting", stream=stream, consumer=config.durable_name, error=repr(error))
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
-    keeper = asyncio.create_task(keep())
+    keeper = asyncio.create_task(going_on("subscription.keep", keep))
     try:
         yield
     finally:

@@ -52,6 +52,8 @@ class Owing:
         self._cases: dict[CaseId, _Watched] = {}
         self._waited: dict[Channel, datetime] = {}
         """When a ring that had waited for long was made over a channel last: there was a queue."""
+        self.texts = 0
+        """How many text messages the fan-out has handed over, as far as the log was read."""
         self.caught_up = asyncio.Event()
         """Set once the log was read to what was its end at the start; before that nothing is known."""
 
@@ -108,11 +110,12 @@ class Owing:
             case = fold(await self._load(commit.case))
         self._keep(commit.case, case)
         if not is_from_here(commit.id):
-            self._note_waits(commit, case)
+            self._note_made(commit, case)
 
-    def _note_waits(self, commit: Commit, case: Case) -> None:
+    def _note_made(self, commit: Commit, case: Case) -> None:
         for event in commit.events:
             for outcome in event.outcomes if isinstance(event, CallsRecorded) else ():
+                self.texts += outcome.channel == "sms" and outcome.outcome == "sent"
                 call = case.calls.get((outcome.step, outcome.responder))
                 if call is not None and has_waited(call.asked_at(outcome.channel), outcome.at):
                     self._waited[outcome.channel] = outcome.at

@@ -38,6 +38,12 @@ AFTER = timedelta(seconds=15)
 """Longer than a call takes that a fan-out has in hand (`lanes.Limits.budget` and what the record of it needs)."""
 HANGS = timedelta(seconds=60)
 """How long a ring may be owed, whatever the fan-out answers to pings, before it is made from here."""
+PATIENT_LOOKS = 8
+"""How many looks of the watchdog, a second each, a fan-out that is asked for a text may let pass with none going out.
+
+One that is well needs less: its SMSC has five seconds to take a text (`sms.session.ANSWER_SECONDS`), and the record of
+it takes two at most (`recorder.LONGEST_BATCH_SECONDS`). A look that fails does not count: the log is as slow for it.
+"""
 ELSEWHERE = failed(MADE_ELSEWHERE)
 FROM_HERE = "rescue-"
 
@@ -57,12 +63,13 @@ class Left(msgspec.Struct, frozen=True, kw_only=True):
 
     What was asked for after `gone_since`, when it had gone, and all the rest when that would be done. Where it is
     there, what commits behind the stream sequence `untaken` ask for; and whatever has been owed for very long, unless
-    it goes over a channel that is `queueing`.
+    it goes over a channel that is `queueing`. `texts` is how many it has handed over while it was watched.
     """
 
     gone_since: datetime | None = None
     untaken: int | None = None
     queueing: frozenset[Channel] = frozenset()
+    texts: int = 0
 
     @property
     def stands_in(self) -> bool:
@@ -98,7 +105,9 @@ class Rescue:
         self._desk, self._roster, self._links, self._channels = desk, roster, links, channels
         self._texts_again, self._clock = texts_again, clock
         self._tasks: set[asyncio.Task[None]] = set()
-        self._asked: set[asyncio.Future[None]] = set()
+        self._asked: dict[asyncio.Future[None], int] = {}
+        """What the fan-out is asked for, and at how many looks since, or since any text of its, none had gone out."""
+        self._texts = 0
         self._looking: set[CaseId] = set()
         self._ours: defaultdict[CaseId, dict[RingKey, CallOutcome | None]] = defaultdict(dict)
         """The rings that are made here, until they are on the log: with what came of them, once that is known."""
@@ -114,15 +123,21 @@ class Rescue:
 
         What cannot be looked up or recorded now stays owed, and is tried again when the case is given again.
         """
-        if left.gone_since is not None:
-            for asked in self._asked:
-                asked.cancel()  # nobody is there any more to answer
+        self._ask_no_longer_in_vain(left)
         for case in cases:
             if case.id not in self._looking and (self._made(case.id) or self._owed(case, left, untaken=None)):
                 self._looking.add(case.id)
                 task = asyncio.create_task(self._rescue(case.id, left))
                 self._tasks.add(task)
                 task.add_done_callback(partial(self._end, case.id))
+
+    def _ask_no_longer_in_vain(self, left: Left) -> None:
+        """Where no text goes out, what was asked for waits in no queue; and who has gone answers nothing."""
+        move, self._texts = left.texts > self._texts, left.texts
+        for asked in self._asked:
+            self._asked[asked] = 0 if move else self._asked[asked] + 1
+            if left.gone_since is not None or self._asked[asked] > PATIENT_LOOKS:
+                asked.cancel()
 
     def _end(self, case: CaseId, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -187,14 +202,14 @@ class Rescue:
     ) -> None:
         """Have the fan-out, which is there, send the texts over the session that it has: there may be no other."""
         asked = asyncio.ensure_future(self._texts_again(seq))
-        self._asked.add(asked)
+        self._asked[asked] = 0
         try:
             await asyncio.wait({asked})
         finally:
-            self._asked.discard(asked)
+            del self._asked[asked]
             asked.cancel()
         if asked.cancelled() or asked.exception() is not None:
-            log.error("rescue.asked_in_vain", case=case, reason="it went" if asked.cancelled() else asked.exception())
+            log.error("rescue.asked_in_vain", case=case, reason="silence" if asked.cancelled() else asked.exception())
             await asyncio.gather(*map(ring, texts))
             return
         for one in texts:

@@ -162,6 +162,7 @@ class Watchdog:
             gone_since=max(at - unanswered, self._answered["fanout"].at) if gone else None,
             untaken=await self._done(CASES, "calls") if "calls" in stuck and not gone else None,
             queueing=self._owing.queueing(at - QUEUES),
+            texts=self._owing.texts,
         )
         self._stand_in.ring(await self._owing.overdue(left.before(at)), left)
         if gone or "notices" in stuck:

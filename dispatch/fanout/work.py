@@ -22,6 +22,7 @@ from nats.errors import Error as NatsError
 
 from dispatch.errors import Refused, Unavailable
 from dispatch.events import bury, consume, work_consumer
+from dispatch.events.going_on import going_on
 from dispatch.fanout.metrics import BURIED, IN_FLIGHT
 from dispatch.identifiers import Site
 
@@ -78,7 +79,7 @@ class Work:
 
     async def run(self) -> None:
         """Take messages until cancelled."""
-        beats = asyncio.create_task(self._beat())
+        beats = asyncio.create_task(going_on("work.beat", self._beat))
         try:
             stream = cast("AsyncGenerator[Msg]", consume(self._nc, self._job.stream, self._consumer))
             async with aclosing(stream) as messages:

@@ -26,8 +26,8 @@ _NAMED = re.compile(r"delete from (\w+)")
 _encoder = msgspec.json.Encoder()
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """Since when Postgres counts the microseconds: POSTGRES_EPOCH_JDATE, src/include/datatype/timestamp.h."""
-MOMENTS = 10_000
-"""Times that are remembered; there are about 40 in a case."""
+MOMENTS = 40_000
+"""Times that are remembered; there are about 40 in a case, and every table says them."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ async def take_rows(connection: asyncpg.Connection) -> None:
         "jsonb", schema="pg_catalog", encoder=_as_jsonb, decoder=_from_jsonb, format="binary"
     )
     await connection.set_type_codec(
-        "timestamptz", schema="pg_catalog", encoder=_Moments().__getitem__, decoder=_from_moment, format="binary"
+        "timestamptz", schema="pg_catalog", encoder=_moments.__getitem__, decoder=_from_moment, format="binary"
     )
 
 
@@ -97,6 +97,9 @@ class _Moments(dict[datetime, bytes]):
         microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
         found = self[at] = microseconds.to_bytes(8, signed=True)
         return found
+
+
+_moments = _Moments()
 
 
 def _from_moment(value: bytes) -> datetime:

@@ -25,6 +25,7 @@ Month = tuple[str, int, int]
 class MonthQueries(msgspec.Struct, frozen=True, kw_only=True):
     keys: str
     ensure: str
+    spare: str
 
 
 queries = load(Path(__file__).with_suffix(".sql"), MonthQueries)
@@ -33,15 +34,20 @@ queries = load(Path(__file__).with_suffix(".sql"), MonthQueries)
 class Months:
     """The months that are known to be there, for some tables and over one connection."""
 
-    def __init__(self, connection: asyncpg.Connection, columns: Sequence[tuple[str, str]]) -> None:
-        self._connection, self._columns = connection, columns
+    def __init__(
+        self, connection: asyncpg.Connection, columns: Sequence[tuple[str, str]], *, beside: bool = False
+    ) -> None:
+        self._connection, self._columns, self._beside = connection, columns, beside
         self._known: set[Month] = set()
 
     @classmethod
-    async def of(cls, connection: asyncpg.Connection, tables: Sequence[str]) -> Self:
-        """The months of `tables`, names as `connection` knows them; this month and the next are made."""
+    async def of(cls, connection: asyncpg.Connection, tables: Sequence[str], *, beside: bool = False) -> Self:
+        """The months of `tables`, names as `connection` knows them; this month and the next are made.
+
+        Those of tables `beside` the live ones are spared autovacuum, until they take the place of those.
+        """
         keys = await connection.fetch(queries.keys, list(tables))
-        months = cls(connection, [(key["name"], key["column"]) for key in keys])
+        months = cls(connection, [(key["name"], key["column"]) for key in keys], beside=beside)
         at = now()
         for moment in (at, at + AHEAD) if keys else ():
             for table, _ in months._columns:
@@ -62,4 +68,6 @@ class Months:
         for month in needed - self._known:
             table, year, number = month
             await self._connection.execute(queries.ensure, table, datetime(year, number, 1, tzinfo=UTC))
+            for (statement,) in await self._connection.fetch(queries.spare, table) if self._beside else ():
+                await self._connection.execute(statement)
             self._known.add(month)

@@ -9,3 +9,9 @@ where partstrat = 'r'
 -- name: ensure
 -- Make the partition of a table for the month of a moment, unless it is there.
 select public.ensure_month($1::text::regclass, $2)
+
+-- name: spare
+-- Statements that keep autovacuum from the months of a table.
+select format('alter table %s set (autovacuum_enabled = false)', relid)
+from pg_partition_tree($1::text::regclass)
+where isleaf

@@ -117,7 +117,7 @@ async def _table(part: Part, projection: Projection) -> AsyncIterator[_Table]:
     )
     try:
         await take_rows(connection)
-        months = await Months.of(connection, [f'"{part.schema}".{target.table}'])
+        months = await Months.of(connection, [f'"{part.schema}".{target.table}'], beside=True)
         yield _Table(projection, target, connection, part.schema, months)
     finally:
         connection.terminate()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import msgspec
 
@@ -14,6 +14,7 @@ from dispatch.errors import Malformed
 from dispatch.identifiers import AreaId, CaseId, PersonId, Site
 from dispatch.projections.models import all_projections
 from dispatch.projections.reader import Reader, Row
+from dispatch.projections.remembered import Question, Remembered
 from dispatch.projections.reports import Reports, percentiles
 from dispatch.projections.sql import load
 
@@ -52,12 +53,18 @@ class ReadModels:
 
     def __init__(self, dsn: str, site: Site | str, *, connections: int = 8) -> None:
         self._reader = Reader(dsn, Site(site), connections=connections, seconds=ANSWER_SECONDS)
+        self._remembered = Remembered(self._reader)
         self.reports = Reports(dsn, Site(site))
         self._names = {projection.name for projection in all_projections()}
 
     async def close(self) -> None:
         self._reader.close()
         self.reports.close()
+
+    def forget(self) -> None:
+        """Count everything anew that is remembered, when it is asked for next."""
+        self._remembered.forget()
+        self.reports.remembered.forget()
 
     async def list_cases(
         self,
@@ -117,14 +124,21 @@ class ReadModels:
         The summary is about all of them, `limit` only about the list; drills are listed and not summed up.
         """
         self._check_limit(limit)
-        cases, counted, per_case, per_responder = await asyncio.gather(
-            self._reader.fetch(queries.latency, area, since, until, limit),
-            self._reader.fetch(queries.counted, area, since, until),
-            self._reader.fetch(queries.case_summary, area, since, until),
-            self._reader.fetch(queries.response_summary, area, since, until),
-        )
-        summary = {**counted[0], "case": _summary(per_case), "responder": _summary(per_responder)}
-        return {"cases": cases, "summary": summary}
+
+        async def counted() -> Mapping[str, Any]:
+            cases, counts, per_case, per_responder = await asyncio.gather(
+                self._reader.fetch(queries.latency, area, since, until, limit),
+                self._reader.fetch(queries.counted, area, since, until),
+                self._reader.fetch(queries.case_summary, area, since, until),
+                self._reader.fetch(queries.response_summary, area, since, until),
+            )
+            summary = {**counts[0], "case": _summary(per_case), "responder": _summary(per_responder)}
+            return {"cases": cases, "summary": summary}
+
+        if since is None or until is None:
+            return await counted()
+        question = Question(asked=("latency", area, limit), since=since, until=until, count=counted)
+        return cast("Mapping[str, Any]", await self._remembered.answer(question))
 
     async def positions(self) -> dict[str, int]:
         """The log's sequence that each read model has reached; 0 for one that has not begun."""

@@ -25,12 +25,15 @@ SETTINGS: Final = {
     # What is asked for lies in memory or on a disk without a head; with Postgres's 4 a list of an area without cases
     # went through all those of the others.
     "random_page_cost": "1.1",
+    # Who asks for a whole month waits for its rows to be read: a second processor reads half of them.
+    "max_parallel_workers_per_gather": "1",
+    "parallel_tuple_cost": "0.005",
 }
 """Of each connection."""
 
 Row = Mapping[str, Any]
 Values = tuple[Any, ...]
-Fetch = Callable[..., Awaitable[Sequence[Row]]]
+Asked = Callable[..., Awaitable[Sequence[Values]]]
 Connection: TypeAlias = "asyncpg.Connection | asyncpg.pool.PoolConnectionProxy"
 
 
@@ -51,14 +54,14 @@ class Reader:
             return await self._fetch(await self._ready(), query, *arguments)
 
     @asynccontextmanager
-    async def at_one_moment(self) -> AsyncIterator[Fetch]:
-        """A `fetch` for several queries that all see the same rows. Raises as that does, and all of it in time."""
+    async def at_one_moment(self) -> AsyncIterator[Asked]:
+        """A `values` for several queries that all see the same rows. Raises as that does, and all of it in time."""
         async with (
             self._answering(),
             (await self._ready()).acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            yield partial(self._fetch, connection)
+            yield partial(self._values, connection)
 
     async def _fetch(self, place: asyncpg.Pool | Connection, query: str, *arguments: Any) -> Sequence[Row]:
         return [dict(record) for record in await place.fetch(query, self._site, *arguments)]
@@ -66,7 +69,10 @@ class Reader:
     async def values(self, query: str, *arguments: Any) -> Sequence[Values]:
         """The same without the names of the columns, for what has thousands of rows. Raises as `fetch` does."""
         async with self._answering():
-            return [tuple(record) for record in await (await self._ready()).fetch(query, self._site, *arguments)]
+            return await self._values(await self._ready(), query, *arguments)
+
+    async def _values(self, place: asyncpg.Pool | Connection, query: str, *arguments: Any) -> Sequence[Values]:
+        return [tuple(record) for record in await place.fetch(query, self._site, *arguments)]
 
     @asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:

@@ -1,73 +1,139 @@
-"""What was counted of months that are long over, kept until one of their cases changes.
+"""Answers about periods that are over, kept until a case of their months changes.
 
-The database notes every change of the latency of a case older than 35 days, in the transaction of the change
-(`old_changes` in `migrations/`), and that is part of its state (`state` in `reports.sql`). Between two readings of the
-same state none was committed: so what was counted between them is true for as long as the state stays the same. A
-rebuild, a restart of Postgres and another database each make another state.
+The database notes every change of a row of a case older than an hour, for each month and site, in the transaction of
+the change (`changed_months` in `migrations/`), and that is part of the state of a month (`remembered.sql`). It is read
+before counting, and never comes back: so an answer is true for as long as the state is the one before it, and one that
+was overtaken by a change is never given again. A rebuild, a restart of Postgres, another database and an emptied table
+each make another state.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import msgspec
 
-from dispatch.projections.reader import Row, Values
+from dispatch.clock import now
+from dispatch.projections.reader import Reader, Row
+from dispatch.projections.sql import load
 
-SETTLED = timedelta(days=40)
-"""How long a month must be over: the 35 days, and what a transaction and the clocks may take."""
-MOST = 5_000
-"""Rows of a month that are kept, about 2 KB each: those of 400 areas and a year."""
+SETTLED = timedelta(hours=6)
+"""How long a period must be over: the hour, and what transactions and a clock that is set back may take."""
+MOST_BYTES = 32 * 1024 * 1024
+"""Of all that is kept. A file of 5,000 rows takes about 1.5 MB, the page of a month 0.1 MB."""
 
 
-class Span(msgspec.Struct, frozen=True):
-    """The part of a month of the clocks of a zone that a period covers; `key` is the first day of that month."""
+class StateQueries(msgspec.Struct, frozen=True, kw_only=True):
+    state: str
 
-    key: str
+
+queries = load(Path(__file__).with_suffix(".sql"), StateQueries)
+State: TypeAlias = tuple[Hashable, ...] | None
+"""Of the months of a period; None while it is not over, or where nobody would note a change."""
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What `asked` says, over the cases accepted in [since, until), as of `as_of`; `count` has it counted.
+
+    `decided` is whether an answer is the same as of every later moment.
+    """
+
+    asked: Hashable
     since: datetime
     until: datetime
+    count: Callable[[], Awaitable[Any]]
+    as_of: datetime | None = None
+    decided: Callable[[Any], bool] = lambda _answer: True
 
 
-def spans_of(since: datetime, until: datetime, zone: str) -> list[Span]:
-    """The months that [since, until) covers, the first and the last of them perhaps in part."""
-    clocks, spans = ZoneInfo(zone), list[Span]()
-    at = since.astimezone(clocks)
-    first = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
-    while first < until:
-        after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-        spans.append(Span(f"{first:%Y-%m-%d}", max(since, first), min(until, after)))
-        first = after
-    return spans
+class _Kept(msgspec.Struct, frozen=True):
+    state: State
+    as_of: datetime | None
+    answer: bytes
 
 
 class Remembered:
-    """Rows of months by what was asked; None for a month without a case. Holds for one state of the database."""
+    """Answers by what was asked, as bytes: so nobody changes them, and their size is known."""
 
-    def __init__(self) -> None:
-        self._state: Row | None = None
-        self._rows: OrderedDict[Hashable, tuple[datetime, Values | None]] = OrderedDict()
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.forget()
 
-    def known(
-        self, state: Row, asked: Hashable, spans: Sequence[Span], as_of: datetime
-    ) -> Mapping[Span, Values | None]:
-        """The rows of those `spans` of which they are known as of `as_of`, or of a moment before it."""
-        if self._state != state:
-            self._state = state
-            self._rows.clear()
-        found = {}
-        for span in spans:
-            kept = self._rows.get((asked, span))
-            if kept is not None and kept[0] <= as_of:
-                found[span] = kept[1]
-                self._rows.move_to_end((asked, span))
-        return found
+    def forget(self) -> None:
+        """Count everything anew when it is asked for next."""
+        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._bytes = 0
 
-    def keep(self, state: Row, asked: Hashable, span: Span, as_of: datetime, row: Values | None) -> None:
-        """Keep the row of `span`, which was counted while the state was `state` before and after."""
-        if self._state == state:
-            self._rows[asked, span] = (as_of, row)
-            if len(self._rows) > MOST:
-                self._rows.popitem(last=False)
+    async def answer(self, question: Question) -> Any:
+        """The answer to one question, as `answers` has it."""
+        return (await self.answers([question]))[0]
+
+    async def answers(self, questions: Sequence[Question]) -> list[Any]:
+        """The answers, remembered or counted side by side. What msgpack has no word for comes back as what it has: a
+        tuple as a list. Raises as `Reader.fetch` does.
+        """
+        states = await self._states(questions)
+        found = [self._known(question, state) for question, state in zip(questions, states, strict=True)]
+        unknown = [place for place, kept in enumerate(found) if kept is None]
+        counted = dict(zip(unknown, await asyncio.gather(*(questions[n].count() for n in unknown)), strict=True))
+        for place, answer in counted.items():
+            self._keep(questions[place], states[place], answer)
+        return [counted[n] if kept is None else msgspec.msgpack.decode(kept) for n, kept in enumerate(found)]
+
+    async def _states(self, questions: Sequence[Question]) -> list[State]:
+        if all(question.until > now() for question in questions):
+            return [None] * len(questions)
+        names = [_months_of(question) for question in questions]
+        first, last = min(first for first, _ in names), max(last for _, last in names)
+        months = await self._reader.fetch(queries.state, first, last)
+        return [_state_of(question, months) for question in questions]
+
+    def _known(self, question: Question, state: State) -> bytes | None:
+        kept = self._kept.get(_key(question))
+        if kept is None or state is None or kept.state != state or _before(question.as_of, kept.as_of):
+            return None
+        self._kept.move_to_end(_key(question))
+        return kept.answer
+
+    def _keep(self, question: Question, state: State, answer: Any) -> None:
+        if state is None or not question.decided(answer):
+            return
+        self._drop(_key(question))
+        kept = self._kept[_key(question)] = _Kept(state, question.as_of, msgspec.msgpack.encode(answer))
+        self._bytes += len(kept.answer)
+        while self._bytes > MOST_BYTES:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: Hashable) -> None:
+        if (kept := self._kept.pop(key, None)) is not None:
+            self._bytes -= len(kept.answer)
+
+
+def _key(question: Question) -> Hashable:
+    return question.asked, question.since, question.until
+
+
+def _before(as_of: datetime | None, kept: datetime | None) -> bool:
+    return as_of is not None and kept is not None and as_of < kept
+
+
+def _state_of(question: Question, months: Sequence[Row]) -> State:
+    at = months[0]["at"]
+    if question.until + SETTLED > min(question.as_of or at, at):
+        return None
+    first, last = _months_of(question)
+    touched = [month for month in months if month["month"] is not None and first <= month["name"] <= last]
+    if not all(month["watched"] for month in touched):
+        return None
+    return months[0]["started"], *((month["month"], month["filenode"], month["stamp"]) for month in touched)
+
+
+def _months_of(question: Question) -> tuple[str, str]:
+    """The first and the last month of a period, as those that are kept by month are named (`ensure_month`): in UTC."""
+    last = question.until - timedelta(microseconds=1)
+    return f"{question.since.astimezone(UTC):%Y_%m}", f"{last.astimezone(UTC):%Y_%m}"

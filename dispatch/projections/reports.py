@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from dispatch.clock import now
 from dispatch.identifiers import AreaId, GroupId, PersonId, Site
 from dispatch.projections.reader import Reader, Row, Values
-from dispatch.projections.remembered import SETTLED, Remembered, Span, spans_of
+from dispatch.projections.remembered import Question, Remembered
 from dispatch.projections.sql import load
 
 ANSWER_SECONDS = 10.0
@@ -22,6 +21,10 @@ CONNECTIONS = 2
 """A report may keep these busy, and no list waits for it."""
 HALVES: Final = (0, 1)
 """What is counted by thousands of keys is counted in two halves at once: those with an even and with an odd hash."""
+FEW = 1_000
+"""Up to so many groups those who were called most are found first, and then their steps: quicker than the steps of all.
+Of areas it never is, and of people, a hundred thousand in a site, always.
+"""
 
 STEPS: Final = ("answered", "under_way", "on_scene", "closed")
 ANSWERED_SECONDS, UNDER_WAY_SECONDS, CLOSED_SECONDS = 30.0, 300.0, 1800.0
@@ -29,16 +32,11 @@ ANSWERED_SECONDS, UNDER_WAY_SECONDS, CLOSED_SECONDS = 30.0, 300.0, 1800.0
 PERCENTILES: Final = ("p50", "p90", "p95", "p99")
 
 
-Counted = Callable[[datetime, datetime, int], Awaitable[Sequence[Sequence[Values]]]]
-"""Rows of `response` over the cases of a period, in parts, and in each at most so many."""
-
-
 class ReportQueries(msgspec.Struct, frozen=True, kw_only=True):
-    state: str
     response: str
     drills: str
-    most_called: str
     called: str
+    most_called: str
     workload: str
     hot_spots: str
 
@@ -55,14 +53,10 @@ class Reports:
 
     def __init__(self, dsn: str, site: Site) -> None:
         self._reader = Reader(dsn, site, connections=CONNECTIONS, seconds=ANSWER_SECONDS)
-        self._remembered = Remembered()
+        self.remembered = Remembered(self._reader)
 
     def close(self) -> None:
         self._reader.close()
-
-    def forget(self) -> None:
-        """Count every month anew when it is asked for next."""
-        self._remembered = Remembered()
 
     async def response(
         self,
@@ -84,46 +78,34 @@ class Reports:
         An open case is judged as of `as_of`. `responder`: cases on which they were called, and not left out.
         """
 
-        async def counted(since: datetime, until: datetime, most: int) -> Sequence[Sequence[Values]]:
+        def question(by: str, since: datetime, until: datetime, most: int) -> Question:
+            return Question(
+                asked=("response", by, zone, area, kind, group, responder, most),
+                since=since,
+                until=until,
+                as_of=as_of,
+                decided=lambda rows: not any(row[UNDECIDED] for row in rows),
+                count=lambda: counted(by, since, until, most),
+            )
+
+        async def counted(by: str, since: datetime, until: datetime, most: int) -> Sequence[Values]:
             asked = (as_of, by, zone, ANSWERED_SECONDS, UNDER_WAY_SECONDS, CLOSED_SECONDS, most)
-            return await asyncio.gather(
+            parts = await asyncio.gather(
                 *(
                     self._reader.values(queries.response, area, kind, group, start, end, responder, *asked, half)
                     for start, end in halves(by, since, until, zone)
                     for half in (HALVES if by == "group" else (None,))
                 )
             )
+            return _most(parts, most)
 
-        if by == "month" and responder is None:
-            rows = await self._by_month(counted, (area, kind, group, zone), spans_of(since, until, zone), as_of)
-            return [_response(row) for row in _most([[], rows], limit)]
-        return [_response(row) for row in _most(await counted(since, until, limit), limit)]
-
-    async def _by_month(
-        self, counted: Counted, asked: Hashable, spans: Sequence[Span], as_of: datetime
-    ) -> Sequence[Values]:
-        """The rows of the months `spans`: those that are remembered, and the others as they are counted."""
-        state, at = await self._state()
-        known = self._remembered.known(state, asked, spans, as_of) if state else {}
-        unknown = [span for span in spans if span not in known]
-        parts = await counted(unknown[0].since, unknown[-1].until, len(spans)) if unknown else []
-        rows = {row[0]: row for part in parts for row in part}
-        over = [span for span in unknown if span.until + SETTLED <= min(as_of, at)]
-        if state and over and (await self._state())[0] == state:
-            for span in over:
-                row = rows.get(span.key)
-                if row is None or not row[UNDECIDED]:
-                    self._remembered.keep(state, asked, span, as_of, row)
-        remembered = {span.key: row for span, row in known.items() if row is not None}
-        return [*(remembered | rows).values()]
-
-    async def _state(self) -> tuple[Row | None, datetime]:
-        """The state that what is remembered holds for, None where nobody notes changes; and the database's time."""
-        found = await self._reader.fetch(queries.state)
-        if not found:
-            return None, now()
-        state = dict(found[0])
-        return state, state.pop("at")
+        if by != "month":
+            return [_response(row) for row in await self.remembered.answer(question(by, since, until, limit))]
+        # Each month for itself: when a case of one changes, the others are still remembered.
+        months = list(months_of(since, until, zone))
+        totals = await self.remembered.answers([question("total", *span, 1) for _, span in months])
+        rows = [(first, *row[1:]) for (first, _), total in zip(months, totals, strict=True) for row in total]
+        return [_response(row) for row in _most([[], rows], limit)]
 
     async def drills(
         self,
@@ -136,8 +118,13 @@ class Reports:
         responder: PersonId | None = None,
     ) -> int:
         """How many drills there were; no other figure counts them."""
-        [row] = await self._reader.fetch(queries.drills, area, kind, group, since, until, responder)
-        return int(row["drills"])
+        asked = (area, kind, group, since, until, responder)
+
+        async def counted() -> int:
+            [row] = await self._reader.fetch(queries.drills, *asked)
+            return int(row["drills"])
+
+        return int(await self._answer(("drills", asked), since, until, counted))
 
     async def workload(
         self,
@@ -158,11 +145,16 @@ class Reports:
         `nobody`: with a row, under the key "", of what belongs to no group or area.
         """
         asked = (area, kind, group, since, until, responder, officers, by)
-        async with self._reader.at_one_moment() as fetch:
-            # Of everybody in a site the percentiles alone take a second, and few are shown.
-            most = await fetch(queries.most_called, *asked, limit, nobody)
-            rows = await fetch(queries.workload, *asked, [row["key"] for row in most], ANSWERED_SECONDS)
-        return [_workload(row) for row in rows]
+
+        async def counted() -> Sequence[Row]:
+            async with self._reader.at_one_moment() as values:
+                keys = None
+                if by == "responder" or (by == "group" and limit <= FEW):
+                    keys = [key for (key,) in await values(queries.most_called, *asked, limit, nobody)]
+                rows = await values(queries.workload, *asked, limit, nobody, keys, ANSWERED_SECONDS)
+            return [_workload(row) for row in rows]
+
+        return cast("Sequence[Row]", await self._answer(("workload", asked, limit, nobody), since, until, counted))
 
     async def called(
         self,
@@ -174,8 +166,13 @@ class Reports:
         officers: bool | None = None,
     ) -> int:
         """How many rows a workload would have without a limit, but for that of nobody."""
-        [row] = await self._reader.fetch(queries.called, area, None, None, since, until, None, officers, by)
-        return int(row["called"])
+        asked = (area, None, None, since, until, None, officers, by)
+
+        async def counted() -> int:
+            [row] = await self._reader.fetch(queries.called, *asked)
+            return int(row["called"])
+
+        return int(await self._answer(("called", asked), since, until, counted))
 
     async def hot_spots(
         self,
@@ -190,25 +187,43 @@ class Reports:
         """Where and when cases come together: `hours` of the week (`day` 1 is Monday), `areas` by kind, and `spots`,
         which are both; at most `limit` rows of the last two.
         """
-        rows = await self._reader.fetch(queries.hot_spots, area, kind, None, since, until, None, zone, limit)
-        hours = sorted(_counted(rows, "hours", ("day", "hour")), key=lambda row: (row["day"], row["hour"]))
-        return {
-            "hours": hours,
-            "areas": _counted(rows, "areas", ("area", "kind")),
-            "spots": _counted(rows, "spots", ("area", "kind", "day", "hour")),
-        }
+        asked = (area, kind, None, since, until, None, zone, limit)
+
+        async def counted() -> Mapping[str, Sequence[Row]]:
+            rows = await self._reader.fetch(queries.hot_spots, *asked)
+            hours = sorted(_counted(rows, "hours", ("day", "hour")), key=lambda row: (row["day"], row["hour"]))
+            return {
+                "hours": hours,
+                "areas": _counted(rows, "areas", ("area", "kind")),
+                "spots": _counted(rows, "spots", ("area", "kind", "day", "hour")),
+            }
+
+        found = await self._answer(("hot_spots", asked), since, until, counted)
+        return cast("Mapping[str, Sequence[Row]]", found)
+
+    async def _answer(
+        self, asked: Hashable, since: datetime, until: datetime, count: Callable[[], Awaitable[Any]]
+    ) -> Any:
+        return await self.remembered.answer(Question(asked=asked, since=since, until=until, count=count))
+
+
+def months_of(since: datetime, until: datetime, zone: str) -> Iterator[tuple[str, tuple[datetime, datetime]]]:
+    """The months that [since, until) covers: the first day of each, and the part of it that is covered."""
+    first = since.astimezone(ZoneInfo(zone)).replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
+    while first < until:
+        after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+        yield f"{first:%Y-%m-%d}", (max(since, first), min(until, after))
+        first = after
 
 
 def halves(by: str, since: datetime, until: datetime, zone: str) -> list[tuple[datetime, datetime]]:
-    """[since, until), in two where no day, week or month of a report by these is cut: they are counted side by side."""
+    """[since, until), in two where no day or week of a report by these is cut: they are counted side by side."""
     middle = (since + (until - since) / 2).astimezone(ZoneInfo(zone)).date()
     match by:
         case "day":
             first = middle
         case "week":
             first = middle - timedelta(days=middle.weekday())
-        case "month":
-            first = middle.replace(day=1)
         case _:
             return [(since, until)]
     cut = datetime.combine(first, time(), ZoneInfo(zone))
@@ -267,20 +282,27 @@ def _step(values: Values) -> Row:
     }
 
 
-def _workload(row: Row) -> Row:
-    names = ("key", "called", "rung", "delivered", "answered", "going", "on_scene", "cannot", "prompt")
+def _workload(values: Values) -> Row:
+    key, called, rung, delivered, answered, going, on_scene, cannot, prompt = values[:9]
     return {
-        **{name: row[name] for name in names},
-        "prompt_share": row["prompt"] / row["rung"] if row["rung"] else None,
-        **{
-            f"to_{step}": {
-                "count": row[f"{step}_count"],
-                "backwards": row[f"{step}_backwards"],
-                **percentiles(row[f"{step}_percentiles"]),
-            }
-            for step in ("answered", "on_scene")
-        },
+        "key": key,
+        "called": called,
+        "rung": rung,
+        "delivered": delivered,
+        "answered": answered,
+        "going": going,
+        "on_scene": on_scene,
+        "cannot": cannot,
+        "prompt": prompt,
+        "prompt_share": prompt / rung if rung else None,
+        "to_answered": _took(values[9:12]),
+        "to_on_scene": _took(values[12:15]),
     }
+
+
+def _took(values: Values) -> Row:
+    backwards, count, known = values
+    return {"count": count, "backwards": backwards, **percentiles(known)}
 
 
 def percentiles(values: Sequence[float] | None) -> dict[str, float | None]:

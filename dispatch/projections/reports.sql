@@ -18,13 +18,7 @@
 -- part: work_by_key
 -- The calls in question, by `$9`. Within an area its cases are found first, by the index of `latency`, and each looked
 -- for in its own month: `between` says so to Postgres without making it think that hardly any will be found.
-    select
-        case $9::text
-            when 'responder' then responder
-            when 'group' then coalesce(group_id, '')
-            else coalesce(areas[1], '')
-        end as key,
-        *
+    select key, calls.*
     from (
         select * from responses where $2::text is null
         union all
@@ -35,6 +29,13 @@
             and latency.accepted_at < $6
             and responses.accepted_at between latency.accepted_at and latency.accepted_at
     ) as calls
+    cross join lateral (
+        select case $9::text
+            when 'responder' then responder
+            when 'group' then coalesce(group_id, '')
+            else coalesce(areas[1], '')
+        end as key
+    ) as by_what
     where site = $1
         and accepted_at >= $5
         and accepted_at < $6
@@ -44,20 +45,6 @@
         and ($4::text is null or group_id = $4)
         and ($7::text is null or responder = $7)
         and ($8::boolean is null or coalesce(role not in ('group_leader', 'member'), false) = $8)
-
--- name: state
--- What changes whenever a case of long ago does; nothing where nobody would note it. And what time it is.
-select
-    $1::text as site,
-    to_regclass('latency')::oid::bigint as latency,
-    pg_postmaster_start_time() as started,
-    stamp::text as stamp,
-    now() as at
-from old_changes
-where 3 = (
-    select count(*) from pg_trigger
-    where tgrelid = to_regclass('latency') and tgfoid = to_regproc('note_old_change') and tgenabled = 'O'
-)
 
 -- name: response
 -- How fast help came, by `$9`: cases, verdicts of each of the four steps, percentiles. See docs/LATENCY.md.
@@ -198,17 +185,6 @@ from latency
 where drill
     and -- here: these_cases
 
--- name: most_called
--- Who was called most, by `$9`; with `$11` also what belongs to nobody.
-select key, count(*) as called
-from (
-    -- here: work_by_key
-) as work
-where $11::boolean or key <> ''
-group by key
-order by called desc, key
-limit $10
-
 -- name: called
 -- How many were called, by `$9`; what belongs to nobody is not one of them.
 select count(*) as called
@@ -220,8 +196,20 @@ from (
     group by key
 ) as each_of_them
 
+-- name: most_called
+-- The `$10` who were called most, by `$9`; with `$11` also what belongs to nobody.
+select key
+from (
+    -- here: work_by_key
+) as work
+where $11::boolean or key <> ''
+group by key
+order by count(*) desc, key
+limit $10
+
 -- name: workload
--- What those with the keys `$10` did when they were called, by `$9`.
+-- What the `$10` who were called most did when they were called, by `$9`; with `$11` also what belongs to nobody; with `$12`
+-- of those with these keys alone.
 select
     key,
     count(*) as called,
@@ -231,7 +219,7 @@ select
     count(going_at) as going,
     count(on_scene_at) as on_scene,
     count(*) filter (where answer = 'cannot') as cannot,
-    count(*) filter (where called_to_answered between 0 and $11) as prompt,
+    count(*) filter (where called_to_answered between 0 and $13) as prompt,
     count(*) filter (where called_to_answered < 0) as answered_backwards,
     count(*) filter (where called_to_answered >= 0) as answered_count,
     percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_answered)
@@ -243,9 +231,11 @@ select
 from (
     -- here: work_by_key
 ) as work
-where key = any($10::text[])
+where ($11::boolean or key <> '')
+    and ($12::text[] is null or key = any($12))
 group by key
 order by called desc, key
+limit $10
 
 -- name: hot_spots
 -- How many cases there were: in each hour of the week (1: Monday) where the clocks are those of `$8`; of each kind in

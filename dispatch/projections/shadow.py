@@ -88,7 +88,12 @@ class Shadow:
 
     async def index(self, projection: Projection, dsn: str) -> None:
         """Give the tables the keys and indexes of the live ones, and tell the planner roughly what they hold."""
-        settings = {"maintenance_work_mem": INDEX_MEMORY, "default_statistics_target": str(SAMPLED)}
+        settings = {
+            "maintenance_work_mem": INDEX_MEMORY,
+            "default_statistics_target": str(SAMPLED),
+            "max_parallel_maintenance_workers": "0",  # the tables are as many as the processors, or more
+            "synchronous_commit": "off",  # the switch is not, and brings all before it to the disk
+        }
         connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, server_settings=settings)
         try:
             await _carry_out(connection, queries.index, self.schema, _live(projection))

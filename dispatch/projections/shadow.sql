@@ -1,10 +1,14 @@
 -- name: make
--- Statements that make tables like the live ones $2 in the schema $1 beside them, without their indexes.
+-- Statements that make tables like the live ones $2 in the schema $1 beside them, without their indexes. Autovacuum
+-- lets them alone until the switch: what it does to a table that is being filled is to be done again.
 select format(
     'create table %I.%I (like public.%I including defaults including generated including identity'
     ' including constraints including storage including compression including statistics)%s',
     $1::text, live.relname, live.relname,
-    case when live.relkind = 'p' then ' partition by ' || pg_get_partkeydef(live.oid) else '' end
+    case
+        when live.relkind = 'p' then ' partition by ' || pg_get_partkeydef(live.oid)
+        else ' with (autovacuum_enabled = false)'
+    end
 )
 from pg_class as live
 where live.oid = any($2::text[]::regclass[])
@@ -89,7 +93,11 @@ select statement from (
     from pg_class as live
     where live.oid = any($2::text[]::regclass[])
     union all
-    select 2, format('alter table %I.%I set schema public', $1::text, beside.relname)
+    select 2, format(
+        case when beside.relkind = 'r' then 'alter table %1$I.%2$I reset (autovacuum_enabled);' else '' end
+        || 'alter table %1$I.%2$I set schema public',
+        $1::text, beside.relname
+    )
     from unnest($2::text[]) as names (name)
     cross join lateral (select format('%I.%I', $1::text, split_part(name, '.', 2))::regclass as root) as made
     cross join lateral (select root as relid union select relid from pg_partition_tree(root)) as tree

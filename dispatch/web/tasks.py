@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from dispatch.events.going_on import going_on
+
 log = structlog.get_logger()
 
-AGAIN_SECONDS = 1.0
 CANCEL_SECONDS = 0.2
 
 Work = Callable[[], Awaitable[None]]
@@ -23,7 +24,7 @@ class Tasks:
 
     def keep(self, name: str, work: Work) -> None:
         """Run `work` until `stop`, again and again."""
-        self.once(name, lambda: _kept(name, work))
+        self.once(name, lambda: going_on(name, work))
 
     def once(self, name: str, work: Work) -> None:
         """Run `work` to its end, or until `stop`; a failure is logged."""
@@ -38,12 +39,6 @@ class Tasks:
             for task in self._running:
                 task.cancel()
             await asyncio.wait(self._running, timeout=CANCEL_SECONDS)
-
-
-async def _kept(name: str, work: Work) -> None:
-    while True:
-        await _logged(name, work)
-        await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def _logged(name: str, work: Work) -> None:

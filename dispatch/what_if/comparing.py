@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
 from datetime import datetime
 from statistics import median
 
@@ -82,19 +82,34 @@ def _rules(replay: Replay) -> tuple[object, ...] | None:
     return None if policy is None else (policy.quorum, policy.steps, policy.at_once, policy.fallback_seconds)
 
 
-def summary(compared: Sequence[Compared]) -> Summary:
-    was = [one.was.enough for one in compared if one.was.enough is not None]
-    would = [one.would.enough for one in compared if one.would.enough is not None]
-    return Summary(
-        cases=len(compared),
-        different=sum(one.differs for one in compared),
-        enough_was=len(was),
-        enough_would=len(would),
-        seconds_was=median(was) if was else None,
-        seconds_would=median(would) if would else None,
-        calls_was=sum(len(one.was.called) for one in compared),
-        calls_would=sum(len(one.would.called) for one in compared),
-    )
+class Totals:
+    """Sums up cases one by one; of each is kept only how long it took until it was enough."""
+
+    def __init__(self) -> None:
+        self._cases = self._different = self._calls_was = self._calls_would = 0
+        self._was, self._would = array("d"), array("d")
+
+    def add(self, one: Compared) -> None:
+        self._cases += 1
+        self._different += one.differs
+        self._calls_was += len(one.was.called)
+        self._calls_would += len(one.would.called)
+        if one.was.enough is not None:
+            self._was.append(one.was.enough)
+        if one.would.enough is not None:
+            self._would.append(one.would.enough)
+
+    def summary(self) -> Summary:
+        return Summary(
+            cases=self._cases,
+            different=self._different,
+            enough_was=len(self._was),
+            enough_would=len(self._would),
+            seconds_was=median(self._was) if self._was else None,
+            seconds_would=median(self._would) if self._would else None,
+            calls_was=self._calls_was,
+            calls_would=self._calls_would,
+        )
 
 
 def _course(replay: Replay, since: datetime) -> Course:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 
-from dispatch.cli.checks import examine
+from dispatch.cli.checks import Finding, examine, is_loopback
+from dispatch.embedded import EmbeddedNats
+from dispatch.embedded.kept import write_private
 from dispatch.events import connect, ensure_streams
 from dispatch.identifiers import PersonId
 from dispatch.roster import Person, Roster, SmsPoint
@@ -83,3 +86,47 @@ async def test_a_clock_that_can_be_moved_is_no_clock_to_call_people_by(tmp_path:
 
     assert await clock() == []
     assert await clock(moved_clock=tmp_path / "clock") == ["fail"]
+
+
+class OpenToAll(EmbeddedNats):
+    """Takes buttons from anywhere, as `deploy/nats.conf` does where nobody puts a proxy in front."""
+
+    async def _prepare(self) -> None:
+        await super()._prepare()
+        text = self._configuration().read_text()
+        ours = f'listen: "127.0.0.1:{self.mqtt_port}"'
+        assert ours in text
+        write_private(self._configuration(), text.replace(ours, f'listen: "0.0.0.0:{self.mqtt_port}"'))
+
+
+async def buttons_over_mqtt(url: str, folder: Path, system_url: str | None) -> Finding:
+    secret = SecretStr(system_url) if system_url is not None else None
+    settings = Settings(data=folder, nats_url=url, postgres_dsn=None, nats_system_url=secret)
+    (finding,) = [finding for finding in await examine(settings) if finding.what == "buttons over MQTT"]
+    return finding
+
+
+async def test_mqtt_that_is_open_without_a_limit_is_said_with_the_way_out(server_folder: Path, tmp_path: Path) -> None:
+    async with OpenToAll(server_folder) as server:
+        opened = await buttons_over_mqtt(server.url, tmp_path, server.system_url)
+        unknown = await buttons_over_mqtt(server.url, tmp_path, None)
+        ours = await buttons_over_mqtt(server.url, server_folder, None)
+    assert opened.state == ours.state == "warn"
+    assert f"0.0.0.0:{server.mqtt_port} with no limit" in opened.found
+    assert "deploy/mqtt-proxy.conf" in opened.advice
+    assert (unknown.state, unknown.found) == ("warn", "unknown: not our server")
+    assert "deploy/mqtt-proxy.conf" in unknown.advice
+
+
+async def test_mqtt_that_nobody_reaches_from_outside_is_well(fresh_nats: EmbeddedNats, tmp_path: Path) -> None:
+    assert (await buttons_over_mqtt(fresh_nats.url, tmp_path, fresh_nats.system_url)).state == "ok"
+    asked_as_another = await buttons_over_mqtt(fresh_nats.url, tmp_path, fresh_nats.url)
+    assert (asked_as_another.state, asked_as_another.found) == ("warn", "unknown: this login may not ask the server")
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("127.0.0.1", True), ("[::1]", True), ("localhost", True), ("*", False), ("::", False), ("10.0.0.7", False)],
+)
+def test_only_this_machine_reaches_loopback(host: str, loopback: bool) -> None:
+    assert is_loopback(host) == loopback

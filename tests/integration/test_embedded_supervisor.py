@@ -49,15 +49,52 @@ async def supervisor(reports: Reports) -> AsyncIterator[Supervisor]:
     await supervisor.stop()
 
 
+async def started_anew(role: Role, first: int | None, *, seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        while role.child.pid == first or not role.child.running:  # noqa: ASYNC110 - no event is set on a start
+            await asyncio.sleep(0.01)
+
+
 async def test_what_dies_is_started_again_at_once(tmp_path: Path, supervisor: Supervisor, reports: Reports) -> None:
     role = Role("fanout", tmp_path, {}, SLEEPS)
     await supervisor.start(role)
     first = role.child.pid
     await role.child.kill()
     await reports.wait_for("fanout was ended by signal 9; starting it again")
-    async with asyncio.timeout(5):
-        while role.child.pid == first or not role.child.running:  # noqa: ASYNC110 - no event is set on a start
-            await asyncio.sleep(0.01)
+    await started_anew(role, first, seconds=5)
+
+
+async def test_a_start_that_fails_as_nobody_expected_is_reported_and_tried_again(
+    tmp_path: Path, supervisor: Supervisor, reports: Reports
+) -> None:
+    class Odd(Role):
+        starts = 0
+
+        async def start(self) -> None:
+            self.starts += 1
+            if self.starts == 2:
+                raise RuntimeError("nobody expected it")
+            await super().start()
+
+    role = Odd("fanout", tmp_path, {}, SLEEPS)
+    await supervisor.start(role)
+    first = role.child.pid
+    await role.child.kill()
+    await reports.wait_for("fanout cannot start: RuntimeError")
+    await started_anew(role, first, seconds=20)
+
+
+async def test_a_log_that_could_not_be_read_is_read_on(
+    tmp_path: Path, supervisor: Supervisor, reports: Reports
+) -> None:
+    role = Role("fanout", tmp_path, {}, SLEEPS)
+    await supervisor.start(role)
+    role.child.log.unlink(missing_ok=True)
+    role.child.log.mkdir()
+    await reports.wait_for("fanout: its log cannot be read")
+    role.child.log.rmdir()
+    role.child.log.write_text('{"level": "error", "message": "lanes.broken"}\n')
+    await reports.wait_for("fanout: lanes.broken")
 
 
 async def test_what_will_not_stay_up_is_reported_with_its_last_words(

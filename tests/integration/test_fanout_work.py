@@ -77,3 +77,40 @@ async def test_a_press_that_meets_an_error_each_time_is_given_up(nc: Client, sit
     async with working(nc, site, handle):
         await until(buried, "it to be buried")
     assert came == [*range(1, TRIES + 1)]
+
+
+async def test_a_worker_says_on_that_it_is_at_it_after_an_error_that_nobody_expected(
+    nc: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the server would give the message to another, and somebody would be rung twice."""
+    said, says = 0, Msg.in_progress
+
+    async def failing(self: Msg) -> None:
+        nonlocal said
+        said += 1
+        if said == 1:
+            raise RuntimeError("nobody expected it")
+        await says(self)
+
+    monkeypatch.setattr(Msg, "in_progress", failing)
+    monkeypatch.setattr(work, "BEAT_SECONDS", 0.1)
+    long, came = asyncio.Event(), 0
+
+    async def handler(_message: Msg) -> None:
+        nonlocal came
+        came += 1
+        await long.wait()
+
+    async def said_on() -> bool:
+        return said > 3
+
+    job = Job(stream=INTAKE, subject=f"intake.press.{site}.*", name="long", handler=handler, at_once=8)
+    task = asyncio.create_task(Work(nc, site, job).run())
+    try:
+        await nc.jetstream().publish(f"intake.press.{site}.h-1", b"{}")
+        await until(said_on, "it to say so again")
+        assert came == 1
+    finally:
+        long.set()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -6,11 +6,15 @@ import re
 from collections.abc import Mapping, Sequence
 
 import asyncpg
+import msgspec
 import pytest
 
+from dispatch.projections import remembered, reports
 from dispatch.projections.queries import queries
 from dispatch.projections.reader import SETTINGS
 from dispatch.settings import Settings
+from tests import plans
+from tests.million import MILLION, fill_responses
 
 FILLED = """
 insert into board (
@@ -24,6 +28,7 @@ select
 from (select n, timestamptz '2026-11-21' + n * interval '1 second' as at from generate_series(1, 50000) as n) as numbers
 """
 
+SITE = "'s'"
 COMMON = {
     "board_newest_by_state": (queries.newest_by_state, ("true", "null", "'village'", "null", "'h-30000'", "51")),
     "board_newest": (queries.newest, ("null", "'village'", "null", "null", "51")),
@@ -52,6 +57,7 @@ RARE = {
         queries.newest_by_state,
         ("false", "'cancelled'", "null", "null", "null", "51"),
     ),
+    "those open, to begin with": ("board_newest_by_state", queries.open_cases, ()),
     "fires": ("board_newest_by_kind", queries.newest_by_state, ("false", "null", "null", "'fire'", "null", "51")),
 }
 
@@ -60,8 +66,47 @@ RARE = {
 async def test_a_page_of_what_is_rare_is_not_looked_for_among_all_cases(settings: Settings, what: str) -> None:
     index, query, arguments = RARE[what]
     plan = await explained(settings, SETTINGS, query, arguments)
-    assert re.search(rf"(Index Scan using|Bitmap Index Scan on) {index}\b", plan), plan
+    assert re.search(rf"(Index (Only )?Scan (Backward )?using|Bitmap Index Scan on) {index}\b", plan), plan
     assert "Seq Scan" not in plan, plan
+
+
+BY_KEY = {
+    "timeline": (queries.timeline, "'s', 'h-1'"),
+    "calls": (queries.calls, "'s', 'h-1'"),
+    "responses": (queries.responses, "'s', 'h-999999'"),
+    "proofs": (queries.proofs, "'s', array['p-1', 'p-2']"),
+}
+"""What is asked of one case, or of some people: each has an index, however few rows there are today."""
+
+
+@pytest.mark.parametrize("what", BY_KEY)
+async def test_one_case_is_not_looked_for_among_all(settings: Settings, what: str) -> None:
+    query, arguments = BY_KEY[what]
+    connection = await asyncpg.connect(settings.require_postgres(), server_settings={"enable_seqscan": "off"})
+    try:
+        for table in ("timeline", "calls"):
+            await connection.execute("select ensure_month($1::text::regclass, '2026-11-01Z')", table)
+        await fill_responses(connection, 1, first=MILLION - 20_000)
+        plan = await plans.explained(connection, query, arguments)
+    finally:
+        await connection.close()
+    assert re.search(r"Index (Only )?Scan using \w+_pkey on|Bitmap Index Scan on \w+_pkey", plan), plan
+    assert "Seq Scan" not in plan, plan
+
+
+SMALL = {"positions", "state"}
+"""What is asked of tables that do not grow."""
+
+
+def test_whatever_the_desk_and_the_reports_ask_is_guarded() -> None:
+    asked = {
+        name: query
+        for of in (queries, reports.queries, remembered.queries)
+        for name, query in msgspec.structs.asdict(of).items()
+    }
+    guarded = {case[0] for case in (*BY_KEY.values(), *plans.READS.values())}
+    guarded |= {query for _, query, _ in RARE.values()} | {query for query, _ in COMMON.values()}
+    assert {name for name, query in asked.items() if query not in guarded} == SMALL
 
 
 async def explained(settings: Settings, server: Mapping[str, str], query: str, arguments: Sequence[str]) -> str:
@@ -71,7 +116,7 @@ async def explained(settings: Settings, server: Mapping[str, str], query: str, a
         await connection.execute(FILLED)
         await connection.execute("analyze board")
         await connection.execute(f"prepare listing as {query}")
-        found = await connection.fetch(f"explain execute listing('s', {', '.join(arguments)})")
+        found = await connection.fetch(f"explain execute listing({', '.join([SITE, *arguments])})")
         return "\n".join(row[0] for row in found)
     finally:
         await connection.close()

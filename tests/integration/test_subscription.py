@@ -14,7 +14,8 @@ from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 
 from dispatch.embedded import EmbeddedNats
-from dispatch.events import connect, consume, follow, work_consumer
+from dispatch.events import connect, consume, follow, subscription, work_consumer
+from dispatch.events.subscription import Pull
 
 pytestmark = pytest.mark.embedded
 
@@ -82,6 +83,51 @@ async def test_work_arrives_while_the_server_is_killed_and_started(own_nats: Emb
     published = loop.time()
     await until(lambda: set(worker.done) == set(names))
     assert loop.time() - published < 3, "a plain fetch() held messages for 8 s here"
+    await worker.stop()
+
+
+async def test_a_reader_whose_watcher_died_hears_of_a_silence_all_the_same(
+    own_nats: EmbeddedNats, nc: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who does not hear of it would wait for messages for ever."""
+    died, watch = asyncio.Event(), Pull._watch
+
+    async def dying(self: Pull) -> None:
+        if not died.is_set():
+            died.set()
+            raise RuntimeError("nobody expected it")
+        await watch(self)
+
+    monkeypatch.setattr(Pull, "_watch", dying)
+    worker = Worker(nc)
+    names = await publish(nc, 0, 5)
+    await until(lambda: len(worker.done) >= 5)
+    await own_nats.kill()
+    await own_nats.start()
+    names += await publish(nc, 5, 5)
+    await until(lambda: set(worker.done) == set(names))
+    await worker.stop()
+
+
+async def test_a_deleted_consumer_is_made_again_after_an_error_that_nobody_expected(
+    nc: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Worker(nc)
+    names = await publish(nc, 0, 5)
+    await until(lambda: len(worker.done) == 5)
+    failed, make = asyncio.Event(), subscription._make
+
+    async def failing(*args: Any) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise RuntimeError("nobody expected it")
+        await make(*args)
+
+    monkeypatch.setattr(subscription, "_make", failing)
+    await nc.jetstream().delete_consumer("WORK", "workers")
+    names += await publish(nc, 5, 5)
+    await until(lambda: set(worker.done) == set(names))
+    assert failed.is_set()
     await worker.stop()
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 import bench.__main__
+from bench import reports
 from bench.__main__ import QUICK, main
 from bench.accepted import PER_SECOND, pace
 from bench.figures import Measured
@@ -93,6 +94,16 @@ async def test_a_scene_that_fails_stands_in_the_table_and_the_others_play() -> N
         "worse": "ConnectionRefusedError: [Errno 111] refused",
         "slow": "TimeoutError: not done after 0.2 s",
     }
+
+
+async def test_a_plan_that_reads_too_much_fails_the_scene_of_the_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def measured(*_: object) -> tuple[list[Measured], list[str]]:
+        return [Measured("board", [1.0])], ["the board, fires is not read by board_newest_by_kind:\nSeq Scan on board"]
+
+    monkeypatch.setattr(reports, "measure", measured)
+    listing, failed = (await play(["reports"], Sizes()))["reports"]
+    assert isinstance(listing, Listing)
+    assert failed == Failed("a plan of the reports", "the board, fires is not read by board_newest_by_kind:")
 
 
 async def test_scenes_are_played_in_their_own_order() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from dispatch.cases import Case, evolve
 from dispatch.errors import Unreadable
-from dispatch.events import AlarmRaised, Event, upcasting
+from dispatch.events import AlarmRaised, CallOutcome, Event, PlannedCall, ResponderReplied, upcasting
 from dispatch.events.codec import decode_commit, decode_events, encode_events
 from dispatch.identifiers import household_of, notification_id, token
 
@@ -104,3 +104,9 @@ def test_a_notification_keeps_its_id_and_fits_the_push_topic() -> None:
     one = notification_id("h-1-ABCDEFGH", "p")  # type: ignore[arg-type]
     assert one == notification_id("h-1-ABCDEFGH", "p")  # type: ignore[arg-type]
     assert len(one) <= 32
+
+
+@pytest.mark.parametrize("kind", [CallOutcome, PlannedCall, ResponderReplied])
+def test_what_the_log_holds_by_the_million_has_its_fields_as_postgres_keeps_them(kind: type[msgspec.Struct]) -> None:
+    names = kind.__struct_encode_fields__
+    assert list(names) == sorted(names, key=lambda name: (len(name), name))

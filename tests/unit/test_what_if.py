@@ -27,7 +27,7 @@ from dispatch.events import (
     RespondersStoodDown,
 )
 from dispatch.identifiers import AreaId, CaseId, CommitId, HouseholdId, PersonId, PressId
-from dispatch.what_if import Compared, Recorded, Replay, compare, recorded_of, replay, summary
+from dispatch.what_if import Compared, Recorded, Replay, Totals, compare, recorded_of, replay
 
 START = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
 CASE = CaseId("h-1-AAAAAAAA")
@@ -164,7 +164,10 @@ async def test_a_ring_that_failed_is_followed_by_the_next_channel_as_it_would_be
 async def test_all_cases_together() -> None:
     slow = (await would(SLOW, policy(30, 600)))[1]
     short = (await would(commits(opened(policy(60, 600)), resolved(45)), policy(30, 600)))[1]
-    over_all = summary([slow, short])
+    totals = Totals()
+    for one in (slow, short):
+        totals.add(one)
+    over_all = totals.summary()
     assert (over_all.cases, over_all.different) == (2, 2)
     assert (over_all.enough_was, over_all.enough_would) == (1, 1)
     assert (over_all.seconds_was, over_all.seconds_would) == (90, 60)

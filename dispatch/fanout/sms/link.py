@@ -71,16 +71,15 @@ class Link:
     async def _serve(self, take: Take) -> str:
         try:
             session = await Session.open(self.account, take, self._enquire_seconds)
+            log.info("sms.bound", smsc=repr(self.account))
+            self._session = session
+            SMS_BOUND.set(1)
+            return await session.run()
         except (OSError, Broken, asyncio.IncompleteReadError) as error:
             return str(error) or type(error).__name__
-        except Exception as error:
+        except Exception as error:  # whatever it is, the next session may do
             log.exception("sms.link_error")
             return repr(error)
-        log.info("sms.bound", smsc=repr(self.account))
-        self._session = session
-        SMS_BOUND.set(1)
-        try:
-            return await session.run()
         finally:
             self._session = None
             SMS_BOUND.set(0)

@@ -188,8 +188,9 @@ class Session:
             try:
                 async with asyncio.timeout(self._enquire_seconds):
                     await self._ask(pdu.ENQUIRE_LINK, b"")
-            except (OSError, TimeoutError):
-                self._over = "the SMSC does not answer an enquire_link"
+            except Exception as error:  # noqa: BLE001 - unwatched, a dead connection would stay open for ever
+                unanswered = isinstance(error, OSError | TimeoutError)
+                self._over = "the SMSC does not answer an enquire_link" if unanswered else repr(error)
                 self._writer.transport.abort()
                 return
 

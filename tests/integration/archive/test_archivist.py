@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from dispatch.archive import (
     BrokenArchive,
@@ -23,7 +26,7 @@ from dispatch.archive import (
 from dispatch.cases import AddNote, Case, CaseDesk
 from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
-from dispatch.events import CASES, IncidentBook
+from dispatch.events import CASES, IncidentBook, follow
 from dispatch.events.stopping import end_if_stopping
 from dispatch.identifiers import CaseId, CommitId
 from tests.archives import SETTINGS, SITE, archiving, caught_up, lived
@@ -158,3 +161,22 @@ async def test_an_odd_file_stops_the_archive_with_an_incident_and_nothing_else(
     async with archiving(village.nc, tmp_path):
         told = await until(lambda: IncidentBook(village.nc, SITE).told("archive.>"), "an incident")
     assert "is no file of the archive" in told["archive.log"].detail
+
+
+async def test_a_reading_that_dies_of_what_nobody_expected_is_begun_again(
+    village: Village, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings = itertools.count()
+
+    async def dying(*args: Any, **position: Any) -> AsyncIterator[Msg]:
+        if next(readings) == 0:
+            raise RuntimeError("nobody expected it")
+        async for message in follow(*args, **position):
+            yield message
+
+    monkeypatch.setattr(keeping, "follow", dying)
+    monkeypatch.setattr(keeping, "PAUSE_SECONDS", 0.1)
+    async with archiving(village.nc, tmp_path):
+        await lived(village)
+        await until(partial(caught_up, village.nc, tmp_path), "the archive to have caught up")
+    assert next(readings) >= 2

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from dispatch.fanout.sms import pdu, session
 from dispatch.fanout.sms.link import Link
 from dispatch.fanout.sms.pdu import Pdu
-from dispatch.fanout.sms.session import Account
+from dispatch.fanout.sms.session import Account, Session
 from dispatch.identifiers import PersonId
 from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
@@ -109,6 +109,33 @@ async def test_an_smsc_that_says_nothing_any_more_is_left_and_found_again(smsc: 
     assert said[0]["reason"] == "the SMSC does not answer an enquire_link"
     smsc.deaf = False
     await happens(lambda: smsc.binds >= 2, "another bind")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("of", ["run", "_ask"])
+async def test_a_link_outlives_an_error_that_nobody_expected(
+    smsc: FakeSmsc, of: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of its session, or of who watches whether the SMSC is still there."""
+    failed, works = asyncio.Event(), getattr(Session, of)
+
+    async def failing(self: Session, *args: object) -> object:
+        if not failed.is_set():
+            failed.set()
+            raise RuntimeError("nobody expected it")
+        return await works(self, *args)
+
+    async def take(_: object) -> int:
+        return pdu.OK
+
+    monkeypatch.setattr(Session, of, failing)
+    account = Account(
+        host="127.0.0.1", port=smsc.port, system_id="d", password="s", sender="10690110", rate=100, window=2
+    )
+    running = asyncio.create_task(Link(account, enquire_seconds=0.2).run(take))
+    await happens(lambda: smsc.binds == 2, "another session")
+    await happens(lambda: smsc.enquiries >= 1, "it to be watched")
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 from nats.aio.msg import Msg
 
-from dispatch.events import CASES
+from dispatch.cases import CaseDesk, RecordCalls
+from dispatch.clock import now
+from dispatch.events import CASES, CallOutcome
 from dispatch.fanout import rescue, worker
 from dispatch.fanout.again import TEXTS, again_subject
 from dispatch.fanout.channels import Sent
 from dispatch.fanout.channels.sms import SmsSender
 from dispatch.fanout.ring import Ring
 from dispatch.fanout.sms import pdu, session
-from dispatch.identifiers import HouseholdId
+from dispatch.identifiers import CaseId, CommitId, HouseholdId, PersonId
 from dispatch.process import alive
 from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
 from tests.smsc.fake import FakeSmsc
-from tests.standing_in import be_away_for, everybody_here, handled, hasten, in_hand, watching
+from tests.standing_in import be_away_for, everybody_here, handled, hasten, in_hand, looks_at, watching
 from tests.texting import ANNA, BO, close, happens, of, where_it_is
 from tests.village import HOUSEHOLD, Village, opened, until
 from tests.workers import working
+
+OTHERS = HouseholdId("h-2")
 
 
 @pytest.fixture(autouse=True)
@@ -74,13 +81,13 @@ async def test_there_is_one_session_and_none_is_lost_between_the_two(
 
 
 @pytest.fixture
-def hanging(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The people whose first text hangs inside the fan-out, for as long as they are in here."""
-    sending, hang = SmsSender.send, {"p-0", "p-1"}
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How many texts to each of these people hang inside the fan-out from now on; one, if nobody says more."""
+    sending, hang = SmsSender.send, Counter(("p-0", "p-1"))
 
     async def send(self: SmsSender, ring: Ring, point: SmsPoint) -> Sent:
-        if ring.responder in hang:
-            hang.remove(ring.responder)
+        if hang[ring.responder]:
+            hang[ring.responder] -= 1
             await asyncio.Event().wait()
         return await sending(self, ring, point)
 
@@ -89,37 +96,112 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 
 async def test_a_text_that_hangs_in_a_fan_out_that_is_there_is_asked_for_again_over_its_own_session(
-    village: Village, sms_settings: Settings, smsc: FakeSmsc, hanging: set[str], monkeypatch: pytest.MonkeyPatch
+    village: Village, sms_settings: Settings, smsc: FakeSmsc, hanging: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rescue, "HANGS", timedelta(seconds=2))
-    be_away_for(timedelta(minutes=5), monkeypatch)
+    be_patient(monkeypatch)
+    it_hangs_and_stays(monkeypatch)
     there = alive(village.nc, "fanout", sms_settings)
     async with there, working(village, sms_settings), watching(village, sms_settings):
         case_id = await village.press()
         for person in ("p-0", "p-1"):
             await where_it_is(village, case_id, person, "sent")
-    assert hanging == set()
+    assert hanging.total() == 0
     each_has_one_text_over_one_session(smsc)
 
 
 async def test_the_texts_of_a_fan_out_that_takes_nothing_more_go_over_its_own_session_too(
-    village: Village, sms_settings: Settings, smsc: FakeSmsc, hanging: set[str], monkeypatch: pytest.MonkeyPatch
+    village: Village, sms_settings: Settings, smsc: FakeSmsc, hanging: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first case is all that it can have in hand, and hangs."""
+    be_patient(monkeypatch)
     monkeypatch.setattr(worker, "CALLS_IN_HAND", 1)
     be_away_for(timedelta(seconds=2), monkeypatch)
-    home = await village.roster.household(HOUSEHOLD)
-    assert home is not None
-    await village.roster.put(replace(home, id=HouseholdId("h-2")), by="test")
+    await another_household(village)
     async with alive(village.nc, "fanout", sms_settings), working(village, sms_settings):
         await happens(lambda: smsc.bound == 1, "the fan-out to be bound")
         await village.press()
-        await happens(lambda: not hanging, "the first texts to hang")
+        await happens(lambda: hanging.total() == 0, "the first texts to hang")
         async with watching(village, sms_settings):
-            lies = await village.press(household=HouseholdId("h-2"))
+            lies = await village.press(household=OTHERS)
             for person in ("p-0", "p-1"):
                 await where_it_is(village, lies, person, "sent")
     each_has_one_text_over_one_session(smsc)
+
+
+def it_hangs_and_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is owed for two seconds hangs; the fan-out is not taken to be away all the same."""
+    monkeypatch.setattr(rescue, "HANGS", timedelta(seconds=2))
+    be_away_for(timedelta(minutes=5), monkeypatch)
+
+
+def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fan-out is well and may take its time, as the looks of these stories come quicker than any SMSC answers."""
+    monkeypatch.setattr(rescue, "PATIENT_LOOKS", 10_000)
+
+
+async def another_household(village: Village) -> None:
+    home = await village.roster.household(HOUSEHOLD)
+    assert home is not None
+    await village.roster.put(replace(home, id=OTHERS), by="test")
+
+
+async def test_a_text_that_hangs_in_the_fan_out_once_more_is_soon_sent_from_here(
+    village: Village, sms_settings: Settings, smsc: FakeSmsc, hanging: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it takes in hand what it is asked for, and says so on the log, is no text yet."""
+    hanging.update(hanging)
+    it_hangs_and_stays(monkeypatch)
+    there = alive(village.nc, "fanout", sms_settings)
+    async with there, working(village, sms_settings), watching(village, sms_settings):
+        case_id = await village.press()
+        for person in ("p-0", "p-1"):
+            await where_it_is(village, case_id, person, "sent")
+    assert hanging.total() == 0
+    assert [len(smsc.texts(number)) for number in (ANNA, BO)] == [1, 1]
+
+
+async def test_a_fan_out_that_is_asked_and_says_nothing_is_waited_for_while_texts_go_out_and_no_longer(
+    village: Village, sms_settings: Settings, smsc: FakeSmsc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked for may wait in a queue behind them; the account may allow no second session."""
+    it_hangs_and_stays(monkeypatch)
+    await everybody_here(village)
+    await another_household(village)
+    case_id, busy = await opened(village), await opened(village, OTHERS)
+    await in_hand(village)
+    async with asked_in_vain(village) as asked, watching(village, sms_settings):
+        looks = await looks_at(village)
+        await text_goes_out(village, busy, 0)
+        await asyncio.wait_for(asked.wait(), 20)
+        for number in range(1, rescue.PATIENT_LOOKS):
+            await text_goes_out(village, busy, number)
+            await looks.some_more(3)
+        assert smsc.binds == 0
+        for person in ("p-0", "p-1"):
+            await where_it_is(village, case_id, person, "sent")
+    assert smsc.binds == 1
+
+
+async def text_goes_out(village: Village, case: CaseId, number: int) -> None:
+    """The fan-out's record of a text to the first of the village: refused at first, and taken then."""
+    for outcome in ("failed", "sent"):
+        at = now()
+        made = CallOutcome(step=0, responder=PersonId("p-0"), channel="sms", outcome=outcome, at=at, attempt=1)
+        record = RecordCalls(id=CommitId(f"calls-{number}-{outcome}"), at=at, outcomes=(made,))
+        assert (await CaseDesk(village.log).handle(case, record)).events
+
+
+@asynccontextmanager
+async def asked_in_vain(village: Village) -> AsyncIterator[asyncio.Event]:
+    """Somebody is there whom texts can be asked for again, and says nothing; set when they were."""
+    asked = asyncio.Event()
+
+    async def never_answer(_request: Msg) -> None:
+        asked.set()
+
+    subscription = await village.nc.subscribe(again_subject(village.site, TEXTS), cb=never_answer)
+    yield asked
+    await subscription.unsubscribe()
 
 
 def each_has_one_text_over_one_session(smsc: FakeSmsc) -> None:
@@ -131,8 +213,7 @@ async def texts_go_from_here(
     village: Village, sms_settings: Settings, smsc: FakeSmsc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fan-out is there and answers nothing that it is asked; a case has been owed its texts for long."""
-    monkeypatch.setattr(rescue, "HANGS", timedelta(seconds=2))
-    be_away_for(timedelta(minutes=5), monkeypatch)
+    it_hangs_and_stays(monkeypatch)
     await everybody_here(village)
     case_id = await opened(village)
     await in_hand(village)
@@ -159,16 +240,11 @@ async def test_a_fan_out_that_goes_while_it_is_asked_again_is_waited_for_no_long
     village: Village, sms_settings: Settings, smsc: FakeSmsc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rescue, "HANGS", timedelta(seconds=2))
+    be_patient(monkeypatch)
     be_away_for(timedelta(seconds=3), monkeypatch)
-    asked = asyncio.Event()
-
-    async def never_answer(_request: Msg) -> None:
-        asked.set()
-
-    await village.nc.subscribe(again_subject(village.site, TEXTS), cb=never_answer)
     case_id = await opened(village)
     await in_hand(village)
-    async with watching(village, sms_settings):
+    async with asked_in_vain(village) as asked, watching(village, sms_settings):
         async with alive(village.nc, "fanout", sms_settings):
             await asyncio.wait_for(asked.wait(), 20)
             assert smsc.binds == 0
