@@ -93,7 +93,8 @@ class Settings(BaseSettings):
     """Where the log is written down as it grows; `archive` in the data folder when unset."""
 
     timezone: str = "Asia/Shanghai"
-    """The IANA name of the time zone by whose clocks reports count days, weeks, months and hours."""
+    """The IANA name of the time zone by whose clocks reports count days, weeks, months and hours,
+    and the command line shows times."""
 
     moved_clock: Path | None = None
     """A file by which the tests' stories move the time (`dispatch.moved_clock`); never set where people are called."""

@@ -13,10 +13,13 @@ from dispatch.archive.reading import held, records_of
 from dispatch.archive.records import Record
 from dispatch.archive.shelf import BrokenArchive, Head, Shelf
 from dispatch.clock import now
+from dispatch.errors import Malformed
 from dispatch.events import CASES
 
 PATIENCE = timedelta(minutes=1)
 """How long the newest may wait to be archived."""
+SEAL_LENGTH = 64
+"""Characters: SHA-256 in hexadecimal."""
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,8 +63,11 @@ def verify_backup(
 ) -> tuple[BackedUp, Verified]:
     """Check every chain of the backup in `folder`, against what it says of itself and, when given, its `seal`.
 
-    Raises `BrokenArchive` with the place of the first record that is not as it was written.
+    Raises `BrokenArchive` with the place of the first record that is not as it was written, `Malformed` for a `seal`
+    that can be none.
     """
+    if seal is not None:
+        _require_whole(seal)
     made = _contents(folder)
     for stream in STREAMS:
         shelf = _shelf(folder, stream, made)
@@ -71,6 +77,17 @@ def verify_backup(
     if seal is not None and seal != made.seal:
         raise BrokenArchive(f"{folder}: the seal is {made.seal}, and not {seal}: it is another backup, or was changed")
     return made, Verified(heads=made.streams)
+
+
+def _require_whole(seal: str) -> None:
+    if len(seal) != SEAL_LENGTH:
+        how = "short" if len(seal) < SEAL_LENGTH else "long"
+        wrong = f"is too {how}: a seal is {SEAL_LENGTH} characters, and this has {len(seal)}"
+    elif not set(seal) <= set("0123456789abcdef"):
+        wrong = "is not a seal: it is written with 0 to 9 and a to f"
+    else:
+        return
+    raise Malformed(f"--seal {seal[:80]!r} {wrong}; `dispatch backup` printed it", field="seal")
 
 
 def _contents(folder: Path) -> BackedUp:

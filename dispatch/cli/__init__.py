@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 MODULES = {
     "up": "up",
@@ -53,7 +53,26 @@ Exit codes: 0 done; 1 refused, not found or failed; 2 wrong usage.
 """
 
 
-class _InPlainWords(TyperGroup):
+class _Help:
+    """Shows a flag without a type: it takes no value."""
+
+    def get_params(self, ctx: Any) -> Any:
+        found = super().get_params(ctx)  # type: ignore[misc]
+        for param in found:
+            if isinstance(param, TyperOption) and param.is_bool_flag:
+                param.metavar = ""
+        return found
+
+
+class _Command(_Help, TyperCommand):
+    pass
+
+
+class _Group(_Help, TyperGroup):
+    pass
+
+
+class _InPlainWords(_Group):
     """Says what was typed wrongly without the words of the library that found it."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -78,7 +97,17 @@ def build(asked: str | None = None) -> typer.Typer:
     modules = [MODULES[asked]] if asked in MODULES else dict.fromkeys(MODULES.values())
     for module in modules:
         import_module(f"dispatch.cli.{module}").register(app)
+    _show_flags_plainly(app)
     return app
+
+
+def _show_flags_plainly(app: typer.Typer) -> None:
+    for command in app.registered_commands:
+        command.cls = _Command
+    for group in app.registered_groups:
+        group.cls = _Group
+        if group.typer_instance is not None:
+            _show_flags_plainly(group.typer_instance)
 
 
 def _nothing() -> None:

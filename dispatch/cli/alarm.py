@@ -226,7 +226,7 @@ async def _find(roster: Roster, household: HouseholdId) -> Household:
     if found is not None:
         return found
     near = await _near(roster, household)
-    meant = f"; did you mean {', '.join(near)}?" if near else "; `dispatch roster import` fills the roster"
+    meant = f"; did you mean {', '.join(near)}?" if near else "; `dispatch roster list household` shows those there are"
     raise NotFound(
         f"household {household[:80]!r} is not in the roster of site {roster.site!r}{meant}", field="household"
     )

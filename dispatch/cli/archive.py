@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -30,18 +30,22 @@ from dispatch.archive import (
 from dispatch.cli.connected import connected
 from dispatch.cli.progress import Told, bars
 from dispatch.cli.rebuild import compare_read_models
+from dispatch.cli.times import date_and_time
 from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
-from dispatch.errors import Refused
+from dispatch.errors import Malformed, Refused
 from dispatch.events import CASES, connect, ensure_streams
 from dispatch.fanout import place_behind
 from dispatch.identifiers import CaseId
+from dispatch.projections import Compared
 from dispatch.settings import load_settings
 
 _JSON = Annotated[bool, typer.Option("--json", help="Print for a machine.")]
 _SEAL = Annotated[
     str | None, typer.Option("--seal", help="The seal that `dispatch backup` printed: proves that this is that backup.")
 ]
+
+AGREED = "全部一致 everything agrees: archive, log and read models"
 
 
 def register(app: typer.Typer) -> None:
@@ -107,7 +111,7 @@ def restore_command(
         return
     for stream, messages in restored.messages.items():
         typer.echo(f"{stream:12} {messages:>10,}")
-    typer.echo(f"已恢复 restored, as it was at {restored.made.at:%Y-%m-%d %H:%M:%S} UTC")
+    typer.echo(f"已恢复 restored, as it was at {date_and_time(restored.made.at)}")
     if data is not None:
         typer.echo(f"接着 next: dispatch up --data {shlex.quote(str(data))}")
     if held:
@@ -134,6 +138,8 @@ def verify_command(
 
       dispatch verify /backups/2026-11-22 --seal 5f0c…
     """
+    if seal is not None and folder is None:
+        raise Malformed("--seal is that of a backup: name its folder", field="seal")
     with bars(quiet=as_json) as told:
         if folder is not None:
             made, verified = verify_backup(folder, seal=seal, progress=told)
@@ -147,17 +153,31 @@ def verify_command(
         typer.echo(json.dumps(msgspec.to_builtins(verified) | found))
     else:
         _tell_verified(verified, proof)
-    if wrong := [one.projection for one in compared if one.rows or one.because is not None]:
-        Console(stderr=True).print(f"不一致 not as the log has it: {', '.join(wrong)}; `dispatch rebuild` mends it")
-        raise typer.Exit(1)
+    _conclude(compared, agreed="" if as_json else "备份完好 the backup is as it was made" if folder else AGREED)
 
 
 def _tell_verified(verified: Verified, proof: str) -> None:
     for stream, head in verified.heads.items():
         typer.echo(f"{stream:12} {head.records:>10,} records, as they were written")
     if verified.behind:
-        Console(stderr=True).print(f"the log has {verified.behind} more, which the archive does not hold yet")
+        words = f"日志另有 {verified.behind} 条正在归档 the log has {verified.behind} more, which are being archived"
+        Console(stderr=True, soft_wrap=True).print(f"{words}: this takes less than a minute")
     typer.echo(f"封印 seal {proof}")
+
+
+def _conclude(compared: Sequence[Compared], *, agreed: str) -> None:
+    """The last line: the verdict. Raises `Exit` with 1 when a read model is not as the log has it, or may not be."""
+    differing = [one.projection for one in compared if one.rows]
+    unknown = [one.projection for one in compared if one.because is not None]
+    err = Console(stderr=True, soft_wrap=True)
+    if differing:
+        err.print(f"不一致 not as the log has it: {', '.join(differing)}; `dispatch rebuild` mends it")
+    if unknown:
+        err.print(f"未比较 not compared: {', '.join(unknown)}; `dispatch rebuild` makes them anew")
+    if differing or unknown:
+        raise typer.Exit(1)
+    if agreed:
+        typer.echo(agreed)
 
 
 async def _backup(folder: Path, told: Told) -> BackedUp:
@@ -185,7 +205,8 @@ async def _target(*, embedded: bool) -> AsyncIterator[Client]:
         return
     from dispatch.cli.running import alone  # it takes half a second to import
 
-    with alone(load_settings().data):
+    folder = load_settings().data
+    with alone(folder, f"{folder} is in use by a running `dispatch up`: give `restore` another folder with --data"):
         settings = load_settings()
         async with EmbeddedNats(settings.data, port=settings.nats_port, mqtt_port=settings.mqtt_port) as server:
             nc = await connect(server.url, "dispatch-restore")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group
@@ -11,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dispatch.cli.tables import folded_columns, whole_column
+from dispatch.cli.times import date_and_time
 from dispatch.projections.models.timeline import TimelineRow
 from dispatch.web.case_view import CaseView, ResponderView
 from dispatch.web.names import Names
@@ -77,7 +77,7 @@ def board(rows: Sequence[Mapping[str, Any]], names: Names) -> Table:
             Text(row["case_id"]),
             Text(*STATUSES[row["status"]]),
             Text(_kind(row["kind"], drill=row["drill"], silent=row["silent"])),
-            Text(_time(row["raised_at"])),
+            Text(date_and_time(row["raised_at"])),
             Text(f"{household.name if household else row['household']} {names.of(area)}"),
             Text(f"{row['coming']}/{row['on_scene']}/{row['called']}"),
         )
@@ -98,7 +98,7 @@ def timeline(entries: Sequence[TimelineRow], names: Names) -> Table:
     table = Table(*folded_columns("时间 at", "事件 event", "内容"))
     for entry in entries:
         text = "\n".join(_lines(entry.type, entry.data, names))
-        table.add_row(Text(_time(entry.at)), Text(EVENTS.get(entry.type, entry.type)), Text(text))
+        table.add_row(Text(date_and_time(entry.at)), Text(EVENTS.get(entry.type, entry.type)), Text(text))
     return table
 
 
@@ -110,7 +110,7 @@ def _head(shown: CaseView) -> Table:
     head.add_row("类别 kind", Text(_kind(shown["kind"], drill=shown["drill"], silent=shown["silent"])))
     head.add_row("户 household", Text(f"{household['name']}  {household['address']}  {household.get('phone') or ''}"))
     head.add_row("辖区 areas", Text(" < ".join(area["name"] for area in shown["areas"])))
-    head.add_row("按键 presses", Text(f"{shown['presses']}, {_time(shown['pressed_at'])}"))
+    head.add_row("按键 presses", Text(f"{shown['presses']}, {date_and_time(shown['pressed_at'])}"))
     head.add_row("前往/到场 coming/on scene", Text(f"{shown['coming']}/{shown['on_scene']}"))
     if shown.get("duress"):
         head.add_row("胁迫 DURESS", Text("请勿回拨，不要声张 / do not ring back, do not show it", style="bold red"))
@@ -119,9 +119,11 @@ def _head(shown: CaseView) -> Table:
     for gap in shown["gaps"]:
         head.add_row("缺口 gap", Text(f"{gap['what']}: {gap['reason']}", style="yellow"))
     for note in shown.get("notes", []):
-        head.add_row("备注 note", Text(f"{_time(note['at'])} {note['author']}: {note['text']}"))
+        head.add_row("备注 note", Text(f"{date_and_time(note['at'])} {note['author']}: {note['text']}"))
     if closing := shown["closing"]:
-        words = f"{_time(closing['at'])} {closing['by']}: {RESOLUTIONS[closing['resolution']]} {closing['text']}"
+        words = (
+            f"{date_and_time(closing['at'])} {closing['by']}: {RESOLUTIONS[closing['resolution']]} {closing['text']}"
+        )
         head.add_row("结束 closed", Text(words))
     return head
 
@@ -166,7 +168,3 @@ def _lines(type_: str, data: Mapping[str, Any], names: Names) -> Iterator[str]:
 def _kind(kind: str, *, drill: bool, silent: bool) -> str:
     marks = ("【演练 DRILL】" if drill else "", KINDS[kind], " 静默 silent" if silent else "")
     return "".join(marks)
-
-
-def _time(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")

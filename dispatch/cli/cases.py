@@ -22,7 +22,7 @@ from dispatch.cli.tables import print_table
 from dispatch.clock import now
 from dispatch.errors import Malformed, NotFound
 from dispatch.events import CaseLog, Kind, Resolution
-from dispatch.identifiers import AreaId, CaseId, CommitId, Site
+from dispatch.identifiers import AreaId, CaseId, CommitId, Site, household_of
 from dispatch.projections import Change, ReadModels
 from dispatch.projections.models.timeline import TimelineRow, rows
 from dispatch.projections.queries import LARGEST_PAGE, Status
@@ -100,7 +100,7 @@ def show(case: _CASE, as_json: _JSON = False) -> None:
 
       dispatch case show h-0002-7K3M9QXZ --json
     """
-    _say(asyncio.run(_view(CaseId(case))), as_json=as_json)
+    _say(asyncio.run(_view(_case_id(case))), as_json=as_json)
 
 
 def timeline(case: _CASE, as_json: _JSON = False) -> None:
@@ -112,7 +112,7 @@ def timeline(case: _CASE, as_json: _JSON = False) -> None:
 
       dispatch case timeline h-0002-7K3M9QXZ --json
     """
-    entries, names = asyncio.run(_timeline(CaseId(case)))
+    entries, names = asyncio.run(_timeline(_case_id(case)))
     if as_json:
         _print({"entries": entries})
         return
@@ -138,7 +138,7 @@ def note(
     if len(given) != 1:
         raise Malformed("write the note once: either behind the case or with --text", field="text")
     command = AddNote(id=_new_id(), at=now(), author=operator_here(by), text=_checked(given[0], "text"))
-    _say(asyncio.run(_handle(CaseId(case), command)), as_json=as_json)
+    _say(asyncio.run(_handle(_case_id(case), command)), as_json=as_json)
 
 
 def resolve(
@@ -159,7 +159,7 @@ def resolve(
     command = Resolve(
         id=_new_id(), at=now(), by=operator_here(by), resolution=resolution, text=_checked(text, "text", empty=True)
     )
-    _say(asyncio.run(_handle(CaseId(case), command)), as_json=as_json)
+    _say(asyncio.run(_handle(_case_id(case), command)), as_json=as_json)
 
 
 def cancel(
@@ -175,7 +175,7 @@ def cancel(
       dispatch case cancel h-0002-7K3M9QXZ --reason "误按 pressed by mistake"
     """
     command = Cancel(id=_new_id(), at=now(), by=operator_here(by), reason=_checked(reason, "reason", empty=True))
-    _say(asyncio.run(_handle(CaseId(case), command)), as_json=as_json)
+    _say(asyncio.run(_handle(_case_id(case), command)), as_json=as_json)
 
 
 @dataclass(frozen=True)
@@ -237,6 +237,19 @@ async def _handle(case_id: CaseId, command: Command) -> CaseView:
 
 async def _found(tools: _Tools, case_id: CaseId) -> Case:
     return _begun(await tools.desk.load(case_id), case_id)
+
+
+def _case_id(text: str) -> CaseId:
+    """`text` as a case's id. Raises `Malformed`, saying what one looks like, when it can be none."""
+    try:
+        household_of(CaseId(text))
+    except Malformed as error:
+        raise Malformed(
+            f"{error.detail}: one is the household and eight letters or digits, like h-0002-7K3M9QXZ; "
+            "`dispatch case list --status all` shows those there are",
+            field="case",
+        ) from None
+    return CaseId(text)
 
 
 def _begun(case: Case, case_id: CaseId) -> Case:

@@ -14,8 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from dispatch.cases import CaseDesk, LeaveOut
+from dispatch.cli.asking import secret
 from dispatch.cli.connected import connected
 from dispatch.cli.tables import folded_columns, print_table, whole_column
+from dispatch.cli.times import date_and_minute
 from dispatch.clock import now
 from dispatch.errors import Malformed, NotFound
 from dispatch.events import CaseLog
@@ -40,6 +42,8 @@ def pin(
     by: _BY = None,
 ) -> None:
     """Set the PIN that a household cancels with, and a duress PIN that only seems to cancel; both are asked for twice.
+
+    Where standard input is no terminal, its lines are taken: the PIN twice, then the duress PIN twice or nothing.
 
     With the duress PIN the alarm looks cancelled at home, and the call widens quietly. A PIN is 4 to 8 digits.
 
@@ -105,15 +109,16 @@ def left_out(
         *folded_columns("", "at", "by", "why"),
     )
     for entry in entries:
-        at, what = f"{entry.at:%Y-%m-%d %H:%M}", entry.what.replace("_", " ")
+        at, what = date_and_minute(entry.at), entry.what.replace("_", " ")
         table.add_row(*map(Text, (entry.household, entry.person, what, at, entry.by, entry.reason)))
     print_table(table)
 
 
 def _asked(what: str, default: str | None = None) -> str:
-    said: str = typer.prompt(what, default=default, hide_input=True, show_default=False)
-    if said and typer.prompt(f"{what.partition(' (')[0]} again", hide_input=True) != said:
-        raise Malformed(f"{what.partition(' (')[0]}: the two are not the same; nothing was changed")
+    name, undone = what.partition(" (")[0], "没有改动 nothing was changed"
+    said = secret(what, undone=undone, default=default)
+    if said and secret(f"{name} again", undone=undone) != said:
+        raise Malformed(f"{name}: the two are not the same; nothing was changed")
     return said
 
 

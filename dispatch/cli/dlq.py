@@ -19,6 +19,7 @@ from dispatch.cli.asking import sure
 from dispatch.cli.connected import connected
 from dispatch.cli.operator import operator_here
 from dispatch.cli.tables import folded_columns, print_table
+from dispatch.cli.times import date_and_time
 from dispatch.clock import now
 from dispatch.errors import DispatchError, Malformed
 from dispatch.events import DlqDesk, Kept, since
@@ -50,6 +51,7 @@ STATES = {
 _JSON = Annotated[bool, typer.Option("--json", help="Print for a machine; one to a line.")]
 _YES = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 _BY = Annotated[str | None, typer.Option("--by", help="Who does it; you, if not given.")]
+_UNDONE = "没有改动，信件照旧 nothing was done, every letter is as it was"
 _SEQ = Annotated[int, typer.Argument(metavar="SEQ", help="Its number, as `dispatch dlq list` shows it.", min=1)]
 
 
@@ -88,7 +90,7 @@ def list_command(
     for kept in found:
         letter = kept.letter
         source = f"{letter.stream} {letter.seq}\n{letter.subject}"
-        stored = f"{since(kept):%Y-%m-%d %H:%M:%SZ}"
+        stored = date_and_time(since(kept))
         state = STATES[kept.state(now())]
         table.add_row(*map(Text, (str(kept.seq), stored, kept.household or "-", letter.by, why(kept), source, state)))
     print_table(table)
@@ -192,7 +194,7 @@ async def _retry(seq: int | None, by: str, *, yes: bool) -> bool:
             typer.echo(line(kept, desk.age(kept)))
         rings = sum(kept.letter.stream in {"INTAKE", "CASES"} for kept in chosen)
         warning = "；会呼叫人员 people may be rung" if rings else ""
-        if not sure(f"重试 {len(chosen)} 条？try again{warning}", yes=yes):
+        if not await sure(f"重试 {len(chosen)} 条？try again{warning}", yes=yes, undone=_UNDONE):
             return True
         return any([await _retry_one(desk, kept, by) for kept in reversed(chosen)])
 
@@ -223,7 +225,7 @@ async def _dismiss(seq: int, by: str, reason: str, *, yes: bool) -> None:
     async with _desk() as desk:
         kept = await desk.letters.get(seq)
         typer.echo(line(kept, desk.age(kept)))
-        if not sure("搁置？put it aside", yes=yes):
+        if not await sure("搁置？put it aside", yes=yes, undone=_UNDONE):
             raise typer.Exit(1)
         await desk.dismiss(seq, by, reason)
         typer.echo(f"#{seq} 已搁置 dismissed; 撤回 undo: dispatch dlq reopen {seq}")

@@ -16,8 +16,10 @@ from rich.text import Text
 from dispatch.cases import CaseDesk
 from dispatch.cli.asking import sure
 from dispatch.cli.connected import connected
+from dispatch.cli.files import write_file
 from dispatch.cli.operator import operator_here
 from dispatch.cli.tables import folded_columns, print_table, whole_column
+from dispatch.cli.times import date_and_time, time_of_day
 from dispatch.clock import now
 from dispatch.drills import (
     Choice,
@@ -33,7 +35,6 @@ from dispatch.drills import (
     start_drill,
 )
 from dispatch.drills.starting import LEAST_MINUTES, MINUTES, MOST_MINUTES
-from dispatch.errors import SetupError
 from dispatch.events import CaseLog, Gap, Kind
 from dispatch.identifiers import AreaId, GroupId, HouseholdId
 from dispatch.intake import IntakeDesk
@@ -101,7 +102,7 @@ def begin(  # noqa: PLR0917 - Typer calls it by name
     if as_json:
         _print({"drill": drill_view(drill, now()), "failed": failed})
     else:
-        typer.echo(f"演练已开始 begun: {drill.id}，{drill.until:%H:%M:%SZ} 结束 ends by itself")
+        typer.echo(f"演练已开始 begun: {drill.id}，{time_of_day(drill.until)} 结束 ends by itself")
         typer.echo(f"报告 report: dispatch drill report {drill.id}")
         for gap in failed:
             typer.echo(f"未发出 not sent: {gap.what}: {gap.reason}", err=True)
@@ -127,7 +128,7 @@ def list_command(as_json: _JSON = False) -> None:
     table = Table(whole_column("id", [drill.id for drill in found]), *columns)
     for drill in found:
         state = "已结束 over" if drill.is_over(at) else "进行中 running"
-        when = f"{drill.at:%Y-%m-%d %H:%M:%SZ}"
+        when = date_and_time(drill.at)
         table.add_row(*map(Text, (drill.id, when, drill.by, drill.kind, str(len(drill.households)), state)))
     print_table(table)
 
@@ -149,10 +150,7 @@ def report(
     """
     made, names = asyncio.run(_report(drill))
     if csv is not None:
-        try:
-            csv.write_text(sheet(made, names), encoding="utf-8", newline="")
-        except OSError as error:
-            raise SetupError(f"{csv}: cannot be written: {error.strerror}") from None
+        write_file(csv, sheet(made, names).encode(), len(made.lines) + len(made.missing))
     if as_json:
         _print(report_view(made, names, now()))
     elif csv is None:
@@ -177,7 +175,8 @@ async def _begin(
     async with connected() as (nc, site):
         planned = await plan_drill(Roster(nc, site), CaseDesk(CaseLog(nc, site)), choice, within=None, at=now())
         typer.echo(_told(planned, minutes, escalate=escalate), err=as_json)
-        if planned.planned and not sure("开始演练？begin the drill", yes=yes):
+        undone = "没有演练，无人被呼叫 no drill was begun, nobody was called"
+        if planned.planned and not await sure("开始演练？begin the drill", yes=yes, undone=undone):
             return None
         return await start_drill(
             DrillBook(nc, site),

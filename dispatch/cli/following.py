@@ -9,6 +9,7 @@ import structlog
 from nats.aio.client import Client
 
 from dispatch.cases import Case, fold
+from dispatch.cli.times import time_of_day
 from dispatch.errors import Unreadable
 from dispatch.events import (
     CASES,
@@ -95,11 +96,11 @@ def answer(responder: PersonId, given: str, at: datetime, eta_minutes: int | Non
 
 
 def line(fact: Fact, names: Mapping[PersonId, str]) -> str:
-    """`fact` for a person, its time in their own time zone."""
+    """`fact` for a person, its time by the clocks of the site."""
     at, who = fact["at"], fact.get("responder") or fact.get("by")
     assert isinstance(at, datetime)  # noqa: S101 - every fact has it
     name = names.get(PersonId(str(who)), "")
-    parts = [f"{at.astimezone():%H:%M:%S}", f"{name} ({who})" if name else str(who), WORDS[str(fact["event"])]]
+    parts = [time_of_day(at), f"{name} ({who})" if name else str(who), WORDS[str(fact["event"])]]
     if channel := fact.get("channel"):
         parts.append(str(channel))
     if (eta := fact.get("eta_minutes")) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,7 @@ from dispatch.cli.stopped import stopped
 from dispatch.events import CaseLog
 from dispatch.history import Report, import_history
 from dispatch.roster import Roster
+from dispatch.roster.imports.problems import Problem
 
 EXAMPLES = """
 The past: calls of an older system / 历史警情.
@@ -31,6 +33,9 @@ Examples:
 
   dispatch history import calls.csv --timezone Asia/Shanghai             the same, written
 """
+
+_SHOWN = 5
+"""Warnings that are shown in full; --json has all."""
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +71,8 @@ def import_command(
 
     Columns: call_id, kind, area, raised_at, responder_id, called_at, en_route_at, on_scene_at, cleared_at; one row for
     each responder on a call. Times may be empty. kind is help, intrusion, medical or fire; the areas must be in the
-    roster. All rows are checked first. To run it again is safe: what is there stays as it is, what is missing goes in.
+    roster. All rows are checked first; a step that is before an earlier one is said and taken as it is. To run it again
+    is safe: what is there stays as it is, what is missing goes in.
 
     Examples:
 
@@ -82,6 +88,7 @@ def import_command(
         typer.echo(json.dumps(msgspec.to_builtins(report) | {"dry_run": dry_run}, ensure_ascii=False))
     else:
         _tell(report, dry_run=dry_run)
+    _warn(report.backwards)
     if report.problems:
         raise typer.Exit(1)
 
@@ -91,6 +98,16 @@ async def _import(file: Path, zone: tzinfo | None, far: HowFar, *, dry_run: bool
         async with connected() as (nc, site):
             log, roster = CaseLog(nc, site), Roster(nc, site)
             return await import_history(log, roster, file, zone=zone, dry_run=dry_run, partial=partial, progress=told)
+
+
+def _warn(backwards: Sequence[Problem]) -> None:
+    console = Console(stderr=True, style="yellow")
+    for one in backwards[:_SHOWN]:
+        console.print(Text(str(one)), soft_wrap=True)
+    if backwards:
+        rows = counted(len(backwards), "row")
+        words = f"{rows} in which a later step is before an earlier one; they count as 时间倒退, see docs/LATENCY.md"
+        console.print(Text(words), soft_wrap=True)
 
 
 def _tell(report: Report, *, dry_run: bool) -> None:

@@ -25,7 +25,8 @@ STANDINGS = {
     "proven": "可达，但有联系方式已失效 reachable, with a contact point that expired",
     "unproven": f"{PROOF_DAYS}天内未证实 not proven within {PROOF_DAYS} days",
     "retired": "联系方式全部失效 every contact point expired",
-    "none": "没有联系方式 no contact point",
+    "none": "没有推送、电话等联系方式（打开的页面不算） "
+    "no push, phone or other contact point (an open page is not counted)",
     "missing": "不在名册中 not in the roster",
 }
 

@@ -30,6 +30,7 @@ PHASES = {
     "comparing": "比较 comparing",
     "switching": "切换 switching",
 }
+UNCHANGED = "线上读模型未变 the live read models are as they were"
 
 
 def register(app: typer.Typer) -> None:
@@ -65,7 +66,7 @@ def rebuild_command(
     elif switched:
         typer.echo(f"已重建 rebuilt: {', '.join(switched)}")
     else:
-        typer.echo("线上读模型未变 the live read models are as they were")
+        typer.echo(UNCHANGED)
 
 
 async def compare_read_models(*, as_json: bool) -> list[Compared]:
@@ -84,15 +85,16 @@ async def _rebuild(names: Sequence[str], *, switch: bool, yes: bool, as_json: bo
                 compared = await under_way.compare()
                 if not as_json:
                     _show(compared)
-                if not switch or not (yes or await asyncio.to_thread(_agreed, compared)):
+                if not switch or not (yes or await _agreed(compared)):
                     return compared, []
                 await under_way.switch()
                 return compared, under_way.names
 
 
-def _agreed(compared: Sequence[Compared]) -> bool:
+async def _agreed(compared: Sequence[Compared]) -> bool:
     differ = sum(one.rows for one in compared)
-    return sure(f"{differ} 行不同，切换？ {differ} rows differ; put the new tables in place?", yes=differ == 0)
+    question = f"{differ} 行不同，切换？ {differ} rows differ; put the new tables in place?"
+    return await sure(question, yes=differ == 0, undone=UNCHANGED)
 
 
 @contextmanager

@@ -13,9 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from dispatch.cli.connected import connected
+from dispatch.cli.files import write_file
 from dispatch.cli.tables import folded_columns
 from dispatch.clock import now
-from dispatch.errors import NotFound, SetupError
+from dispatch.errors import NotFound
 from dispatch.identifiers import AreaId
 from dispatch.projections import ReadModels
 from dispatch.roster import Roster
@@ -54,11 +55,13 @@ def report(
     """
     made = asyncio.run(_read(month, AreaId(area) if area else None))
     if csv is not None:
-        _write(csv, as_csv(month_tables(made)[0]).encode())
+        totals = month_tables(made)[0]
+        write_file(csv, as_csv(totals).encode(), len(totals.rows))
     if xlsx is not None:
         from dispatch.web.reports.workbook import as_xlsx  # slow to import
 
-        _write(xlsx, as_xlsx(month_tables(made)))
+        tables = month_tables(made)
+        write_file(xlsx, as_xlsx(tables), sum(len(table.rows) for table in tables))
     if as_json:
         typer.echo(msgspec.json.encode(made))
     elif csv is None and xlsx is None:
@@ -76,13 +79,6 @@ async def _read(month: str | None, area: AreaId | None) -> MonthReport:
             return await MonthDesk(models.reports, roster, period, area, now()).report(within=None, most=ALL)
         finally:
             await models.close()
-
-
-def _write(file: Path, body: bytes) -> None:
-    try:
-        file.write_bytes(body)
-    except OSError as error:
-        raise SetupError(f"{file}: cannot be written: {error.strerror}") from None
 
 
 def _table(made: MonthReport) -> Table:

@@ -28,8 +28,8 @@ from dispatch.settings import RunningServers, Settings, default_data_folder
 
 
 @contextmanager
-def alone(data: Path) -> Iterator[None]:
-    """Hold the data folder: only one `dispatch up` may run on it. Raises `SetupError` when one does already."""
+def alone(data: Path, in_use: str) -> Iterator[None]:
+    """Hold the data folder: only one may work on it. Raises `SetupError`, saying `in_use`, when one does already."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (data / "up.lock").open("a")
@@ -41,11 +41,19 @@ def alone(data: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise SetupError(
-                f"another `dispatch up` is running on {data}: stop it, or give this one its own folder with --data"
-            ) from None
+            raise SetupError(in_use) from None
         (data / "servers.json").unlink(missing_ok=True)
         yield
+
+
+def require_port(settings: Settings) -> None:
+    """Raises `SetupError` when a port is named on which `serve` could not listen."""
+    if settings.port and (reason := why_not(settings.port, settings.host)) is not None:
+        other = settings.port + 1 if 1024 <= settings.port < 65535 else 8081
+        raise SetupError(
+            f"port {settings.port} {reason}: choose where to listen with DISPATCH_PORT and DISPATCH_HOST, "
+            f"for example `dispatch up --port {other}` or `DISPATCH_PORT={other} make up`"
+        )
 
 
 class Running:
@@ -118,12 +126,8 @@ class Running:
     def _choose_port(self) -> None:
         if self._settings.port == 0:
             self._settings.port = self._ports.port("http")
-        elif (reason := why_not(self._settings.port, self._settings.host)) is not None:
-            other = self._settings.port + 1 if 1024 <= self._settings.port < 65535 else 8081
-            raise SetupError(
-                f"port {self._settings.port} {reason}: choose where to listen with DISPATCH_PORT and DISPATCH_HOST, "
-                f"for example `dispatch up --port {other}` or `DISPATCH_PORT={other} make up`"
-            )
+        else:
+            require_port(self._settings)
 
     async def _start_servers(self) -> tuple[EmbeddedNats | None, EmbeddedPostgres | None]:
         settings = self._settings

@@ -15,6 +15,7 @@ from rich.text import Text
 from dispatch.access import Issued, Principal, TokenInfo, TokenRole, Tokens
 from dispatch.cli.connected import connected
 from dispatch.cli.tables import folded_columns, print_table, whole_column
+from dispatch.cli.times import date_and_minute
 from dispatch.clock import now
 from dispatch.errors import NotFound
 from dispatch.identifiers import AreaId
@@ -98,7 +99,7 @@ def list_command(as_json: _JSON = False) -> None:
     )
     for info in infos:
         who, ends = info.principal, info.expires_at
-        made, ended = f"{info.issued_at:%Y-%m-%d %H:%M}", f"{ends:%Y-%m-%d %H:%M}" if ends else "–"
+        made, ended = date_and_minute(info.issued_at), date_and_minute(ends) if ends else "–"
         table.add_row(*map(Text, (who.token_id, who.role, who.subject, who.area or "–", who.label, made, ended)))
     print_table(table)
 

@@ -40,13 +40,22 @@ def up(
 
       DISPATCH_NATS_URL=nats://nats.example:4222 dispatch up
     """
-    from dispatch.cli.running import Running, alone  # takes half a second to import, and other commands need none of it
+    from dispatch.cli.running import (
+        Running,
+        alone,
+        require_port,
+    )  # takes half a second to import, and other commands need none of it
 
     if port is not None:
         os.environ["DISPATCH_PORT"] = str(port)
     if data is not None:
         os.environ["DISPATCH_DATA"] = str(data.expanduser().absolute())
-    with alone(load_settings().data):
+    wanted = load_settings()
+    folder = wanted.data
+    if not folder.exists():  # where it does another `dispatch up` may have both folder and port, which is said
+        require_port(wanted)
+    in_use = f"another `dispatch up` is running on {folder}: stop it, or give this one its own folder with --data"
+    with alone(folder, in_use):
         settings = load_settings()
         configure("up", settings.model_copy(update={"log_format": "console", "log_level": "error"}))
         go_by_settings(settings)

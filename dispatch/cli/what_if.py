@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -15,6 +15,7 @@ import uvloop
 
 from dispatch.cli.connected import connected
 from dispatch.cli.progress import Told, bars
+from dispatch.cli.times import site_zone
 from dispatch.cli.what_if_sheets import CsvSheet, JsonSheet, OneSheet, Sheet, TableSheet
 from dispatch.clock import now
 from dispatch.errors import Malformed, NotFound
@@ -25,7 +26,7 @@ from dispatch.roster import EscalationPolicy, Roster, read_policies
 from dispatch.settings import load_settings
 from dispatch.what_if import Replay, Summary, Totals, begun, compare, recorded_of, replay, steps_from, whole
 
-_TIME = "A time like 2026-11-01 or 2026-11-01T08:00:00+08:00; without an offset it is UTC."
+_TIME = "A time like 2026-11-01 or 2026-11-01T08:00:00+08:00; without an offset by the clocks of the site."
 
 
 def register(app: typer.Typer) -> None:
@@ -116,7 +117,7 @@ def _moment(value: str | None, field: str) -> datetime | None:
         raise Malformed(
             f"--{field} {value!r} is not a time: write it like 2026-11-01T08:00:00+08:00", field=field
         ) from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at if at.tzinfo else at.replace(tzinfo=site_zone())
 
 
 async def _compare(policies: Sequence[EscalationPolicy], chosen: _Chosen, sheet: Sheet, told: Told) -> Summary:

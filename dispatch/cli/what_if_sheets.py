@@ -83,8 +83,10 @@ class TableSheet:
 
     def __init__(self) -> None:
         self._shown: list[Compared] = []
+        self._in_force = True
 
     def take(self, one: Compared) -> None:
+        self._in_force = self._in_force and one.same_policy
         if one.differs and len(self._shown) < _SHOWN:
             self._shown.append(one)
 
@@ -110,6 +112,9 @@ class TableSheet:
             console.print(table)
         if over_all.different > _SHOWN:
             console.print(f"… and {over_all.different - _SHOWN} more; --csv gives all")
+        if over_all.cases and not over_all.different:
+            in_force = "：这就是当时执行的策略: this is the policy in force" if self._in_force else ""
+            typer.echo(f"0 of {over_all.cases} different{in_force}")
         typer.echo(
             f"{over_all.cases} cases, {over_all.different} of them different. Enough help was reached in "
             f"{over_all.enough_was}, would have been in {over_all.enough_would}; median "

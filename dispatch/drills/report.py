@@ -24,6 +24,9 @@ from dispatch.events import (
 from dispatch.identifiers import CaseId, GroupId, HouseholdId, PersonId
 
 NO_CASE = "没有开始：未收到、有真实警情，或时间已过 / not begun: not received, a real case was open, or it was too late"
+NO_POINT = (
+    "没有推送、电话等联系方式（打开的页面不算） / no push, phone or other contact point (an open page is not counted)"
+)
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +71,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         failed = "; ".join(f"{one.channel}: {one.reason or 'failed'}" for one in self.tried if one.outcome == "failed")
         if any(one.outcome == "sent" for one in self.tried):
             return f"已发出，无送达回执 / handed over, no receipt{f' ({failed})' if failed else ''}"
-        return failed or "没有联系方式 / no contact point"
+        return failed or NO_POINT
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,18 @@ STEADY = 30.0
 LONGEST_PAUSE = 10.0
 """Seconds between two starts of a process that dies again and again."""
 
+TELLING = (
+    "kind", "what", "detail", "reason", "error", "job", "by", "projection", "channel", "provider", "case", "subject",
+)  # fmt: skip
+"""What of an event in a log is told beside its name, in this order."""
+WHERE_TO_LOOK = {
+    "work.buried": "`dispatch dlq list`",
+    "project.buried": "`dispatch dlq list`",
+    "incident": "the alarms of the system on the desk",
+}
+LONGEST_SAID = 200
+"""Characters of one value; the log has it whole."""
+
 Report = Callable[[str, str], None]
 """Told a line for people and, below it, lines of a log (or nothing)."""
 
@@ -64,9 +76,10 @@ class Supervisor:
 
     async def start(self, kept: Kept) -> None:
         """Start it and keep it running. Raises what its first start raises."""
+        follower = Follower(kept.child.log)  # before it starts: it may say something at once
         await kept.start()
         self._kept.append(kept)
-        self._tasks += [asyncio.create_task(self._keep(kept)), asyncio.create_task(self._watch_log(kept))]
+        self._tasks += [asyncio.create_task(self._keep(kept)), asyncio.create_task(self._watch_log(kept, follower))]
 
     async def stop(self, first: Sequence[str] = ()) -> None:
         """End everything, one after the other: those named `first`, in that order, then what was started last."""
@@ -104,8 +117,8 @@ class Supervisor:
         else:
             self._report(f"{kept.name} {how}; starting it again", "")
 
-    async def _watch_log(self, kept: Kept) -> None:
-        follower, trouble = Follower(kept.child.log), ""
+    async def _watch_log(self, kept: Kept, follower: Follower) -> None:
+        trouble = ""
         while True:
             await asyncio.sleep(1)
             try:
@@ -125,11 +138,24 @@ def pause_after(deaths: int) -> float:
 
 
 def errors_in(lines: Iterator[str]) -> Iterator[str]:
-    """What lines of our JSON logs say at level error or above."""
+    """What lines of our JSON logs say at level error or above: the event, what it says of itself, and where to look."""
     for line in lines:
         try:
             event = json.loads(line)
         except ValueError:
             continue
         if isinstance(event, dict) and event.get("level") in {"error", "critical"}:
-            yield str(event.get("message", line))
+            yield _told(event, line)
+
+
+def _told(event: Mapping[str, object], line: str) -> str:
+    name = str(event.get("message", line))
+    said = [_said(event[field]) for field in TELLING if event.get(field)]
+    if name in WHERE_TO_LOOK:
+        said.append(f"see {WHERE_TO_LOOK[name]}")
+    return f"{name}: {'; '.join(said)}" if said else name
+
+
+def _said(value: object) -> str:
+    words = " ".join(str(value).split())
+    return words if len(words) <= LONGEST_SAID else f"{words[:LONGEST_SAID]}…"

@@ -31,6 +31,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """How many calls were good."""
     written: int | None
     unchanged: int
+    backwards: tuple[Problem, ...] = ()
+    """Rows in which a later step is before an earlier one. They are taken as they are: `docs/LATENCY.md`."""
 
 
 async def import_history(
@@ -66,7 +68,13 @@ def _report(
     read: Read, problems: tuple[Problem, ...], good: Sequence[object], written: int | None, same: int
 ) -> Report:
     return Report(
-        problems=problems, unused=read.unused, rows=read.rows, calls=len(good), written=written, unchanged=same
+        problems=problems,
+        unused=read.unused,
+        rows=read.rows,
+        calls=len(good),
+        written=written,
+        unchanged=same,
+        backwards=read.backwards,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import get_args
@@ -31,12 +31,16 @@ Progress = Callable[[str, int, int], None]
 
 
 class Read(msgspec.Struct, frozen=True):
-    """The calls of a file with the first line of each; `unused` are columns that were passed over."""
+    """The calls of a file with the first line of each; `unused` are columns that were passed over.
+
+    `backwards` has one for each row that is good and in which a later step is before an earlier one.
+    """
 
     calls: tuple[tuple[Place, PastCall], ...]
     problems: tuple[Problem, ...]
     unused: tuple[str, ...] = ()
     rows: int = 0
+    backwards: tuple[Problem, ...] = ()
 
 
 def read_calls(path: Path, zone: tzinfo | None, now: datetime, progress: Progress) -> Read:
@@ -60,7 +64,8 @@ def read_calls(path: Path, zone: tzinfo | None, now: datetime, progress: Progres
             done += 1
             if done % 500 == 0 or done == total:
                 progress("reading", done, total)
-    return Read(tuple(table.calls()), tuple(sorted(table.problems, key=_by_place)), tuple(unused), done)
+    problems = tuple(sorted((*table.problems, *table.without_zone()), key=_by_place))
+    return Read(tuple(table.calls()), problems, tuple(unused), done, tuple(table.backwards))
 
 
 class _Table:
@@ -69,9 +74,11 @@ class _Table:
     def __init__(self, zone: tzinfo | None, now: datetime) -> None:
         self._zone, self._latest = zone, now + FUTURE
         self.problems: list[Problem] = []
+        self.backwards: list[Problem] = []
         self._calls: dict[str, tuple[Place, PastCall]] = {}
         self._responses: dict[str, dict[PersonId, tuple[Place, PastResponse]]] = {}
         self._wrong: set[str] = set()
+        self._zoneless: dict[str, tuple[Problem, int]] = {}
 
     def header(self, sheet: Sheet) -> dict[str, int] | None:
         """Where each column stands; None when one is missing, which is said."""
@@ -103,11 +110,20 @@ class _Table:
             cells.wrong("raised_at", "is empty", "write when the call came in")
         times = {name: cells.moment(name) for name in MOMENTS}
         responder = PersonId(cells.id("responder_id", required=any(times.values())))
-        if not cells.problems:
+        if cells.zoneless is not None:
+            first, rows = self._zoneless.get(row.place.file, (cells.zoneless, 0))
+            self._zoneless[row.place.file] = first, rows + 1
+            self._wrong.add(call)
+        elif not cells.problems:
             self._together(cells, head, PastResponse(responder=responder, **times) if responder else None)
         if cells.problems:
             self.problems += cells.problems
             self._wrong.add(call)
+        elif (
+            cells.zoneless is None
+            and (backwards := cells.backwards({"raised_at": head.raised_at, **times})) is not None
+        ):
+            self.backwards.append(backwards)
 
     def _together(self, cells: _Cells, head: PastCall, response: PastResponse | None) -> None:
         place, known = self._calls.setdefault(head.call, (cells.place, head))
@@ -127,6 +143,13 @@ class _Table:
                 "responder_id", f"has other times in line {there[0].line}", "keep one row per responder and call"
             )
 
+    def without_zone(self) -> Iterator[Problem]:
+        """One for each file with times that do not say their zone, at the first of them."""
+        for first, rows in self._zoneless.values():
+            yield msgspec.structs.replace(
+                first, wrong=f"{first.wrong}, as in {rows:,} row{'s'[: rows != 1]} of this file"
+            )
+
     def calls(self) -> Iterator[tuple[Place, PastCall]]:
         for name, (place, head) in self._calls.items():
             if name not in self._wrong:
@@ -138,23 +161,34 @@ class _Table:
 
 
 class _Cells:
-    """The cells of a row by column; `problems` grows as they are read."""
+    """The cells of a row by column; `problems` grows as they are read; `zoneless` is the first time without a zone."""
 
     def __init__(self, row: Row, places: dict[str, int], zone: tzinfo | None, latest: datetime) -> None:
         self._row, self._places, self._zone, self._latest = row, places, zone, latest
         self.problems: list[Problem] = []
+        self.zoneless: Problem | None = None
 
     @property
     def place(self) -> Place:
         return self._row.place
 
     def wrong(self, column: str, wrong: str, advice: str) -> None:
-        where = self._places[column]
-        self.problems.append(
-            Problem(
-                place=self.place, column=where + 1, header=column, value=self._value(column), wrong=wrong, advice=advice
-            )
-        )
+        self.problems.append(self._said(column, wrong, advice))
+
+    def backwards(self, times: Mapping[str, datetime | None]) -> Problem | None:
+        """The first of `times`, which are in the order of their steps, that is before an earlier step."""
+        latest: tuple[str, datetime] | None = None
+        for column, at in times.items():
+            if at is None:
+                continue
+            if latest is not None and at < latest[1]:
+                return self._said(column, f"is before {latest[0]}, {self._value(latest[0])}", "see which is wrong")
+            latest = column, at
+        return None
+
+    def _said(self, column: str, wrong: str, advice: str) -> Problem:
+        where, value = self._places[column] + 1, self._value(column)
+        return Problem(place=self.place, column=where, header=column, value=value, wrong=wrong, advice=advice)
 
     def text(self, column: str, *, required: bool = False, longest: int = 200) -> str:
         value = self._value(column)
@@ -194,7 +228,8 @@ class _Cells:
             self.wrong(column, "is not a time", "write day and time of day, like 2026-11-21T08:00:00+08:00")
             return None
         if at.tzinfo is None and self._zone is None:
-            self.wrong(column, "does not say its zone", "add it, like +08:00, or give --timezone Asia/Shanghai")
+            advice = "add it, like +08:00, or give --timezone Asia/Shanghai"
+            self.zoneless = self.zoneless or self._said(column, "does not say its zone", advice)
             return None
         return self._in_utc(column, at if at.tzinfo else at.replace(tzinfo=self._zone))
 

@@ -36,6 +36,8 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     never_called_before: tuple[PersonId, ...]
     not_called_any_more: tuple[PersonId, ...]
     called_at_another_time: tuple[PersonId, ...]
+    same_policy: bool
+    """Whether it went by this very policy, whatever that was called."""
 
     @property
     def differs(self) -> bool:
@@ -71,7 +73,13 @@ def compare(recorded: Recorded, was: Replay, would: Replay) -> Compared:
         never_called_before=tuple(sorted(after.called.keys() - both)),
         not_called_any_more=tuple(sorted(before.called.keys() - both)),
         called_at_another_time=tuple(sorted(p for p in both if abs(before.called[p] - after.called[p]) >= 1)),
+        same_policy=_rules(was) == _rules(would),
     )
+
+
+def _rules(replay: Replay) -> tuple[object, ...] | None:
+    policy = replay.case.policy
+    return None if policy is None else (policy.quorum, policy.steps, policy.at_once, policy.fallback_seconds)
 
 
 class Totals:

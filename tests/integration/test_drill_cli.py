@@ -57,6 +57,8 @@ async def test_a_drill_is_shown_asked_for_begun_and_reported(
     sheet = tmp_path / "演练.csv"
     code, out, err = await terminal.run("drill", "report", begun["id"], "--csv", str(sheet))
     assert (code, "called 0" in out) == (0, True), err  # no fan-out runs here
+    rows = len(sheet.read_text(encoding="utf-8-sig").splitlines()) - 1
+    assert (f"写入 written: {sheet}，{rows} 行" in err, "written" in out) == (True, False)
     assert sheet.read_bytes().startswith(b"\xef\xbb\xbf")
     assert "not begun" in sheet.read_text(encoding="utf-8-sig")
     assert (await terminal.run("drill", "end", begun["id"]))[0] == 0
@@ -88,7 +90,10 @@ async def test_reachability_names_whom_a_group_cannot_count_on(terminal: Termina
     assert (found["group"], found["score"], found["people"][0]["standing"]) == ("g-1", 0, "none")
     code, screen, err = await terminal.run("roster", "reachability")
     assert code == 0, err
-    assert all(word in screen for word in ("一组", "0/1 0%", "没有联系方式"))
+    assert all(
+        word in screen
+        for word in ("一组", "0/1 0%", "没有推送、电话等联系方式（打开的页面不算）", "(an open page is not counted)")
+    )
     assert (await terminal.run("roster", "reachability", "--area", "v-9"))[0] == 1
 
 

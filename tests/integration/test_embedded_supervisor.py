@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -139,6 +140,27 @@ async def test_a_logged_error_reaches_the_terminal(tmp_path: Path, supervisor: S
 def test_only_errors_are_taken_from_a_log() -> None:
     lines = ['{"level": "info", "message": "a"}', "plain", '{"level": "critical", "message": "b"}', "[1]", "{"]
     assert list(errors_in(iter(lines))) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (
+            {"message": "work.buried", "job": "press", "subject": "intake.press.demo.h-1", "reason": "no area"},
+            "work.buried: no area; press; intake.press.demo.h-1; see `dispatch dlq list`",
+        ),
+        (
+            {"message": "project.buried", "by": "board", "reason": "line\n  broken", "seq": 4},
+            "project.buried: line broken; board; see `dispatch dlq list`",
+        ),
+        (
+            {"message": "incident", "kind": "silent_consumer", "what": "fanout", "detail": "x" * 300},
+            f"incident: silent_consumer; fanout; {'x' * 200}…; see the alarms of the system on the desk",
+        ),
+    ],
+)
+def test_an_error_is_told_with_what_it_is_about_and_where_to_look(event: dict[str, object], told: str) -> None:
+    assert list(errors_in(iter([json.dumps(event | {"level": "error"})]))) == [told]
 
 
 def test_the_pause_grows_to_a_limit() -> None:

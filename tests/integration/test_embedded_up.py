@@ -174,6 +174,10 @@ async def test_a_second_one_on_the_same_folder_is_refused(tmp_path: Path) -> Non
 async def test_a_taken_port_is_named_with_what_to_do(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
+        async with up(tmp_path / "new" / "data", "--port", str(port)) as running:
+            assert await running.ended() == 1
+            assert f"port {port} is taken by another program" in running.printed
+        assert not (tmp_path / "new").exists()
         async with up(tmp_path, "--port", str(port)) as running:
             assert await running.ended() == 1
             assert f"port {port} is taken by another program" in running.printed

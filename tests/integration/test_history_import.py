@@ -113,6 +113,21 @@ async def test_nothing_goes_in_when_anything_is_wrong_unless_partial(
     assert await stored(nc, f"history.{site}.*.*") == 2
 
 
+@pytest.mark.parametrize("options", [(), ("--dry-run",), ("--json",), ("--dry-run", "--json")])
+async def test_rows_that_run_backwards_go_in_and_are_said(run: Run, file: Path, options: tuple[str, ...]) -> None:
+    row = "18-{},fire,a-1,2018-01-01 00:00:00,e-1,2018-01-01 00:01:00,2018-01-01 00:09:00,2018-01-01 00:05:00,,\n"
+    file.write_text(HEADER + ROWS + "".join(row.format(number) for number in range(7)))
+    code, output, errors = await run("history", "import", file, "--timezone", "Asia/Shanghai", *options)
+    assert code == 0, errors
+    assert "calls.csv:5:H(on_scene_at) '2018-01-01 00:05:00' → is before en_route_at, 2018-01-01 00:09:00" in errors
+    assert errors.count("is before en_route_at") == 5
+    assert "7 rows in which a later step is before an earlier one; they count as 时间倒退, see" in errors
+    if "--json" in options:
+        assert [one["place"]["line"] for one in json.loads(output)["backwards"]] == list(range(5, 12))
+    else:
+        assert output.startswith("10 rows read; 9 calls ")
+
+
 async def test_a_dry_run_writes_nothing(run: Run, file: Path, nc: Client, site: Site) -> None:
     code, output, _ = await run("history", "import", file, "--timezone", "Asia/Shanghai", "--dry-run")
     assert (code, output) == (0, "3 rows read; 2 calls can be imported.\n")

@@ -122,6 +122,7 @@ async def test_a_household_that_is_not_there_is_named_with_those_near(
     assert wanted in err
     assert ("did you mean" in err) == bool(near)
     assert near in err
+    assert ("`dispatch roster list household`" in err) != bool(near)
     info = await dispatch.nc.jetstream().stream_info(INTAKE, subjects_filter=press_subject(dispatch.site, "*"))
     assert not info.state.subjects
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import fcntl
 import io
 import json
 from collections.abc import AsyncIterator
@@ -80,12 +81,19 @@ async def test_the_month_on_a_terminal_and_as_files(terminal: Terminal, settings
     _, screen, _ = await terminal.run(*month)
     assert all(word in screen for word in ("茅州村", "本月 this month", "100.0% 1/1"))
     files = tmp_path / "月报.csv", tmp_path / "月报.xlsx"
-    code, _, err = await terminal.run(*month, "--csv", str(files[0]), "--xlsx", str(files[1]))
-    assert code == 0, err
+    code, out, err = await terminal.run(*month, "--csv", str(files[0]), "--xlsx", str(files[1]))
+    assert (code, out) == (0, ""), err
+    rows = len(list(csv.reader(io.StringIO(files[0].read_text("utf-8-sig"))))) - 1
+    assert f"写入 written: {files[0]}，{rows} 行" in err
+    rows = sum(sheet.max_row for sheet in load_workbook(files[1])) - 8
+    assert f"写入 written: {files[1]}，{rows} 行" in err
     first, second, *_ = csv.reader(io.StringIO(files[0].read_text("utf-8-sig")))
     assert dict(zip(first, second, strict=True))["警情 cases"] == "1"
     assert len(load_workbook(files[1]).sheetnames) == 8
-    for wrong, said, exit_code in (("2026-13", "write it like 2026-11", 2), ("soon", "write it like 2026-11", 2)):
+    for wrong, said, exit_code in (
+        ("2026-13", "month '2026-13' is not a month; write it like 2026-11", 2),
+        ("soon", "write it like 2026-11", 2),
+    ):
         code, _, err = await terminal.run("report", "--month", wrong)
         assert (code, said in err) == (exit_code, True)
     code, _, err = await terminal.run("report", "--area", "nowhere")
@@ -186,7 +194,9 @@ async def test_a_case_is_noted_and_closed_once(terminal: Terminal) -> None:
     ("arguments", "complaint", "expected"),
     [
         (("case", "show", "h-1-AAAAAAAA"), "there is no case", 1),
-        (("case", "show", "nonsense"), "is not a case id", 2),
+        (("case", "show", "nope"), "'nope' is not a case id: one is the household and eight letters or digits", 2),
+        (("case", "timeline", "h-1"), "like h-0002-7K3M9QXZ; `dispatch case list --status all`", 2),
+        (("case", "note", "h-1", "门锁着"), "`dispatch case list --status all`", 2),
         (("case", "list", "--status", "lost"), "status", 2),
         (("case", "note", "h-1-AAAAAAAA", " "), "text", 2),
         (("case", "note", "h-1-AAAAAAAA"), "--text", 2),
@@ -271,17 +281,44 @@ async def test_archive_log_and_read_models_are_proved_to_agree(terminal: Termina
     await models.close()
     code, out, err = await terminal.run("verify")
     assert (code, "as they were written" in out) == (0, True), err
+    assert out.splitlines()[-1].startswith("全部一致 everything agrees")
     connection = await asyncpg.connect(settings.require_postgres())
     await connection.execute("update latency set kind = 'weather'")
     await connection.close()
-    code, _, err = await terminal.run("verify")
-    assert (code, "not as the log has it: latency" in err) == (1, True), err
+    code, out, err = await terminal.run("verify")
+    assert (code, "not as the log has it: latency" in err.splitlines()[-1]) == (1, True), err
+    assert "agrees" not in out
     archivist.cancel()
     await asyncio.wait({archivist})
     segment = settings.archive_folder / "CASES" / str(head_of(settings.archive_folder)["segment"])
     segment.write_bytes(segment.read_bytes()[:-3] + b'0"}\n')
     code, _, err = await terminal.run("verify")
     assert (code, f"{segment}:" in err) == (1, True), err
+
+
+async def test_a_backup_is_proved_by_its_seal(terminal: Terminal, tmp_path: Path) -> None:
+    seal = (await terminal.json("backup", str(tmp_path / "kept")))["seal"]
+    code, out, err = await terminal.run("verify", str(tmp_path / "kept"), "--seal", seal)
+    assert (code, out.splitlines()[-1]) == (0, "备份完好 the backup is as it was made"), err
+    for wrong, said in (
+        (seal[:8], "is too short: a seal is 64 characters, and this has 8"),
+        (seal + "0", "is too long: a seal is 64 characters, and this has 65"),
+        ("…" * 64, "is not a seal"),
+    ):
+        code, _, err = await terminal.run("verify", str(tmp_path / "kept"), "--seal", wrong)
+        assert (code, said in err) == (2, True), err
+    code, _, err = await terminal.run("verify", "--seal", seal)
+    assert (code, "name its folder" in err) == (2, True), err
+
+
+async def test_a_restore_into_the_folder_of_a_running_system_is_refused(terminal: Terminal, tmp_path: Path) -> None:
+    assert (await terminal.run("backup", str(tmp_path / "kept")))[0] == 0
+    (tmp_path / "running").mkdir()
+    with (tmp_path / "running" / "up.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        code, _, err = await terminal.run("restore", str(tmp_path / "kept"), "--data", str(tmp_path / "running"))
+    assert code == 1
+    assert f"{tmp_path / 'running'} is in use by a running `dispatch up`: give `restore` another folder" in err
 
 
 def _head(archive: Path) -> int:

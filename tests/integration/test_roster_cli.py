@@ -145,7 +145,8 @@ async def test_a_policy_that_cannot_be_is_named(run: Run, tmp_path: Path, text: 
 
 async def test_pins_are_asked_for_twice_and_shown_nowhere(run: Run, tmp_path: Path) -> None:
     await run("roster", "import", *FILES)
-    code, output, _ = await run("roster", "pin", "h-0002", typed="4711\n4711\n0815\n0815\n")
+    code, output, errors = await run("roster", "pin", "h-0002", typed="4711\n4711\n0815\n0815\n")
+    assert errors == "", "no warning about a terminal that is not there"
     assert (code, output.endswith("h-0002: PIN set, duress PIN set\n")) == (0, True)
     _, output, _ = await run("roster", "show", "household", "h-0002", "--json")
     assert {"pin": "set", "duress_pin": "set"}.items() <= json.loads(output).items()
@@ -154,6 +155,7 @@ async def test_pins_are_asked_for_twice_and_shown_nowhere(run: Run, tmp_path: Pa
         ("4711\n4712\n", "not the same"),
         ("4711\n4711\n4711\n4711\n", "PIN itself"),
         ("12\n12\n\n", "4 to 8"),
+        ("4711\n", "PIN again: standard input has no line for it"),
     ):
         code, _, errors = await run("roster", "pin", "h-0002", typed=typed)
         assert code != 0

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from nats.aio.client import Client
 
@@ -18,6 +19,7 @@ from dispatch.cases import CaseDesk, GiveAnswer, RaiseAlarm, Resolve, TakeStep
 from dispatch.clock import now
 from dispatch.events import CASES, CaseLog, Press
 from dispatch.fanout import due_step, targets_of
+from dispatch.fanout.plan import STANDARD
 from dispatch.identifiers import CaseId, CommitId, PersonId, PressId, Site
 from dispatch.roster import Post, Roster
 from dispatch.roster.documents import Duty
@@ -102,6 +104,18 @@ async def test_a_quicker_policy_is_tried_on_what_was_recorded(run: Run, village:
     assert "升级 steps: was 45 s, would have been 20 s" in output
     code, output, _ = await run("what-if", "--policy", policies(tmp_path, 20), "--since", "2099-01-01")
     assert output.startswith("0 cases")
+
+
+async def test_what_changes_nothing_is_in_force_only_where_it_is(run: Run, village: Village, tmp_path: Path) -> None:
+    await recorded_case(village)
+    path = tmp_path / "policies.json"
+    standard = {"name": "mine", "quorum": STANDARD.quorum, "steps": STANDARD.steps}
+    path.write_bytes(msgspec.json.encode([standard]))
+    _, output, _ = await run("what-if", "--policy", path)
+    assert output.startswith("0 of 1 different：这就是当时执行的策略: this is the policy in force\n")
+    path.write_bytes(msgspec.json.encode([standard | {"fallback_seconds": 60}]))
+    _, output, _ = await run("what-if", "--policy", path)
+    assert output.startswith("0 of 1 different\n")
 
 
 @pytest.mark.parametrize(

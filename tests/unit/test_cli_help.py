@@ -48,6 +48,15 @@ def test_each_help_has_examples_that_can_be_typed(name: str) -> None:
         parse(DISPATCH, words)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_flag_is_shown_without_a_type(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        COMMANDS[name].main(["--help"], prog_name=name)
+    told = capsys.readouterr().out
+    assert "--help" in told
+    assert "<bool>" not in told
+
+
 def parse(command: object, words: list[str]) -> None:
     """Read `words` as the command line does. Raises a usage error when it would refuse them."""
     assert isinstance(command, TyperCommand | TyperGroup)

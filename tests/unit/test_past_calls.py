@@ -139,10 +139,32 @@ def test_a_wrong_cell_is_named_with_line_and_column(tmp_path: Path, line: str, c
     assert wrong in problems[0].wrong
 
 
+@pytest.mark.parametrize(
+    ("times", "column", "wrong"),
+    [
+        ("2016-12-31 23:59:00,,,", "called_at", "is before raised_at, 2017-01-01 00:00:00"),
+        ("2017-01-01 00:01:00,2017-01-01 00:06:00,2017-01-01 00:05:00,", "on_scene_at", "is before en_route_at"),
+        (",2017-01-01 00:06:00,,2017-01-01 00:05:00", "cleared_at", "is before en_route_at"),
+    ],
+)
+def test_a_step_before_an_earlier_one_is_taken_and_said(tmp_path: Path, times: str, column: str, wrong: str) -> None:
+    path = tmp_path / "calls.csv"
+    good = "0,fire,a-1,2017-01-01 00:00:00,e-1,2017-01-01 00:00:00,,2017-01-01 00:05:00,2017-01-01 00:05:00"
+    path.write_text("\n".join([HEADER, good, f"1,fire,a-1,2017-01-01 00:00:00,e-1,{times}", ""]))
+    found = read_calls(path, PACIFIC, NOW, lambda _stage, _done, _total: None)
+    assert ([call.call for _, call in found.calls], found.problems) == (["0", "1"], ())
+    assert [(one.place.line, one.header) for one in found.backwards] == [(3, column)]
+    assert wrong in found.backwards[0].wrong
+
+
 def test_a_time_without_a_zone_is_not_guessed(tmp_path: Path) -> None:
-    calls, problems = read(tmp_path, "1,fire,a-1,2017-01-01 00:00:00,e-1,,,,", zone=None)
-    assert calls == []
-    assert "--timezone" in problems[0].advice
+    row = "1,fire,a-1,2017-01-01 00:00:00,{},2017-01-01 00:01:00,,,"
+    good = "2,fire,a-1,2017-01-01 00:00:00+08:00,e-1,,,,"
+    calls, (problem,) = read(tmp_path, good, *(row.format(f"e-{number}") for number in range(3)), zone=None)
+    assert [call.call for call in calls] == ["2"]
+    assert (problem.place.line, problem.header) == (3, "raised_at")
+    assert problem.wrong == "does not say its zone, as in 3 rows of this file"
+    assert "--timezone" in problem.advice
 
 
 def test_a_call_whose_rows_contradict_each_other_is_left_out_whole(tmp_path: Path) -> None:

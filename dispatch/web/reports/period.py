@@ -46,7 +46,7 @@ def month_of(text: str, zone: str) -> Period:
     except ValueError:
         first = date.min
     if not EARLIEST <= first.year <= LATEST or len(text) != len("2026-11"):
-        raise Malformed(f"month {text[:40]!r} is none; write it like 2026-11", field="month")
+        raise Malformed(f"month {text[:40]!r} is not a month; write it like 2026-11", field="month")
     return Period(since=_midnight(first, zone), until=_midnight(_next(first, "month"), zone), zone=zone)
 
 
