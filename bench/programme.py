@@ -28,7 +28,7 @@ from bench.scene import Scene, console, scene, servers, temporary_folder
 from dispatch.embedded import EmbeddedNats
 from tests.million import MILLION
 
-PATIENCE = 300.0
+PATIENCE = 600.0
 """Seconds after which a scene has failed."""
 
 REPORTS_ASKED = 20
