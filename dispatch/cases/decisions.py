@@ -67,7 +67,8 @@ def decide(case: Case, command: Command) -> list[Event]:
     """The events that `command` makes of `case`; none when it changes nothing or was carried out before.
 
     Raises `NotFound` for a case that has not begun, `Conflict` for one that is over,
-    `Forbidden` for an answer of somebody who was not called, `NotToBeCalled` for a call by name that must not be.
+    `Forbidden` for an answer of somebody who was not called, `NotToBeCalled` or `OverAtHome` for a call by name that
+    must not be.
     """
     if command.id in case.commits:
         return []

@@ -81,7 +81,7 @@ def _is_to_be_called(case: Case, person: PersonId, because: Because) -> bool:
 
 
 def call_one(case: Case, command: CallOne) -> list[Event]:
-    """One more person is called, again if they were before. Raises `NotToBeCalled`."""
+    """One more person is called, again if they were before. Raises `NotToBeCalled` and `OverAtHome`."""
     require_callable(case, command)
     return [RespondersCalled(at=command.at, step=case.last_step + 1, calls=(command.call,))]
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from dispatch.cases import Call, CallOne, Case, Command, is_spared
-from dispatch.cases.not_called import NotToBeCalled
+from dispatch.cases.not_called import NotToBeCalled, OverAtHome
 from dispatch.events import PlannedCall, Reason, ResponderLeftOut, RespondersCalled
 from dispatch.identifiers import CommitId, PersonId
 from dispatch.web.views import Viewer, version_for
@@ -41,13 +41,12 @@ def by_name(
 @pytest.mark.parametrize(
     ("who", "before", "left_out"),
     [
-        (ANNA, [press(plan=AT_HOME), duress(10)], ()),
         (ANNA, [press(plan=AT_HOME), silent_press(10)], ()),
         (ANNA, [press(), leave_out(ANNA)], ()),
         (WANG, [press(), leave_out(WANG)], ()),
         (WANG, [press()], (WANG,)),
     ],
-    ids=["duress", "a silent press", "left out", "left out before any call", "left out in the roster alone"],
+    ids=["a silent press", "left out", "left out before any call", "left out in the roster alone"],
 )
 def test_who_must_not_be_called_is_called_only_when_the_operator_insists(
     who: PersonId, before: list[Command], left_out: tuple[PersonId, ...]
@@ -58,6 +57,16 @@ def test_who_must_not_be_called_is_called_only_when_the_operator_insists(
     after, (called,) = carry_out(by_name(who, insists=True, left_out=left_out), case=case)
     assert isinstance(called, RespondersCalled)
     assert who in after.called()
+
+
+@pytest.mark.parametrize("insists", [False, True])
+def test_under_duress_who_lives_there_is_not_called_by_name_whatever_the_operator_says(insists: bool) -> None:
+    """To them the case was cancelled: a ring would show that it goes on, and no answer to it is taken."""
+    case, _ = carry_out(press(plan=AT_HOME), duress(10))
+    with pytest.raises(OverAtHome):
+        carry_out(by_name(ANNA, insists=insists), case=case)
+    after, _ = carry_out(by_name(WANG, insists=insists), case=case)
+    assert WANG in after.called(), "everybody else can be"
 
 
 def test_who_is_called_by_name_before_it_falls_silent_is_not_rung_then_unless_the_operator_insisted() -> None:

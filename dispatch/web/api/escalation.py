@@ -40,7 +40,12 @@ class StandDownSent(Sent):
 class CallOneSent(Sent):
     responder: Id
     even_left_out: Annotated[
-        bool, Field(strict=True, description="call them although they are left out for this household")
+        bool,
+        Field(
+            strict=True,
+            description="call them although they are left out for this household, or live where nothing may be heard; "
+            "under duress who lives there is not called all the same",
+        ),
     ] = False
 
 

@@ -14,6 +14,7 @@ from dispatch.cases import (
     CallOne,
     CaseDesk,
     GiveAnswer,
+    SignalDuress,
     StandDown,
     follows,
 )
@@ -27,7 +28,7 @@ from dispatch.events import (
     Reason,
 )
 from dispatch.fanout import Watchdog, own_channels, rescue, watchdog
-from dispatch.fanout.reasons import AT_HOME, NOT_WANTED
+from dispatch.fanout.reasons import AT_HOME, CLOSED, NOT_WANTED
 from dispatch.identifiers import AreaId, CommitId, GroupId, HouseholdId, PersonId
 from dispatch.roles import looked_subject, ping_subject
 from dispatch.roster import Household, LeftOut, WebhookPoint
@@ -315,9 +316,7 @@ async def test_a_silent_press_before_the_calls_are_made_keeps_the_phones_at_home
     await village.roster.put(replace(known, residents=(PersonId("p-0"), PersonId("p-1"))), by="test")
     case_id, desk = await opened(village), CaseDesk(village.log)
     await desk.press(silent_press(), village.plan)
-    named = PlannedCall(responder=PersonId("p-1"), reasons=(Reason("asked", "operator:wang"),), channels=("webhook",))
-    insists = CallOne(id=CommitId("named"), at=now(), by="operator:wang", call=named, even_left_out=True)
-    await desk.handle(case_id, insists)
+    await desk.handle(case_id, insisting_on(PersonId("p-1")))
     async with hand(village, nats_settings):
         case = await village.finished(case_id)
     calls = {key: call for key, call in case.calls.items() if key[0] in {0, 2}}
@@ -326,3 +325,29 @@ async def test_a_silent_press_before_the_calls_are_made_keeps_the_phones_at_home
     }  # fmt: skip
     assert [len(rings) for rings in village.rings()][:2] == [0, 1]
     assert not follows(case)
+
+
+@pytest.mark.parametrize(("hand", "why"), [(watching, CLOSED), (working, AT_HOME)], ids=["rescue", "fan-out"])
+async def test_a_duress_before_a_call_by_name_is_made_keeps_the_phone_at_home_silent(
+    village: Village, nats_settings: Settings, hand: Hand, why: str
+) -> None:
+    """The case was but silent when the operator insisted; now it is over to whoever lives there."""
+    him = PersonId("p-1")
+    known = await village.roster.household(HOUSEHOLD)
+    assert known is not None
+    await village.roster.put(replace(known, residents=(him,)), by="test")
+    case_id, desk = await opened(village), CaseDesk(village.log)
+    await desk.press(silent_press(), village.plan)
+    await desk.handle(case_id, insisting_on(him))
+    await desk.handle(case_id, SignalDuress(id=CommitId("duress"), at=now(), by=f"device:{HOUSEHOLD}"))
+    async with hand(village, nats_settings):
+        case = await village.finished(case_id)
+    (by_name,) = (call for call in case.calls.values() if call.insisted)
+    assert (by_name.responder, by_name.outcomes["webhook"].reason) == (him, why)
+    assert village.rings()[1] == []
+
+
+def insisting_on(person: PersonId) -> CallOne:
+    """An operator's call of somebody who is not to be called."""
+    named = PlannedCall(responder=person, reasons=(Reason("asked", "operator:wang"),), channels=("webhook",))
+    return CallOne(id=CommitId("named"), at=now(), by="operator:wang", call=named, even_left_out=True)

@@ -267,6 +267,22 @@ async def test_who_is_no_operator_reads_of_their_case_what_they_did_without_know
         waited.clear()
 
 
+async def test_under_duress_an_operator_calls_nobody_who_lives_there_however_much_they_insist(
+    client: Client, village: World, operator: dict[str, str], device: dict[str, str]
+) -> None:
+    """It is said at once, with a way out: a call that is accepted and never rings would be waited for."""
+    await give_pins(client, operator)
+    case = await village.open_case(residents=(HIM,))
+    assert (await cancel(client, device, case, pin=DURESS))[0] == 200
+    before, path = await village.desk.load(case.id), f"/v1/cases/{case.id}/calls"
+    status, problem = await ask(client, operator, "POST", path, {"responder": HIM, "even_left_out": True})
+    assert (status, problem["type"], problem["field"]) == (409, "urn:dispatch:problem:over-at-home", "responder")
+    for way_out in ("Call somebody else", "请呼叫他人"):
+        assert way_out in problem["detail"]
+    assert (await village.desk.load(case.id)).seq == before.seq, "nothing is owed that is not rung"
+    assert (await ask(client, operator, "POST", path, {"responder": "p-3"}))[0] == 200
+
+
 async def test_under_duress_the_case_goes_on_for_all_but_the_device(
     client: Client, village: World, device: dict[str, str], phone: dict[str, str], case: Case
 ) -> None:

@@ -118,9 +118,9 @@ class Overtaken(Roster):
         return said
 
 
-@pytest.mark.parametrize("what", ["left out", "duress"])
+@pytest.mark.parametrize(("what", "refusal"), [("left out", "left-out"), ("duress", "over-at-home")])
 async def test_who_must_not_be_called_any_more_since_the_roster_was_asked_is_not_called(
-    what: str, client: Client, village: World, operator: dict[str, str]
+    what: str, refusal: str, client: Client, village: World, operator: dict[str, str]
 ) -> None:
     her = PersonId("p-3")
     case = await village.open_case(residents=(her,))
@@ -133,7 +133,7 @@ async def test_who_must_not_be_called_any_more_since_the_roster_was_asked_is_not
 
     async with village.served(roster=Overtaken(village, meanwhile)) as late:
         status, problem = await ask(late, operator, "POST", f"/v1/cases/{case.id}/calls", {"responder": her})
-    assert (status, problem["type"]) == (409, "urn:dispatch:problem:left-out")
+    assert (status, problem["type"]) == (409, f"urn:dispatch:problem:{refusal}")
     assert her not in {person for _, person in (await village.desk.load(case.id)).calls}
 
 
