@@ -18,7 +18,7 @@ from dispatch.access import Keys, Links, Tokens, load_keys
 from dispatch.cases import CaseDesk
 from dispatch.errors import NotSignedIn
 from dispatch.events import CaseLog, DlqDesk, Kept, Letters, Retry, connect, ensure_streams
-from dispatch.process import alive, collect_rarely
+from dispatch.process import alive, collect_rarely, listen
 from dispatch.roles import Role
 from dispatch.roster import Roster
 from dispatch.settings import Settings
@@ -98,7 +98,8 @@ async def serve(settings: Settings) -> None:
         )
         await runner.setup()
         try:
-            await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
+            way_out = "choose where to listen with DISPATCH_PORT and DISPATCH_HOST"
+            await listen(runner, settings.host, settings.port, way_out)
             collect_rarely()
             async with alive(base.nc, "serve", settings), asyncio.TaskGroup() as group:
                 group.create_task(intake.strain.tell(base.nc, settings.site))

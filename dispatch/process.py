@@ -19,6 +19,8 @@ from nats.aio.msg import Msg
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from dispatch.clock import now
+from dispatch.errors import SetupError
+from dispatch.listening import why_refused
 from dispatch.roles import Role, ping_subject
 from dispatch.settings import Settings
 
@@ -50,19 +52,28 @@ async def _until_told(work: Coroutine[Any, Any, None]) -> None:
         log.info("process.stopped")
 
 
+async def listen(runner: web.AppRunner, host: str, port: int, way_out: str) -> None:
+    """Let `runner` serve on `port` of `host`. Raises `SetupError` with the reason and the `way_out` where it cannot."""
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+    except OSError as error:
+        raise SetupError(f"port {port} {why_refused(error, host)}: {way_out}") from error
+
+
 @asynccontextmanager
 async def alive(nc: Client, role: Role, settings: Settings) -> AsyncIterator[None]:
     """Answer `ops.<site>.ping.<role>`, and on `settings.admin_port`, when it is set, `/healthz`, `/readyz`, `/metrics`.
 
     The admin port is for the machine's own monitoring: it is opened on loopback alone and tells no case's facts.
+    Raises `SetupError` when it cannot be had, before any ping is answered.
     """
     since = now().isoformat()
 
     async def pong(message: Msg) -> None:
         await message.respond(json.dumps({"role": role, "pid": os.getpid(), "since": since}).encode())
 
-    subscription = await nc.subscribe(ping_subject(settings.site, role), cb=pong)
     runner = await _admin_server(nc, role, settings.admin_port) if settings.admin_port is not None else None
+    subscription = await nc.subscribe(ping_subject(settings.site, role), cb=pong)
     log.info("process.started", pid=os.getpid())
     try:
         yield
@@ -87,5 +98,9 @@ async def _admin_server(nc: Client, role: str, port: int) -> web.AppRunner:
     app.add_routes([web.get("/healthz", health), web.get("/readyz", ready), web.get("/metrics", metrics)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    way_out = (
+        "give each process on this machine one of its own with DISPATCH_ADMIN_PORT, "
+        f"or leave that unset for a `dispatch {role}` without /healthz, /readyz and /metrics"
+    )
+    await listen(runner, "127.0.0.1", port, way_out)
     return runner

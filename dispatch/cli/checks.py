@@ -17,9 +17,9 @@ import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
 
-from dispatch.embedded.kept import why_not
 from dispatch.errors import DispatchError
 from dispatch.events.streams import bucket_configs, stream_configs
+from dispatch.listening import why_not
 from dispatch.migrate import pending
 from dispatch.roles import ROLES, Role, ping_subject
 from dispatch.roster import Person, Roster, points_for

@@ -19,9 +19,10 @@ from rich.table import Table
 from rich.text import Text
 
 from dispatch.embedded import EmbeddedNats, EmbeddedPostgres
-from dispatch.embedded.kept import KeptPorts, why_not, write_private
+from dispatch.embedded.kept import KeptPorts, write_private
 from dispatch.embedded.supervisor import Role, Supervisor
 from dispatch.errors import SetupError, Unavailable
+from dispatch.listening import why_not
 from dispatch.migrate import migrate
 from dispatch.roles import ROLES
 from dispatch.settings import RunningServers, Settings, default_data_folder

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import random
 import secrets
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
 from dispatch.errors import SetupError
+from dispatch.listening import why_not
 
 PORTS = range(20000, 32000)
 """Below the range that systems give to outgoing connections, so that a kept port is not borrowed meanwhile."""
-
-_REASONS = {
-    errno.EADDRINUSE: "is taken by another program",
-    errno.EACCES: "is not ours to open: only root may use ports below 1024",
-}
 
 
 def write_private(file: Path, content: str) -> None:
@@ -49,17 +43,6 @@ def kept_secret(file: Path, make: Callable[[], str] = lambda: secrets.token_urls
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a server could listen on `port` now."""
     return why_not(port, host) is None
-
-
-def why_not(port: int, host: str = "127.0.0.1") -> str | None:
-    """What keeps a server from listening on `port` now, or None when nothing does."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return _REASONS.get(error.errno or 0, f"cannot be opened on {host} ({error.strerror or error})")
-    return None
 
 
 class KeptPorts:

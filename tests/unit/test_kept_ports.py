@@ -11,13 +11,14 @@ import pytest
 
 from dispatch.embedded import kept
 from dispatch.errors import SetupError
+from dispatch.listening import why_not
 
 
 def test_a_free_port_is_free_and_a_taken_one_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert kept.why_not(port) == "is taken by another program"
-    assert kept.why_not(port) is None
+        assert why_not(port) == "is taken by another program"
+    assert why_not(port) is None
 
 
 def test_a_port_that_only_root_may_open_is_not_called_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,4 +32,4 @@ def test_a_port_that_only_root_may_open_is_not_called_taken(tmp_path: Path, monk
 
 
 def test_an_address_of_another_machine_is_named() -> None:
-    assert "cannot be opened on 192.0.2.1" in (kept.why_not(8080, "192.0.2.1") or "")
+    assert "cannot be opened on 192.0.2.1" in (why_not(8080, "192.0.2.1") or "")
