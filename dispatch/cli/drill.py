@@ -27,14 +27,18 @@ from dispatch.drills import (
     DrillBook,
     DrillPlan,
     Line,
+    Pressed,
     Report,
+    drill_id,
     names_in,
     plan_drill,
+    press_the_rest,
     read_report,
     sheet,
     start_drill,
 )
 from dispatch.drills.starting import LEAST_MINUTES, MINUTES, MOST_MINUTES
+from dispatch.errors import Conflict
 from dispatch.events import CaseLog, Gap, Kind
 from dispatch.identifiers import AreaId, GroupId, HouseholdId
 from dispatch.intake import IntakeDesk
@@ -48,6 +52,7 @@ One household of each group presses, marked as a drill on every screen and left 
 its officers are rung, and once more while they do not answer; neighbouring groups and villages, the station, the
 command centre and 110 only with --escalate. It is shown and asked before anybody is rung. A household with an open
 case takes no part, a real press ends the drill of its household, and after --minutes the drill ends by itself.
+One that was stopped while it was being begun is gone on with by `dispatch drill resume`: everybody is pressed for once.
 
 Examples:
 
@@ -67,6 +72,7 @@ _JSON = Annotated[bool, typer.Option("--json", help="Print for a machine.")]
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, invoke_without_command=True, callback=begin)
+    group.command("resume")(resume)
     group.command("list")(list_command)
     group.command("report")(report)
     group.command("end")(end)
@@ -98,16 +104,19 @@ def begin(  # noqa: PLR0917 - Typer calls it by name
     begun = asyncio.run(_begin(choice, kind, minutes, author, escalate=escalate, yes=yes, as_json=as_json))
     if begun is None:
         raise typer.Exit(1)
-    drill, failed = begun
-    if as_json:
-        _print({"drill": drill_view(drill, now()), "failed": failed})
-    else:
-        typer.echo(f"演练已开始 begun: {drill.id}，{time_of_day(drill.until)} 结束 ends by itself")
-        typer.echo(f"报告 report: dispatch drill report {drill.id}")
-        for gap in failed:
-            typer.echo(f"未发出 not sent: {gap.what}: {gap.reason}", err=True)
-    if failed:
-        raise typer.Exit(1)
+    _tell(*begun, as_json=as_json)
+
+
+def resume(drill: _ID, as_json: _JSON = False) -> None:
+    """Go on with a drill that was stopped while it was being begun: press for the households not pressed for yet.
+
+    Nobody is pressed for twice, and nobody for a drill that is over.
+
+    Examples:
+
+      dispatch drill resume d-k3m9qxza
+    """
+    _tell(*asyncio.run(_resume(drill)), as_json=as_json)
 
 
 def list_command(as_json: _JSON = False) -> None:
@@ -169,6 +178,19 @@ def end(drill: _ID) -> None:
     typer.echo(f"{drill}: 已结束 over")
 
 
+def _tell(drill: Drill, failed: list[Gap], *, as_json: bool) -> None:
+    """What was begun, and for whom it could not be; then the command has failed."""
+    if as_json:
+        _print({"drill": drill_view(drill, now()), "failed": failed})
+    else:
+        typer.echo(f"演练已开始 begun: {drill.id}，{time_of_day(drill.until)} 结束 ends by itself")
+        typer.echo(f"报告 report: dispatch drill report {drill.id}")
+        for gap in failed:
+            typer.echo(f"未发出 not sent: {gap.what}: {gap.reason}", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
 async def _begin(
     choice: Choice, kind: Kind, minutes: int, by: str, *, escalate: bool, yes: bool, as_json: bool
 ) -> tuple[Drill, list[Gap]] | None:
@@ -178,11 +200,14 @@ async def _begin(
         undone = "没有演练，无人被呼叫 no drill was begun, nobody was called"
         if planned.planned and not await sure("开始演练？begin the drill", yes=yes, undone=undone):
             return None
+        key = secrets.token_hex(16)
+        if planned.planned:
+            typer.echo(f"若中断，继续 if this is stopped, go on with: dispatch drill resume {drill_id(key)}", err=True)
         return await start_drill(
             DrillBook(nc, site),
             IntakeDesk(nc, site).accept,
             planned,
-            key=secrets.token_hex(16),
+            key=key,
             by=by,
             kind=kind,
             minutes=minutes,
@@ -190,6 +215,14 @@ async def _begin(
             source="cli",
             at=now(),
         )
+
+
+async def _resume(id_: str) -> tuple[Drill, list[Gap]]:
+    async with connected() as (nc, site):
+        drill, at = await DrillBook(nc, site).require(id_), now()
+        if drill.is_over(at):
+            raise Conflict(f"drill {drill.id} is over: nobody is pressed for any more; begin another", drill=drill.id)
+        return drill, await press_the_rest(drill, IntakeDesk(nc, site).accept, Pressed(nc, site), source="cli", at=at)
 
 
 async def _all() -> list[Drill]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 from nats.aio.client import Client
 
-from dispatch.events import INTAKE, connect, decode_press, ensure_streams
+from dispatch.events import INTAKE, connect, decode_press, ensure_streams, follow
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId
 from dispatch.roster import ApprisePoint, Area, Group, Household, Person, Roster
 from dispatch.settings import Settings
+from tests.commands import Started, environment_of
+from tests.faults.rampage.proxy import proxied
 from tests.integration.test_projection_cli import Terminal
 
 
@@ -67,9 +73,48 @@ async def test_a_drill_is_shown_asked_for_begun_and_reported(
     assert "已结束 over" in (await terminal.run("drill", "list"))[1]
 
 
+async def test_a_drill_that_is_killed_while_it_presses_and_gone_on_with_presses_once_for_everybody(
+    terminal: Terminal, settings: Settings
+) -> None:
+    homes = [f"h-{number}" for number in range(1, 65)]
+    roster = Roster(terminal.nc, settings.site)
+    for home in homes[1:]:
+        await roster.put(
+            Household(id=HouseholdId(home), name=home, address="", area=AreaId("v-1"), group=GroupId("g-1")), by="test"
+        )
+    chosen = [word for home in homes for word in ("--household", home)]
+    nats = urlsplit(settings.require_nats())
+    async with proxied(nats.port or 0) as slow:
+        slow.delay_seconds = 0.02  # so that its presses, sixteen at once, take a while
+        through = nats._replace(netloc=nats.netloc.replace(f":{nats.port}", f":{slow.own}")).geturl()
+        environment = {**environment_of(settings), "DISPATCH_NATS_URL": through}
+        drilling = await asyncio.to_thread(Started, "drill", *chosen, "--yes", env=environment)
+        async for _ in follow(terminal.nc, INTAKE, f"intake.press.{settings.site}.*"):
+            os.kill(drilling.pid, signal.SIGKILL)
+            break
+        assert await drilling.ended() == -signal.SIGKILL
+    assert 0 < await presses(terminal.nc, settings.site) < len(homes), "it was killed in the middle"
+    (known,) = [json.loads(line) for line in (await terminal.run("drill", "list", "--json"))[1].splitlines()]
+    for _ in range(2):
+        code, _, err = await terminal.run("drill", "resume", known["id"])
+        assert code == 0, err
+        info = await terminal.nc.jetstream().stream_info(INTAKE, subjects_filter=f"intake.press.{settings.site}.*")
+        assert info.state.subjects == {f"intake.press.{settings.site}.{home}": 1 for home in homes}
+    assert len((await terminal.run("drill", "list", "--json"))[1].splitlines()) == 1, "it is one drill"
+
+
+async def test_a_drill_that_is_over_is_not_gone_on_with(terminal: Terminal) -> None:
+    _, out, _ = await terminal.run("drill", "--group", "g-1", "--yes", "--json")
+    drill = json.loads(out)["drill"]["id"]
+    assert (await terminal.run("drill", "end", drill))[0] == 0
+    code, _, err = await terminal.run("drill", "resume", drill)
+    assert (code, f"drill {drill} is over" in err) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
+        (("resume", "d-none"), 1),
         (("--group", "g-1", "--area", "v-1", "--yes"), 2),
         (("--group", "g-9", "--yes"), 1),
         (("--household", "h-9", "--yes"), 1),
