@@ -66,6 +66,7 @@ async def test_a_new_ring_sounds_again_while_there_is_no_answer(people: People, 
     await page.route("**/replies", lambda route: route.fulfill(status=403, json={"detail": "no"}))
     await page.locator("[data-answer=going]").click()
     await sees(page, "[data-stage=failed]")
+    await sees(page, ".answers[data-given=none]")
     await sees(page, RINGS, state="hidden")
 
     await ring_again(quiet_village, case, "neighbour", page)
@@ -131,11 +132,61 @@ async def test_after_going_the_key_for_being_there_is_the_largest_and_after_that
 
     await page.locator("[data-answer=on_scene]").click()
     await sees(page, "[data-stage=recorded]:has-text('应答已记录：已到场')")
-    await page.locator("[data-eta='5']").wait_for(state="hidden")  # once the case itself says it
+    await page.locator("[data-eta='5']").wait_for(state="hidden")
     after_arrival = await page.evaluate(sizes)
     assert all(after_arrival[key] <= after_going[key] for key in ("going", "cannot"))
     assert await page.locator("[data-answer=on_scene]").evaluate(ticked) == '"✓"'
     assert await page.locator("[data-answer=going]").evaluate(ticked) == "none"
+
+
+# The stream is behind: what it tells of cases waits for `catchUp()`, and a snapshot is the first once more.
+BEHIND = """() => {
+  const { addEventListener: listen } = EventSource.prototype, held = [];
+  window.catchUp = () => { window.behind = false; held.splice(0).forEach((tell) => tell()); };
+  EventSource.prototype.addEventListener = function (name, take) {
+    listen.call(this, name, (event) => {
+      if (name === "snapshot") window.first ??= event;
+      if (name === "snapshot") window.beginAnew = () => take(window.first);
+      if (name === "case" && window.behind) held.push(() => take(event));
+      else take(name === "snapshot" && window.behind ? window.first : event);
+    });
+  };
+}"""
+SHOWN_SINCE = """() => {
+  const keys = document.querySelector(".answers"), look = () => window.given.push(keys.dataset.given);
+  window.given = [];
+  new MutationObserver(look).observe(keys, { attributes: true });
+}"""
+
+
+async def test_what_was_accepted_is_on_the_keys_at_once_and_nothing_older_comes_back(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    case = await quiet_village.press(kind="fire")
+    replies = f"/v1/cases/{case}/replies"
+    assert (await quiet_village.call("neighbour", "POST", replies, {"answer": "going"}))[0] == 200
+    page = await people.open("neighbour")
+    await page.add_init_script(f"({BEHIND})()")
+    await page.reload()
+    await sees(page, ".answers[data-given=going]")
+
+    await page.evaluate("window.behind = true")
+    await page.locator("[data-answer=on_scene]:enabled").click()
+    await sees(page, "[data-stage=recorded]:has-text('已到场')")
+    await sees(page, ".answers[data-given=on_scene]")
+    await page.locator("[data-answer=cannot]:enabled").click()
+    await sees(page, "[data-stage=recorded]:has-text('无法前往')")
+    await sees(page, ".answers[data-given=cannot]")
+
+    await page.evaluate(SHOWN_SINCE)
+    for tell in ("beginAnew()", "catchUp()"):
+        await page.evaluate(
+            f"new Promise((drawn) => {{ {tell}; setTimeout(drawn, 50); }})"
+        )  # after the page's own timer
+    assert set(await page.evaluate("window.given")) <= {"cannot"}
+    newer = {"answer": "going", "eta_minutes": 15, "responder": quiet_village.subject("neighbour")}
+    assert (await quiet_village.call("operator", "POST", replies, newer))[0] == 200
+    await sees(page, ".answers[data-given=going] [data-eta='15'][aria-pressed=true]")
 
 
 # A tap on the key as soon as the case that `begin` brings is on the page, before anybody can have read it.

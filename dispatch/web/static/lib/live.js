@@ -15,6 +15,7 @@ export class Live {
   constructor({ changed, onCase = () => {}, onRing = () => {} }) {
     Object.assign(this, { changed, onCase, onRing });
     this.cases = new Map();
+    this.learned = new Map(); // what answers to requests told and the stream has not told yet
     this.dlq = { count: 0 };
     this.incidents = [];
     this.state = "connecting";
@@ -33,6 +34,13 @@ export class Live {
     return [...this.cases.values()].filter(isOpen);
   }
 
+  // The case as a request was answered with it; the stream may be behind that, also with a snapshot.
+  learn(view) {
+    this.#take(view);
+    if (this.cases.get(view.id) === view) this.learned.set(view.id, view);
+    this.paint();
+  }
+
   #connect() {
     clearTimeout(this.retry);
     this.source?.close();
@@ -45,7 +53,7 @@ export class Live {
       this.paint();
     });
     on("snapshot", (snapshot) => this.#begin(snapshot));
-    on("case", (view) => this.#take(view));
+    on("case", (view) => this.#take(this.#newest(view)));
     on("ring", (ring) => this.onRing(ring));
     on("dlq", (dlq) => { this.dlq = dlq; });
     on("incidents", (incidents) => { this.incidents = incidents.incidents ?? incidents; });
@@ -62,7 +70,7 @@ export class Live {
   #begin(snapshot) {
     const known = this.cases;
     this.cases = new Map();
-    for (const view of snapshot.cases) this.#take(view, known.get(view.id));
+    for (const view of snapshot.cases) this.#take(this.#newest(view), known.get(view.id));
     for (const view of known.values()) if (!this.cases.has(view.id)) this.#missing(view);
     if (snapshot.dlq) this.dlq = snapshot.dlq;
     if (snapshot.incidents) this.incidents = snapshot.incidents;
@@ -77,6 +85,14 @@ export class Live {
       (fresh) => { this.#take(fresh); this.paint(); },
       (problem) => { if (!problem.again) { this.cases.delete(view.id); this.paint(); } },
     );
+  }
+
+  // `view` as the stream tells it, unless a request was answered with a newer one.
+  #newest(view) {
+    const learned = this.learned.get(view.id);
+    if (learned?.version > view.version) return learned;
+    this.learned.delete(view.id);
+    return view;
   }
 
   #take(view, before = this.cases.get(view.id)) {

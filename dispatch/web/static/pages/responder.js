@@ -92,7 +92,8 @@ async function answer(view, given) {
   say("sending");
   ringOrHush();
   try {
-    await insist("POST", `/v1/cases/${view.id}/replies`, { body: given, onWait: (problem) => latest() && say("retrying", problem) });
+    const onWait = (problem) => latest() && say("retrying", problem);
+    live.learn(await insist("POST", `/v1/cases/${view.id}/replies`, { body: given, onWait }));
     if (latest()) say("recorded");
   } catch (problem) {
     if (latest()) say("failed", problem);
@@ -148,7 +149,7 @@ const OtherCases = ({ others }) => html`
 function Called({ view, others }) {
   const me = mine(view);
   const state = sending.get(view.id);
-  const given = me.answer ? me : state?.given;
+  const given = me.answer || state?.stage === "failed" ? me : state?.given;
   const rests = shown.rests([view.id, others, given?.answer].join(" "));
   return html`
     <${AlarmCard} view=${view} />
