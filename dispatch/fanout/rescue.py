@@ -37,7 +37,12 @@ log = structlog.get_logger()
 AFTER = timedelta(seconds=15)
 """Longer than a call takes that a fan-out has in hand (`lanes.Limits.budget` and what the record of it needs)."""
 HANGS = timedelta(seconds=60)
-"""How long a ring may be owed, whatever the fan-out answers to pings, before it is made from here."""
+"""How long a ring may be owed, whatever the fan-out answers to pings, before it is made from here.
+
+No shorter, for one that is well may take as long: a text 42 s (a try of `sms.texting.TRY_SECONDS` begun at the end of
+its `budget`, and the record), a messenger's ring about 50 s where its worker was killed once; and two texts are two on
+the phone. Meanwhile it stands on the desk as owed after 5 s, and the standard policy rings the next channel after 15.
+"""
 PATIENT_LOOKS = 8
 """How many looks of the watchdog, a second each, a fan-out that is asked for a text may let pass with none going out.
 
