@@ -24,6 +24,7 @@ from dispatch.roster import Roster
 from dispatch.settings import Settings
 
 if TYPE_CHECKING:
+    from dispatch.intake import Strain
     from dispatch.projections import ReadModels
     from dispatch.roster.demo import CastMember
 
@@ -103,7 +104,7 @@ async def serve(settings: Settings) -> None:
             collect_rarely()
             async with alive(base.nc, "serve", settings), asyncio.TaskGroup() as group:
                 group.create_task(intake.strain.tell(base.nc, settings.site))
-                for part in _button_parts(base, settings):
+                for part in _button_parts(base, settings, intake.strain):
                     group.create_task(part.run())
         finally:
             await runner.cleanup()
@@ -204,12 +205,12 @@ class _Runs(Protocol):
     async def run(self) -> None: ...
 
 
-def _button_parts(base: Backbone, settings: Settings) -> list[_Runs]:
+def _button_parts(base: Backbone, settings: Settings, strain: Strain) -> list[_Runs]:
     from dispatch.intake import ButtonAnswers, ButtonFeedback, ButtonGate, Expelling, Holds
     from dispatch.web import Ahead
 
     holds = Holds()
-    answers = ButtonAnswers(base.nc, settings.site, base.roster.household)
+    answers = ButtonAnswers(base.nc, settings.site, base.roster.household, strain=strain)
     feedback = ButtonFeedback(base.nc, base.log, Ahead(base.roster).of)
     if settings.auth_callout_seed is None:
         return [answers, feedback]

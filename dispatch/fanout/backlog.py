@@ -65,7 +65,8 @@ class Strains:
             return []
         refused, slow, waiting = (sum(getattr(one, of) for one in said) for of in ("refused", "slow", "waiting"))
         detail = (
-            f"按键未能及时存下：{refused} 次被拒（已请对方打电话），{slow} 次缓慢，{waiting} 次正在等 / "
-            f"presses not stored in time: {refused} refused (told to telephone), {slow} slow, {waiting} waiting"
+            f"按键未能及时存下：{refused} 次未存（网页已请对方打电话，按钮会重发），{slow} 次缓慢，{waiting} 次正在等"
+            f" / presses not stored in time: {refused} refused (pages say to telephone, buttons send again), "
+            f"{slow} slow, {waiting} waiting"
         )
         return [Incident(kind="intake", what="store", since=min(one.since for one in said), detail=detail)]

@@ -12,6 +12,7 @@ from dispatch.intake.feedback import ButtonFeedback
 from dispatch.intake.frequency import Limits
 from dispatch.intake.holds import Holds
 from dispatch.intake.mqtt import ButtonAnswers
+from dispatch.intake.strain import Strain
 
 __all__ = [
     "Accepted",
@@ -23,4 +24,5 @@ __all__ = [
     "IntakeDesk",
     "Limits",
     "PressAgain",
+    "Strain",
 ]

@@ -35,6 +35,8 @@ from dispatch.events import (
 )
 from dispatch.identifiers import HouseholdId, Site
 from dispatch.intake.frequency import Frequency, Limits
+from dispatch.intake.passing import Passing
+from dispatch.intake.strain import Strain
 
 log = structlog.get_logger()
 
@@ -56,18 +58,28 @@ _press_id = msgspec.json.Decoder(_PressId)
 
 
 class ButtonAnswers:
-    """Answers the buttons of one site. `find_household` gives None for a household that does not exist."""
+    """Answers the buttons of one site. `find_household` gives None for a household that does not exist.
+
+    `strain` hears of presses that are stored late or not at all.
+    """
 
     def __init__(
-        self, nc: Client, site: Site | str, find_household: FindHousehold, *, limits: Limits | None = None
+        self,
+        nc: Client,
+        site: Site | str,
+        find_household: FindHousehold,
+        *,
+        limits: Limits | None = None,
+        strain: Strain | None = None,
     ) -> None:
         self._nc, self._site, self._find_household = nc, Site(site), find_household
         self._frequency = Frequency(limits or Limits())
+        self._passing = Passing(nc, strain or Strain())
 
     async def run(self) -> None:
         """Answer until cancelled. Several processes may; each press is answered by one of them."""
         subject = press_subject(self._site, "*")
-        passing = await self._nc.subscribe(subject, queue="button-answers", cb=self._answer_oversized)
+        passing = await self._nc.subscribe(subject, queue="button-answers", cb=self._see_pass)
         try:
             async with asyncio.TaskGroup() as answers:
                 async for message in consume(self._nc, INTAKE, _consumer(self._site)):
@@ -75,10 +87,15 @@ class ButtonAnswers:
         finally:
             with contextlib.suppress(NatsError):
                 await passing.unsubscribe()
+            await self._passing.close()
+
+    async def _see_pass(self, message: Msg) -> None:
+        if _is_oversized(message):
+            await self._answer_oversized(message)
+        elif not is_cloud_event(message.headers):
+            self._passing.look_for(message)
 
     async def _answer_oversized(self, message: Msg) -> None:
-        if not _is_oversized(message):
-            return
         error = Oversized(f"a press of {len(message.data)} bytes: send {MAX_PRESS_BYTES} at most", field="body")
         try:
             await self._tell(message, _problem(message, error))

@@ -39,8 +39,8 @@ class Strain:
         self._last, self._refused, self._slow = 0.0, 0, 0
 
     @contextmanager
-    def storing(self) -> Iterator[None]:
-        """Around the storing of a press."""
+    def storing(self, *, measured: bool = True) -> Iterator[None]:
+        """Around the storing of a press; not `measured` where that is seen a moment later: its time is no metric."""
         press, begun, at = object(), self._passed(), self._clock()
         self._waiting[press] = begun, at
         try:
@@ -51,7 +51,8 @@ class Strain:
             raise
         else:
             seconds = self._passed() - begun
-            STORED.observe(seconds)
+            if measured:
+                STORED.observe(seconds)
             if seconds > SLOW_SECONDS:
                 self._note(at, slow=1)
         finally:

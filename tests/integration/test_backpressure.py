@@ -17,8 +17,9 @@ from dispatch import app
 from dispatch.access import Tokens
 from dispatch.embedded import EmbeddedNats
 from dispatch.events import INTAKE, connect, ensure_streams
-from dispatch.intake import strain
+from dispatch.intake import passing, strain
 from dispatch.settings import Settings
+from tests.buttons import Button, needs_mosquitto
 from tests.system import free_port, until
 from tests.village import HOUSEHOLD, Village, village_of
 from tests.workers import on_watch, working
@@ -29,9 +30,14 @@ class Api:
 
     def __init__(self, http: aiohttp.ClientSession, village: Village) -> None:
         self._http, self._tokens = http, Tokens(village.nc, village.site)
+        self.js = village.nc.jetstream()
 
     async def _as(self, role: Any, subject: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {(await self._tokens.issue(role, subject)).secret}"}
+
+    async def secret(self) -> str:
+        """The token of the household's button."""
+        return (await self._tokens.issue("device", HOUSEHOLD)).secret
 
     async def press(self) -> tuple[int, str]:
         async with self._http.post("/v1/alarms", headers=await self._as("device", HOUSEHOLD), json={}) as answer:
@@ -45,6 +51,11 @@ class Api:
                 if "cases" in said:
                     return {one["kind"]: one["detail"] for one in said["incidents"]}
         raise AssertionError("the live stream ended without a snapshot")
+
+    async def tells(self, words: str | None) -> bool:
+        """Whether the desk says this of the store of presses, or nothing at all."""
+        said = (await self.incidents()).get("intake")
+        return said is None if words is None else words in (said or "")
 
     async def is_up(self) -> bool:
         with contextlib.suppress(aiohttp.ClientError):
@@ -74,36 +85,69 @@ async def fill(js: JetStreamContext) -> None:
     await js.update_stream(full)
 
 
-@pytest.mark.embedded
-async def test_while_the_store_is_full_the_desk_says_how_many_were_refused_and_then_no_more(
-    fresh_nats: EmbeddedNats, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextlib.asynccontextmanager
+async def desk_of(fresh_nats: EmbeddedNats, dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
+    """A village whose NATS is its own, with all that takes presses and watches."""
     monkeypatch.setattr(strain, "LATELY_SECONDS", 2.0)
     monkeypatch.setattr(app, "collect_rarely", lambda: None)
     nc = await connect(fresh_nats.url, "test")
-    js = nc.jetstream()
-    await ensure_streams(js)
-    settings = Settings(site="s1", nats_url=fresh_nats.url, postgres_dsn=postgres_dsn, port=free_port())
+    await ensure_streams(nc.jetstream())
+    settings = Settings(
+        site="s1",
+        nats_url=fresh_nats.url,
+        postgres_dsn=dsn,
+        port=free_port(),
+        mqtt_port=fresh_nats.mqtt_port,
+        auth_callout_seed=fresh_nats.auth_callout_seed,
+    )
     async with (
         village_of(nc, "s1", 1) as village,
         serving(village, settings) as api,
         on_watch(village, settings),
         working(village, settings),
     ):
+        yield api
+    await nc.close()
+
+
+@pytest.mark.embedded
+async def test_while_the_store_is_full_the_desk_says_how_many_were_refused_and_then_no_more(
+    fresh_nats: EmbeddedNats, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk_of(fresh_nats, postgres_dsn, monkeypatch) as api:
         assert (await api.press())[0] == 202
-        await fill(js)
+        await fill(api.js)
         for _ in range(2):
             status, said = await api.press()
             assert (status, "telephone" in said) == (503, True)
-
-        async def told() -> bool:
-            return "2 refused" in (await api.incidents()).get("intake", "")
-
-        async def over() -> bool:
-            return "intake" not in await api.incidents()
-
-        await until(told, "the desk to say that two presses were refused", every=0.2)
-        await ensure_streams(js)
+        await until(lambda: api.tells("2 refused"), "the desk to say that two presses were refused", every=0.2)
+        await ensure_streams(api.js)
         assert (await api.press())[0] == 202
-        await until(over, "the desk to say so no more", every=0.2)
-    await nc.close()
+        await until(lambda: api.tells(None), "the desk to say so no more", every=0.2)
+
+
+@needs_mosquitto
+@pytest.mark.embedded
+async def test_of_a_press_of_a_button_that_the_full_store_does_not_take_the_desk_is_told_too(
+    fresh_nats: EmbeddedNats, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nats-server itself would store it, and says to nobody that it did not."""
+    monkeypatch.setattr(passing, "PATIENCE_SECONDS", 2.0)
+    async with (
+        desk_of(fresh_nats, postgres_dsn, monkeypatch) as api,
+        Button(fresh_nats.mqtt_port, "s1", HOUSEHOLD, await api.secret()) as button,
+    ):
+
+        async def accepted(press: str) -> bool:
+            assert not await button.press({"press_id": press}), "there is a PUBACK in any case"
+            while "press_id" not in (answer := await button.answer()):  # who comes is told there, too
+                pass
+            return bool(answer["press_id"] == press and answer["status"] == "accepted")
+
+        assert await accepted("a1")
+        await fill(api.js)
+        assert not await button.press({"press_id": "a2"})
+        await until(lambda: api.tells("1 refused"), "the desk to say that a press was not stored", every=0.2)
+        await ensure_streams(api.js)
+        assert await accepted("a2")
+        await until(lambda: api.tells(None), "the desk to say so no more", every=0.2)
