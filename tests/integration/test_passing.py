@@ -12,7 +12,7 @@ from dispatch.events import press_subject
 from dispatch.identifiers import Site
 from dispatch.intake import Strain, passing, strain
 from dispatch.intake.passing import Passing
-from tests.system import until
+from tests.waiting import until
 
 
 class Store:
@@ -32,11 +32,7 @@ class Store:
 
     async def said(self) -> tuple[int, int]:
         """How many were refused and how many slow, once nothing is looked for any more."""
-
-        async def over() -> bool:
-            return not self.passing.looks
-
-        await until(over, "the looking to end")
+        await until(lambda: not self.passing.looks, "the looking to end")
         word = self.strain.word()
         return (word.refused, word.slow) if word else (0, 0)
 
@@ -70,12 +66,7 @@ async def test_a_press_that_is_stored_late_is_told_of(
     monkeypatch.setattr(passing, "PATIENCE_SECONDS", 60)
     monkeypatch.setattr(strain, "SLOW_SECONDS", 0.3)
     store.passes(b"1")
-
-    async def waits() -> bool:
-        word = store.strain.word()
-        return word is not None and word.waiting == 1
-
-    await until(waits, "the press to be said to wait")
+    await until(lambda: (word := store.strain.word()) and word.waiting, "the press to be said to wait")
     await store.stores(stored)
     assert await store.said() == (0, 1)
 
