@@ -174,8 +174,9 @@ OTHERWISE: dict[str, tuple[dict[str, Any], tuple[dict[str, Any], ...]]] = {
     ),
     "workload": (
         {"by": "responder", "limit": 500},
-        ({"by": "area"}, {"by": "group"}, {"by": "group", "nobody": False}, *NARROWER, {"officers": True}, FEWER),
+        ({"by": "group"}, {"by": "area"}, *NARROWER, {"officers": True}, FEWER),
     ),
+    "workload of areas": ({"by": "area", "limit": 500}, ({"nobody": False},)),
     "called": ({"by": "responder"}, ({"by": "area"}, {"area": AreaId("v-none")}, {"officers": True})),
     "drills": ({}, NARROWER),
     "hot_spots": ({"zone": ZONE, "limit": 500}, (ELSEWHERE, *NARROWER[:2], FEWER)),
@@ -189,7 +190,7 @@ async def test_what_is_asked_otherwise_is_another_question(report: str, office: 
     kinds: tuple[Kind, ...] = ("fire", "medical")
     cases: list[Told] = []
     for number, (kind, drill) in enumerate(product(kinds, (False, True, False))):
-        one = one_of_february(f"h-{number}", kind=kind, areas=AREAS[number % 2], drill=drill)
+        one = one_of_february(f"h-{number}", kind=kind, areas=AREAS[number % 2] if number < 5 else (), drill=drill)
         cases.append(replace(one, at=one.at + timedelta(hours=31 * number)))
     await office.told(cases)
     usual, otherwise = OTHERWISE[report]
@@ -197,7 +198,7 @@ async def test_what_is_asked_otherwise_is_another_question(report: str, office: 
 
     async def answer(models: ReadModels, more: dict[str, Any]) -> Any:
         asked = models if report == "latency" else models.reports
-        return msgspec.to_builtins(await getattr(asked, report)(**WHERE, **{**usual, **more}))
+        return msgspec.to_builtins(await getattr(asked, report.split(maxsplit=1)[0])(**WHERE, **{**usual, **more}))
 
     given = [await answer(office.models, more) for more in ({}, *otherwise)]
     assert given[0] not in given[1:], "else they would prove nothing"
