@@ -27,6 +27,9 @@ from dispatch.migrate import migrate
 from dispatch.roles import ROLES
 from dispatch.settings import RunningServers, Settings, default_data_folder
 
+AGAIN_SECONDS = 5.0
+"""Between two tries to bring a Postgres up to date that was away at the start."""
+
 
 @contextmanager
 def alone(data: Path, in_use: str) -> Iterator[None]:
@@ -148,12 +151,12 @@ class Running:
         try:
             await migrate(self._settings.require_postgres())
         except Unavailable as error:
-            self._report(f"going on without Postgres, and trying again every 5 s: {error}", "")
+            self._report(f"going on without Postgres, and trying again every {AGAIN_SECONDS:.0f} s: {error}", "")
             self._late_migration = asyncio.create_task(self._migrate_later())
 
     async def _migrate_later(self) -> None:
         while True:
-            await asyncio.sleep(5)
+            await asyncio.sleep(AGAIN_SECONDS)
             try:
                 await migrate(self._settings.require_postgres())
             except Unavailable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -16,12 +17,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
+from dispatch.cli import running as cli_running
+from dispatch.embedded import EmbeddedPostgres
 from dispatch.embedded.child import alive
+from dispatch.errors import Unavailable
+from dispatch.identifiers import Site
+from dispatch.migrate import pending
+from dispatch.settings import Settings
 from tests.commands import dispatch
+from tests.projection_desk import opened
+from tests.projection_stories import tell
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -164,6 +174,67 @@ async def test_servers_that_are_named_are_used_and_postgres_may_be_down(tmp_path
         await running.says(READY)
         assert set(running.children()) == ROLES
         await running.says(f"DISPATCH_DATA={tmp_path} dispatch token new operator NAME")
+        running.process.send_signal(signal.SIGINT)
+        assert await running.ended() == 0, "also while it is trying again"
+
+
+@asynccontextmanager
+async def up_before(postgres: EmbeddedPostgres, data: Path, site: Site, dsn: str, nats_url: str) -> AsyncIterator[Up]:
+    """It is ready without `postgres`, in which there is no schema yet and which comes only then."""
+    assert await pending(postgres.dsn)
+    await postgres.stop()
+    async with up(data, DISPATCH_NATS_URL=nats_url, DISPATCH_POSTGRES_DSN=dsn, DISPATCH_SITE=site) as running:
+        await running.says("going on without Postgres, and trying again every 5 s")
+        await running.says(READY)
+        await postgres.start()
+        yield running
+
+
+async def test_postgres_that_comes_later_gets_its_schema_and_the_boards_follow(
+    server_folder: Path, tmp_path: Path, site: Site, nats_url: str
+) -> None:
+    async with (
+        EmbeddedPostgres(server_folder) as postgres,
+        up_before(postgres, tmp_path, site, postgres.dsn, nats_url) as running,
+    ):
+        await running.says("Postgres is back, and its schema is current")
+        assert await pending(postgres.dsn) == []
+        desk = await opened(nats_url, postgres.dsn, site)
+        case = await tell(desk.log, "h-1")
+        await desk.caught_up(60)
+        assert (await desk.models.open_cases())[0] == [case]
+        await desk.models.close()
+        await desk.nc.close()
+
+
+async def test_postgres_is_waited_for_however_long_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tries = itertools.count(1)
+
+    async def migrate(_dsn: str) -> None:
+        if next(tries) < 5:
+            raise Unavailable("it is away")
+
+    monkeypatch.setattr(cli_running, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(cli_running, "migrate", migrate)
+    begun = cli_running.Running(Settings(data=tmp_path, postgres_dsn="postgresql://nowhere"))
+    await begun._migrate()
+    assert begun._late_migration is not None
+    await asyncio.wait_for(begun._late_migration, 10)
+    assert next(tries) == 6
+    assert capsys.readouterr().out.count("its schema is current") == 1
+
+
+async def test_a_schema_that_cannot_be_made_later_is_said_with_what_to_do(
+    server_folder: Path, tmp_path: Path, site: Site, nats_url: str
+) -> None:
+    async with EmbeddedPostgres(server_folder) as postgres:
+        refused = urlsplit(postgres.dsn)._replace(netloc=f"dispatch:wrong@127.0.0.1:{postgres.port}").geturl()
+        async with up_before(postgres, tmp_path, site, refused, nats_url) as running:
+            await running.says("the schema of Postgres is not current; run `dispatch migrate`")
+            await running.says("password authentication failed")
+            assert set(running.children()) == ROLES
 
 
 async def test_a_second_one_on_the_same_folder_is_refused(tmp_path: Path) -> None:

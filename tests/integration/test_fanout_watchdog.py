@@ -19,6 +19,7 @@ from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
 from dispatch.events import (
     INCIDENTS,
+    INTAKE,
     TIMERS,
     CallOutcome,
     Commit,
@@ -38,6 +39,7 @@ from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId,
 from dispatch.roles import strained_subject
 from dispatch.roster import EscalationPolicy, Household
 from dispatch.settings import Settings
+from tests.standing_in import looks_at
 from tests.village import Village, opened, village_of
 from tests.waiting import until
 from tests.workers import on_watch, working
@@ -165,6 +167,30 @@ async def test_presses_that_nobody_takes_are_an_incident_that_says_how_many_unti
 
 
 @pytest.mark.usefixtures("impatient")
+async def test_a_press_that_is_in_hand_waits_as_well(village: Village, nats_settings: Settings) -> None:
+    await village.press()
+    await village.press()
+    subject, job = f"intake.press.{village.site}.*", f"fanout-{village.site}"
+    slow = await village.nc.jetstream().pull_subscribe(subject, durable=job, stream=INTAKE)
+    (taken,) = await slow.fetch(1, timeout=5)
+    async with on_watch(village, nats_settings):
+        await reads(village, "waiting.fanout", "按键等待立案：2 个 / presses waiting to become cases: 2")
+        await taken.ack()
+        await reads(village, "waiting.fanout", "按键等待立案：1 个 / presses waiting to become cases: 1")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_press_of_just_now_is_no_incident(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchdog, "WAITING", timedelta(hours=1))
+    await village.press()
+    async with on_watch(village, nats_settings):
+        await (await looks_at(village)).some_more(3)
+        assert "waiting.fanout" not in await incidents(village)
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_first_rings_of_several_cases_that_wait_are_one_line_until_they_are_made(
     village: Village, nats_settings: Settings
 ) -> None:
@@ -195,11 +221,12 @@ async def test_that_presses_are_not_stored_is_an_incident_while_it_is_said(
     begun = now()
     async with on_watch(village, nats_settings):
 
-        async def say(who: str, refused: int, waiting: int) -> None:
+        async def say(who: str, refused: int, waiting: int, site: str = village.site) -> None:
             word = Strained(who=who, since=begun, refused=refused, slow=1, waiting=waiting)
-            await village.nc.publish(strained_subject(village.site), msgspec.json.encode(word))
+            await village.nc.publish(strained_subject(site), msgspec.json.encode(word))
 
         async def told() -> bool:
+            await say("elsewhere", 50, 0, "elsewhere")
             await say("one", 2, 0)
             await say("other", 1, 4)
             known = (await incidents(village)).get("intake.store")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pkgutil import iter_modules
 
 import asyncpg
 import msgspec
 import pytest
 
-from dispatch.projections import remembered, reports
+from dispatch import projections
 from dispatch.projections.queries import queries
 from dispatch.projections.reader import SETTINGS
 from dispatch.settings import Settings
@@ -94,15 +96,23 @@ async def test_one_case_is_not_looked_for_among_all(settings: Settings, what: st
     assert "Seq Scan" not in plan, plan
 
 
-SMALL = {"positions", "state"}
+SMALL = {"queries.positions", "remembered.state"}
 """What is asked of tables that do not grow."""
+FILLING = {"checkpoints", "months", "shadow", "together"}
+"""Modules whose queries fill the tables, and answer nobody."""
 
 
 def test_whatever_the_desk_and_the_reports_ask_is_guarded() -> None:
+    modules = {
+        one.name: import_module(f"{projections.__name__}.{one.name}") for one in iter_modules(projections.__path__)
+    }
+    named = {name: module.queries for name, module in modules.items() if hasattr(module, "queries")}
+    own = {name: of for name, of in named.items() if type(of).__module__ == modules[name].__name__}
+    assert own.keys() == {"queries", "reports", "remembered"} | FILLING
     asked = {
-        name: query
-        for of in (queries, reports.queries, remembered.queries)
-        for name, query in msgspec.structs.asdict(of).items()
+        f"{module}.{name}": query
+        for module in own.keys() - FILLING
+        for name, query in msgspec.structs.asdict(own[module]).items()
     }
     guarded = {case[0] for case in (*BY_KEY.values(), *plans.READS.values())}
     guarded |= {query for _, query, _ in RARE.values()} | {query for query, _ in COMMON.values()}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dispatch.cases import Plan, Policy
 from dispatch.drills import Drill, Line, case_of, report_of, sheet
-from dispatch.drills.report import NO_CASE, Report
+from dispatch.drills.report import NO_CASE, NO_POINT, Report
 from dispatch.drills.sheet import FORMULA, safe
 from dispatch.events import (
     AlarmRaised,
@@ -112,6 +112,12 @@ def test_who_was_reached_when_and_who_was_not_and_why() -> None:
     assert line(report, 4).why == "live: no open page; webpush: subscription gone"
     assert "正在呼叫" in line(report, 5).why
     assert report.missing == (("group g-9 九组", "没有住户 / it has no household"), ("household h-2", NO_CASE))
+
+
+def test_of_who_has_no_contact_point_that_is_said() -> None:
+    nobody_s_phone = PlannedCall(responder=PersonId("p-6"), reasons=(Reason("member", "g-1"),), channels=())
+    report = made(RespondersCalled(at=AT, step=1, calls=(nobody_s_phone,)))
+    assert line(report, 6).why == NO_POINT
 
 
 def test_a_report_is_the_same_after_the_drill() -> None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from dispatch.clock import now
 from dispatch.projections import remembered as module
 from dispatch.projections.reader import Reader, Row
 from dispatch.projections.remembered import SETTLED, Question, Remembered
@@ -23,17 +24,29 @@ JULY = datetime(2025, 7, 1, tzinfo=UTC)
 
 @dataclass
 class Database:
-    """What Postgres says of its months, and how often a thing was counted."""
+    """What Postgres says of its months, how often it was asked, and how often a thing was counted."""
 
     at: datetime = JULY
+    started: datetime = MARCH[0]
     stamps: dict[str, str] = field(default_factory=lambda: {"2025_03": "1", "2025_04": "1"})
-    watched: bool = True
+    month: int = 1
+    filenode: int = 1
+    unwatched: str = ""
+    asked: int = 0
     counted: list[str] = field(default_factory=list)
 
     async def fetch(self, _query: str, first: str, last: str) -> Sequence[Row]:
-        head = {"at": self.at, "started": MARCH[0]}
+        self.asked += 1
+        head = {"at": self.at, "started": self.started}
         months = [
-            {**head, "month": name, "filenode": 1, "stamp": stamp, "name": name, "watched": self.watched}
+            {
+                **head,
+                "month": self.month,
+                "filenode": self.filenode,
+                "stamp": stamp,
+                "name": name,
+                "watched": name != self.unwatched,
+            }
             for name, stamp in self.stamps.items()
             if first <= name <= last
         ]
@@ -73,36 +86,67 @@ def test_the_months_of_a_period_are_all_of_it_once(zone: str, days: float) -> No
 
 
 async def test_each_question_about_each_period_is_counted_once(remembered: Remembered, database: Database) -> None:
-    half = (MARCH[0], MARCH[0] + timedelta(days=15))
+    middle = MARCH[0] + timedelta(days=15)
     for _ in range(2):
-        for period in (MARCH, APRIL, half):
+        for period in (MARCH, APRIL, (MARCH[0], middle), (middle, MARCH[1])):
             assert await remembered.answer(database.question("this", period)) == ["this"]
         assert await remembered.answer(database.question("that")) == ["that"]
-    assert database.counted == ["this", "this", "this", "that"]
+    assert database.counted == ["this", "this", "this", "this", "that"]
     both = [database.question("that"), database.question("new"), database.question("this", APRIL)]
     assert await remembered.answers(both) == [["that"], ["new"], ["this"]]
-    assert database.counted[4:] == ["new"]
+    assert database.counted[5:] == ["new"]
+    remembered.forget()
+    await remembered.answers(both)
+    assert database.counted[6:] == ["that", "new", "this"]
+
+
+async def test_the_live_month_is_counted_each_time_and_those_beside_it_are_not(
+    remembered: Remembered, database: Database
+) -> None:
+    at = now()
+    live = database.question("live", (at - timedelta(days=20), at + timedelta(days=10)))
+    for _ in range(3):
+        assert await remembered.answers([database.question("march"), live]) == [["march"], ["live"]]
+    assert database.counted == ["march", "live", "live", "live"]
+    database.asked = 0
+    await remembered.answers([live, live])
+    assert database.asked == 0, "of what is not over, no state is of use"
 
 
 async def test_a_change_of_a_month_concerns_what_touches_it(remembered: Remembered, database: Database) -> None:
     questions = [database.question("march"), database.question("april", APRIL)]
     questions.append(database.question("both", (MARCH[0], APRIL[1])))
-    for change in ({"2025_04": "2"}, {"2025_05": "2"}, {"2025_03": "3"}):
+    concerned = {"2025_04": ["april", "both"], "2025_05": [], "2025_03": ["march", "both"]}
+    for month, names in concerned.items():
         await remembered.answers(questions)
-        database.stamps |= change
+        database.stamps[month] = "2"
         database.counted.clear()
         await remembered.answers(questions)
-        assert (
-            database.counted
-            == {
-                "2025_04": ["april", "both"],
-                "2025_05": [],
-                "2025_03": ["march", "both"],
-            }[next(iter(change))]
-        )
-    database.stamps = {}
-    assert await remembered.answer(database.question("march"))
-    assert database.counted[-1] == "march"
+        assert database.counted == names
+
+
+@pytest.mark.parametrize(
+    "change", [{"started": JULY}, {"month": 2}, {"filenode": 2}, {"stamps": {}}], ids=lambda change: next(iter(change))
+)
+async def test_another_postgres_another_table_an_emptied_one_and_none_are_counted_anew(
+    remembered: Remembered, database: Database, change: dict[str, Any]
+) -> None:
+    await remembered.answer(database.question("march"))
+    for name, value in change.items():
+        setattr(database, name, value)
+    for _ in range(2):
+        await remembered.answer(database.question("march"))
+    assert database.counted == ["march"] * 2
+
+
+async def test_months_are_those_of_utc_in_which_the_tables_are_kept(remembered: Remembered, database: Database) -> None:
+    """What is the last of March over there is in the table of April."""
+    there = ZoneInfo("America/New_York")
+    march = (datetime(2025, 3, 1, tzinfo=there), datetime(2025, 4, 1, tzinfo=there))
+    await remembered.answer(database.question("march", march))
+    database.stamps["2025_04"] = "2"
+    await remembered.answer(database.question("march", march))
+    assert database.counted == ["march"] * 2
 
 
 async def test_nothing_is_kept_of_what_is_not_over_not_watched_or_not_decided(
@@ -119,8 +163,11 @@ async def test_nothing_is_kept_of_what_is_not_over_not_watched_or_not_decided(
     assert await times(as_of=MARCH[1] + SETTLED) == 1
     database.at = MARCH[1] + SETTLED - timedelta(seconds=1)
     assert await times() == 3
-    database.at, database.watched = JULY, False
+    assert await times(as_of=JULY) == 3, "by the clock of the database it is not over"
+    database.at, database.unwatched = JULY, "2025_03"
     assert await times() == 3
+    assert await times(period=(MARCH[0], APRIL[1])) == 3, "though April is watched"
+    assert await times(period=APRIL) == 1
 
 
 async def test_an_answer_does_not_hold_for_an_earlier_moment(remembered: Remembered, database: Database) -> None:
@@ -136,3 +183,16 @@ async def test_no_more_is_kept_than_the_most_and_the_newest_asked_for_stays(
     for asked in "abcadabd":
         await remembered.answer(database.question(asked))
     assert "".join(database.counted) == "abcdb"
+
+
+async def test_what_is_counted_again_takes_its_room_once(
+    remembered: Remembered, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", 3 * len(b"\x91\xa1a"))
+    for stamp in "23456":
+        database.stamps["2025_03"] = stamp
+        await remembered.answer(database.question("a"))
+    database.counted.clear()
+    for asked in "abcabc":
+        await remembered.answer(database.question(asked))
+    assert "".join(database.counted) == "bc"

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
+from nats.aio.client import Client as NatsClient
+from nats.errors import OutboundBufferLimitError
 
 from dispatch.errors import Oversized, Unavailable
+from dispatch.events import Strained, decode_strained
+from dispatch.intake import strain
 from dispatch.intake.strain import Strain
+from dispatch.roles import strained_subject
 
 T0 = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
@@ -57,9 +64,19 @@ def test_what_is_slow_or_refused_is_said_since_the_first_of_it_until_it_was_well
     assert store.said() == (store.at(100), 2, 1, 0)
     store.seconds += 10
     assert store.said() is None
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_another_time_counts_anew_whether_or_not_anybody_asked_in_between(asked: bool) -> None:
+    store = Store()
+    store.press(1.1)
+    store.refuses()
+    store.seconds += 10.1
+    if asked:
+        assert store.said() is None
     begun = store.seconds
     store.refuses()
-    assert store.said() == (store.at(begun), 1, 0, 0), "another time counts anew"
+    assert store.said() == (store.at(begun), 1, 0, 0)
 
 
 def test_a_press_that_waits_too_long_is_said_before_anything_came_of_it() -> None:
@@ -69,5 +86,34 @@ def test_a_press_that_waits_too_long_is_said_before_anything_came_of_it() -> Non
         store.seconds += 0.5
         assert store.said() is None
         store.seconds += 1
-        assert store.said() == (store.at(begun), 0, 0, 1)
+        with store.strain.storing():
+            store.seconds += 0.5
+            assert store.said() == (store.at(begun), 0, 0, 1), "the other came just now"
     assert store.said() == (store.at(begun), 0, 1, 0)
+
+
+async def test_it_is_said_on_after_it_could_not_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else `serve` would end with it, and take no press at all."""
+    monkeypatch.setattr(strain, "TELL_SECONDS", 0.0)
+    store, heard = Store(), asyncio.Queue[Strained]()
+    store.refuses()
+    client = Client(heard, fails=1)
+    telling = asyncio.create_task(store.strain.tell(cast("NatsClient", client), "s1"))
+    word = await asyncio.wait_for(heard.get(), 10)
+    assert (word.since, word.refused, client.fails) == (store.at(100), 1, 0)
+    telling.cancel()
+    await asyncio.wait({telling})
+
+
+class Client:
+    """Publishes to `heard`, but for the first times."""
+
+    def __init__(self, heard: asyncio.Queue[Strained], fails: int) -> None:
+        self._heard, self.fails = heard, fails
+
+    async def publish(self, subject: str, body: bytes) -> None:
+        if self.fails:
+            self.fails -= 1
+            raise OutboundBufferLimitError
+        assert subject == strained_subject("s1")
+        self._heard.put_nowait(decode_strained(body))

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import asyncpg
@@ -14,14 +15,14 @@ import msgspec
 import pytest
 
 from dispatch.cases import CaseDesk, LeaveOut
-from dispatch.events import connect
-from dispatch.identifiers import AreaId, CommitId, PersonId, case_id_for
+from dispatch.events import Kind, connect
+from dispatch.identifiers import AreaId, CommitId, GroupId, PersonId, case_id_for
 from dispatch.projections import ReadModels, rebuild, remembered
 from dispatch.projections.reader import Reader
 from dispatch.settings import Settings
 from tests.integration.reports.computing import KEYS, figures
 from tests.integration.reports.office import Office
-from tests.integration.reports.told import AS_OF, LOCAL, ZONE, Told, told_by
+from tests.integration.reports.told import AREAS, AS_OF, LOCAL, ZONE, Told, told_by
 from tests.projection_stories import NOON, press_on
 
 LONG_AGO: dict[str, Any] = {"since": datetime(2025, 2, 1, tzinfo=LOCAL), "until": datetime(2025, 7, 1, tzinfo=LOCAL)}
@@ -157,6 +158,56 @@ async def test_every_report_of_a_period_that_is_over_is_counted_once_until_a_cas
     await connection.close()
 
 
+PLACE: dict[str, Any] = {"area": AreaId("v-2")}
+NARROWER: tuple[dict[str, Any], ...] = (
+    PLACE,
+    {"kind": "medical"},
+    {"group": GroupId("g-none")},
+    {"responder": PersonId("p-none")},
+)
+FEWER: dict[str, Any] = {"limit": 1}
+ELSEWHERE: dict[str, Any] = {"zone": "America/New_York"}
+OTHERWISE: dict[str, tuple[dict[str, Any], tuple[dict[str, Any], ...]]] = {
+    "response": (
+        {"by": "day", "as_of": AS_OF, "zone": ZONE, "limit": 500},
+        ({"by": "kind"}, ELSEWHERE, *NARROWER, FEWER),
+    ),
+    "workload": (
+        {"by": "responder", "limit": 500},
+        ({"by": "group"}, {"by": "area"}, *NARROWER, {"officers": True}, FEWER),
+    ),
+    "workload of areas": ({"by": "area", "limit": 500}, ({"nobody": False},)),
+    "called": ({"by": "responder"}, ({"by": "area"}, {"area": AreaId("v-none")}, {"officers": True})),
+    "drills": ({}, NARROWER),
+    "hot_spots": ({"zone": ZONE, "limit": 500}, (ELSEWHERE, *NARROWER[:2], FEWER)),
+    "latency": ({"limit": 500}, (PLACE, FEWER)),
+}
+"""What each report is asked, and what else it may be asked, one after the other."""
+
+
+@pytest.mark.parametrize("report", OTHERWISE)
+async def test_what_is_asked_otherwise_is_another_question(report: str, office: Office, settings: Settings) -> None:
+    kinds: tuple[Kind, ...] = ("fire", "medical")
+    cases: list[Told] = []
+    for number, (kind, drill) in enumerate(product(kinds, (False, True, False))):
+        one = one_of_february(f"h-{number}", kind=kind, areas=AREAS[number % 2] if number < 5 else (), drill=drill)
+        cases.append(replace(one, at=one.at + timedelta(hours=31 * number)))
+    await office.told(cases)
+    usual, otherwise = OTHERWISE[report]
+    anew = ReadModels(settings.require_postgres(), settings.site)
+
+    async def answer(models: ReadModels, more: dict[str, Any]) -> Any:
+        asked = models if report == "latency" else models.reports
+        return msgspec.to_builtins(await getattr(asked, report.split(maxsplit=1)[0])(**WHERE, **{**usual, **more}))
+
+    given = [await answer(office.models, more) for more in ({}, *otherwise)]
+    assert given[0] not in given[1:], "else they would prove nothing"
+    for more, said in zip(({}, *otherwise), given, strict=True):
+        anew.forget()
+        assert said == await answer(anew, more), more
+    await anew.close()
+
+
 async def test_what_changes_while_it_is_counted_is_not_remembered(
     office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,9 +325,10 @@ async def test_what_is_emptied_or_not_watched_is_not_remembered(
     table: str, office: Office, readings: list[str], settings: Settings
 ) -> None:
     await office.told([Told("h-1", LONG_AGO["since"])])
+    connection = await asyncpg.connect(settings.require_postgres())
+    await connection.execute("delete from changed_months")  # as where every case was told while it was new
     for _ in range(2):
         assert (await office.response("month", **LONG_AGO))["2025-02-01"]["cases"] == 1
-    connection = await asyncpg.connect(settings.require_postgres())
     await connection.execute("truncate latency")
     assert await office.response("month", **LONG_AGO) == {}
     readings.clear()

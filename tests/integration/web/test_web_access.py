@@ -30,6 +30,19 @@ def name_of(route: Route) -> str:
     return f"{route.method} {route.path}"
 
 
+def test_no_route_is_open_but_those_that_must_be() -> None:
+    """To sign in, what a link in a call opens, and what says of the system itself how it is and what it can do."""
+    assert {name_of(route) for route in ROUTES if route.open} == {
+        "POST /v1/session",
+        "GET /r/{link}/case",
+        "POST /r/{link}",
+        "POST /r/{link}/receipt",
+        "GET /healthz",
+        "GET /readyz",
+        "GET /v1/openapi.json",
+    }
+
+
 async def test_without_a_token_a_closed_route_answers_401(client: Client) -> None:
     for route in CLOSED:
         response = await client.request(route.method, path_of(route), json={} if route.body else None)
