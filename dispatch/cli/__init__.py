@@ -49,7 +49,7 @@ Examples:
 
   DISPATCH_PORT=8090 dispatch up    every setting is an environment variable, too
 
-Exit codes: 0 done; 1 refused, not found or failed; 2 wrong usage.
+Exit codes: 0 done; 1 refused, not found or failed; 2 wrong usage; 130 stopped with Ctrl-C.
 """
 
 
