@@ -57,7 +57,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     given_up_at: datetime | None = None
     """When the last of those who came gave up after that."""
     left_out: frozenset[PersonId] = frozenset()
-    """Those who were called and have no part in it any more: what they did stands on the log and counts for nothing."""
+    """Those who have no part in it any more, called or not: what they did stands on the log and counts for nothing."""
     residents: frozenset[PersonId] = frozenset()
     """Who of those that can be called lives in the household."""
     spared: frozenset[PersonId] = frozenset()

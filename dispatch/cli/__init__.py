@@ -49,12 +49,18 @@ Examples:
 
   DISPATCH_PORT=8090 dispatch up    every setting is an environment variable, too
 
-Exit codes: 0 done; 1 refused, not found or failed; 2 wrong usage.
+Exit codes: 0 done; 1 refused, not found or failed; 2 wrong usage; 130 stopped with Ctrl-C.
 """
 
 
 class _Help:
-    """Shows a flag without a type: it takes no value."""
+    """Shows a flag without a type, for it takes no value, and paragraphs as wide as the terminal, not as the code."""
+
+    help: str | None
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self.help = "\n\n".join(map(_flowing, (self.help or "").split("\n\n")))
+        super().format_help(ctx, formatter)  # type: ignore[misc]
 
     def get_params(self, ctx: Any) -> Any:
         found = super().get_params(ctx)  # type: ignore[misc]
@@ -62,6 +68,11 @@ class _Help:
             if isinstance(param, TyperOption) and param.is_bool_flag:
                 param.metavar = ""
         return found
+
+
+def _flowing(paragraph: str) -> str:
+    """`paragraph` on one line, but for what is set out in lines of its own."""
+    return paragraph if "\n " in paragraph else paragraph.replace("\n", " ")
 
 
 class _Command(_Help, TyperCommand):

@@ -40,11 +40,8 @@ def up(
 
       DISPATCH_NATS_URL=nats://nats.example:4222 dispatch up
     """
-    from dispatch.cli.running import (
-        Running,
-        alone,
-        require_port,
-    )  # takes half a second to import, and other commands need none of it
+    # Here alone: it takes half a second to import, and other commands need none of it.
+    from dispatch.cli.running import Running, alone, require_port
 
     if port is not None:
         os.environ["DISPATCH_PORT"] = str(port)

@@ -59,6 +59,8 @@ def what_if(  # noqa: PLR0917 - Typer calls it by name
 
       dispatch what-if --policy policies.json --area maozhou --csv
     """
+    if as_json and as_csv:
+        raise Malformed("--json or --csv: choose one of them", field="csv")
     policies = _policies(policy)
     chosen = _Chosen(since=_moment(since, "since"), until=_moment(until, "until"), area=area, case=case)
     if chosen.since is not None and chosen.until is not None and chosen.since >= chosen.until:
@@ -67,6 +69,12 @@ def what_if(  # noqa: PLR0917 - Typer calls it by name
         sheet = _sheet(case, aside, as_json=as_json, as_csv=as_csv)
         with bars(quiet=as_json or as_csv) as told:
             over_all = uvloop.run(_compare(policies, chosen, sheet, told))
+        if case is not None and not over_all.cases:
+            raise NotFound(
+                f"there is no case {case[:80]!r} that can be tried: no drill, no imported one, none of a kind for "
+                "which the file has no policy; `dispatch case list --status all` shows those there are",
+                field="case",
+            )
         sheet.end(over_all)
 
 
@@ -75,7 +83,7 @@ def _sheet(case: str | None, aside: TextIO, *, as_json: bool, as_csv: bool) -> S
         return JsonSheet(aside)
     if as_csv:
         return CsvSheet(aside)
-    return TableSheet() if case is None else OneSheet(case)
+    return TableSheet() if case is None else OneSheet()
 
 
 class _Chosen(msgspec.Struct, frozen=True, kw_only=True):

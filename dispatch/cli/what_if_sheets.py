@@ -18,7 +18,6 @@ from rich.table import Table
 from rich.text import Text
 
 from dispatch.cli.tables import folded_columns, whole_column
-from dispatch.errors import NotFound
 from dispatch.what_if import Compared, Summary
 
 _SHOWN = 50
@@ -124,21 +123,13 @@ class TableSheet:
 
 
 class OneSheet:
-    """The case that was asked for, and who would have been called when. Raises `NotFound` when there is none."""
-
-    def __init__(self, case: str) -> None:
-        self._case = case
-        self._one: Compared | None = None
+    """The case that was asked for, and who would have been called when."""
 
     def take(self, one: Compared) -> None:
         self._one = one
 
     def end(self, _over_all: Summary) -> None:
         one = self._one
-        if one is None:
-            raise NotFound(
-                f"there is no case {self._case[:80]!r} that can be tried: no drill, no imported one", field="case"
-            )
         people = sorted(one.was.called.keys() | one.would.called.keys(), key=lambda p: one.would.called.get(p, 1e9))
         table = Table(
             whole_column("responder", people),

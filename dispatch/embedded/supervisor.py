@@ -126,9 +126,10 @@ class Supervisor:
                     self._report(f"{kept.name}: {line}", "")
                 bound(kept.child.log)
                 trouble = ""
-            except OSError as error:  # said once
-                if str(error) != trouble:
-                    trouble = str(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, what comes next must be told; said once
+                why = str(error) if isinstance(error, OSError) else repr(error)
+                if why != trouble:
+                    trouble = why
                     self._report(f"{kept.name}: its log cannot be read: {trouble}", "")
 
 

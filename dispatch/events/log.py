@@ -191,8 +191,14 @@ class CaseLog:
             yield message
 
     async def last_sequence(self) -> int:
-        """The sequence of the newest message in the stream, of any site."""
-        info = await self._js.stream_info(CASES)
+        """The sequence of the newest message in the stream, of any site; 0 for none.
+
+        Raises `Unavailable` when the server does not answer.
+        """
+        try:
+            info = await self._js.stream_info(CASES)
+        except (NatsError, APIError, TimeoutError) as error:
+            raise Unavailable(f"the log does not answer: {error!r}") from error
         return info.state.last_seq
 
     def _household_subject(self, household: str) -> str:

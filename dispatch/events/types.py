@@ -234,7 +234,7 @@ class DuressSignalled(_Event, frozen=True, kw_only=True, tag="duress_signalled.v
 
 
 class ResponderLeftOut(_Event, frozen=True, kw_only=True, tag="responder_left_out.v1"):
-    """Somebody who was called is to have no part in this case any more, and is not to know it."""
+    """Somebody, called or not yet, is to have no part in this case any more, and is not to know it."""
 
     responder: PersonId
     by: str

@@ -93,6 +93,19 @@ async def test_a_log_that_could_not_be_read_is_read_on(
     await reports.wait_for("fanout: lanes.broken")
 
 
+async def test_what_nobody_expected_in_a_log_hides_no_later_error(
+    tmp_path: Path, supervisor: Supervisor, reports: Reports
+) -> None:
+    role = Role("fanout", tmp_path, {}, SLEEPS)
+    await supervisor.start(role)
+    with role.child.log.open("a") as log:
+        log.write('{"level": ["error"]}\n')
+    await reports.wait_for("fanout: its log cannot be read: TypeError")
+    with role.child.log.open("a") as log:
+        log.write('{"level": "error", "message": "call.error"}\n')
+    await reports.wait_for("fanout: call.error")
+
+
 async def test_what_will_not_stay_up_is_reported_with_its_last_words(
     tmp_path: Path, supervisor: Supervisor, reports: Reports
 ) -> None:

@@ -150,6 +150,9 @@ async def test_a_time_that_is_none_is_said(run: Run, tmp_path: Path) -> None:
     [
         (("--area", "nowhere"), "there is no area 'nowhere'"),
         (("--case", "h-1-AAAAAAAA"), "there is no case"),
+        (("--case", "h-1-AAAAAAAA", "--json"), "there is no case"),
+        (("--case", "h-1-AAAAAAAA", "--csv"), "there is no case"),
+        (("--json", "--csv"), "choose one of them"),
         (("--since", "2026-11-02", "--until", "2026-11-01"), "is not before"),
     ],
 )

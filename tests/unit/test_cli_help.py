@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 from collections.abc import Iterator
@@ -55,6 +56,19 @@ def test_a_flag_is_shown_without_a_type(name: str, capsys: pytest.CaptureFixture
     told = capsys.readouterr().out
     assert "--help" in told
     assert "<bool>" not in told
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_paragraph_is_as_wide_as_the_terminal(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    paragraphs = inspect.cleandoc(COMMANDS[name].help or "").split("\n\n")
+    prose = [one for one in paragraphs if not re.search(r"^ ", one, re.MULTILINE)]
+    with pytest.raises(SystemExit):
+        COMMANDS[name].main(["--help"], prog_name=name)
+    told = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert [one for one in prose if one.replace("\n", " ") not in told] == []
 
 
 def parse(command: object, words: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -179,7 +180,8 @@ async def test_an_answer_does_not_hold_for_an_earlier_moment(remembered: Remembe
 async def test_no_more_is_kept_than_the_most_and_the_newest_asked_for_stays(
     remembered: Remembered, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_BYTES", 3 * len(b"\x91\xa1a"))
+    await remembered.answer(database.question("a"))
+    monkeypatch.setattr(module, "MOST_BYTES", 3 * remembered._bytes)
     for asked in "abcadabd":
         await remembered.answer(database.question(asked))
     assert "".join(database.counted) == "abcdb"
@@ -188,7 +190,8 @@ async def test_no_more_is_kept_than_the_most_and_the_newest_asked_for_stays(
 async def test_what_is_counted_again_takes_its_room_once(
     remembered: Remembered, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_BYTES", 3 * len(b"\x91\xa1a"))
+    await remembered.answer(database.question("a"))
+    monkeypatch.setattr(module, "MOST_BYTES", 3 * remembered._bytes)
     for stamp in "23456":
         database.stamps["2025_03"] = stamp
         await remembered.answer(database.question("a"))
@@ -196,3 +199,21 @@ async def test_what_is_counted_again_takes_its_room_once(
     for asked in "abcabc":
         await remembered.answer(database.question(asked))
     assert "".join(database.counted) == "bc"
+
+
+async def test_the_most_is_of_the_memory_that_answers_take_however_small_they_are(
+    remembered: Remembered, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 200_000
+    monkeypatch.setattr(module, "MOST_BYTES", most)
+    database.stamps = {f"2025_{month:02}": f"{month * 1_000_000}" for month in range(1, 7)}
+    tracemalloc.start()
+    try:
+        for second in range(3_000):
+            period = (MARCH[0] + timedelta(seconds=second), APRIL[1])
+            await remembered.answer(database.question(f"nobody {second}", period))
+        database.counted.clear()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most / 2 < kept < 2 * most

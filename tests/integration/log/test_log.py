@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 
 import pytest
+from nats.aio.client import Client
 
 from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
@@ -118,3 +121,12 @@ async def test_no_acknowledgement_no_append(
             await append(log, "two", 1)
     finally:
         await own_nats.start()
+
+
+async def test_a_log_that_does_not_answer_is_said_to_be_away(nc: Client, log: CaseLog) -> None:
+    await nc.close()
+    questions: list[Callable[[], Awaitable[object]]]
+    questions = [partial(log.load, CASE), partial(log.head, HOUSEHOLD), log.last_sequence]
+    for ask in questions:
+        with pytest.raises(Unavailable):
+            await ask()

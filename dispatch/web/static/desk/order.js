@@ -11,8 +11,8 @@ export function waitingStep(view, time) {
   return STEPS_MS.filter((step) => waited >= step).length;
 }
 
-// Duress before all else; real before drill; what is in `unseen`, a set of ids, before what was looked at; nobody coming first, then who is on the way, then on scene; within that the longest waiting
-// step, then the kind, then the oldest.
+// Duress before all else; real before drill; what is in `unseen`, a set of ids, before what was looked at; nobody coming
+// first, then who is on the way, then on scene; within that the longest waiting step, then the kind, then the oldest.
 export function byUrgency(views, time, unseen = new Set()) {
   const rank = (view) => [
     view.duress ? 0 : 1, view.drill ? 1 : 0, unseen.has(view.id) ? 0 : 1, GROUPS[view.status] ?? 3, -(Number(waitingStep(view, time)) || 0), KINDS[view.kind] ?? 3, view.pressed_at,

@@ -16,7 +16,6 @@ export const w = {
   tryAgain: ["重试", "Try again"],
   close: ["关闭", "Close"],
   back: ["返回", "Back"],
-  yes: ["确定", "Yes"],
   no: ["不，返回", "No, go back"],
   sending: ["正在发送…", "Sending…"],
   due: ["应已到达", "Due now"],
@@ -80,7 +79,6 @@ export const w = {
   overResolved: ["本次警情已结束", "This alarm is over"],
   overHandedOver: ["已移交110处理", "The 110 emergency service has taken over"],
   overCancelled: ["本次报警已取消", "This alarm was cancelled"],
-  quietSent: ["已收到", "Received"],
   ready: ["可以使用", "Ready"],
   notReady: ["未连接，遇险请拨打110", "Not connected: in danger, call 110"],
   notKnownHere: ["这户没有登记，按键叫不到邻居和民警。遇险请拨打110，并告诉村警务室。", "This household is not registered: the key calls nobody. In danger call 110, and tell your village police."],
@@ -129,7 +127,6 @@ export const w = {
   standDown: ["警情已解除，不用再前往", "Stand down: nobody needs to come any more"],
   enoughHelp: ["已有足够人手，感谢您，不用前往", "Enough help is there, thank you: no need to come"],
   notToCome: ["不用前往", "No need to come"],
-  recentCases: ["刚结束的警情", "Just closed"],
 
   // one-tap link
   linkLoading: ["正在读取…", "Loading…"],
@@ -161,8 +158,6 @@ export const w = {
   newRow: ["新", "NEW"],
   soundCases: ["提示音", "Sound"],
   responders: ["被呼叫的人", "Responders"],
-  answerColumn: ["应答", "Answer"],
-  stateColumn: ["呼叫结果", "Call"],
   recordFor: ["代记", "Record"],
   gaps: ["未能呼叫", "Could not be called"],
   leftOut: ["不得呼叫", "Left out"],
@@ -217,7 +212,6 @@ export const w = {
   source: ["来源", "Source"],
   group: ["联防组", "Group"],
   phone: ["电话", "Phone"],
-  noteWord: ["备注", "Note"],
   keys: ["J/K 上下选择 · N 记录 · Esc 返回", "J/K choose · N note · Esc back"],
 
   // drills
@@ -258,8 +252,6 @@ export const w = {
   letterRetried: ["已重新处理", "Processed again"],
   letterStays: ["仍然失败，保留在此", "It failed again and stays"],
   undo: ["撤回", "Undo"],
-
-  etaLeft: (text) => [`还有${text}`, `in ${text}`],
 };
 
 export const kinds = {

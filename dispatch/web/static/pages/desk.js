@@ -53,6 +53,7 @@ function onCase(view, before, started) {
     unseen.add(view.id);
     if (state.sound) chime();
   }
+  if (!isOpen(view)) unseen.delete(view.id);
   const { awaited } = state;
   if (awaited?.household !== view.household.id || !isOpen(view)) return;
   awaited.case = view.id;

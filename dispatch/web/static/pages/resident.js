@@ -15,7 +15,7 @@ const SHOW_CLOSED_MS = 10 * 60_000;
 
 const FIRST_CHOICE = { kind: "help", silent: false };
 const choice = { ...FIRST_CHOICE };
-const say = { note: null, confirming: null, notCancelled: null, refusedPin: null, pinNeeded: false, dismissed: null };
+const say = { note: null, confirming: null, cancelling: false, notCancelled: null, refusedPin: null, pinNeeded: false, dismissed: null };
 let me = null;
 
 function onCase(view, before, started) {
