@@ -25,7 +25,9 @@ from dispatch.projections.sql import load
 SETTLED = timedelta(hours=6)
 """How long a period must be over: the hour, and what transactions and a clock that is set back may take."""
 MOST_BYTES = 32 * 1024 * 1024
-"""Of all that is kept. A file of 5,000 rows takes about 1.5 MB, the page of a month 0.1 MB."""
+"""Of all answers that are kept. A file of 5,000 rows takes about 1.5 MB, the page of a month 0.1 MB."""
+MOST_ANSWERS = 10_000
+"""Questions differ without end, and an answer may be of one byte: each entry takes about 1 kB beside it."""
 
 
 class StateQueries(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +108,7 @@ class Remembered:
         self._drop(_key(question))
         kept = self._kept[_key(question)] = _Kept(state, question.as_of, msgspec.msgpack.encode(answer))
         self._bytes += len(kept.answer)
-        while self._bytes > MOST_BYTES:
+        while self._bytes > MOST_BYTES or len(self._kept) > MOST_ANSWERS:
             self._drop(next(iter(self._kept)))
 
     def _drop(self, key: Hashable) -> None:

@@ -129,10 +129,11 @@ async def test_an_answer_does_not_hold_for_an_earlier_moment(remembered: Remembe
         assert len(database.counted) == counted
 
 
+@pytest.mark.parametrize(("most", "number"), [("MOST_BYTES", 3 * len(b"\x91\xa1a")), ("MOST_ANSWERS", 3)])
 async def test_no_more_is_kept_than_the_most_and_the_newest_asked_for_stays(
-    remembered: Remembered, database: Database, monkeypatch: pytest.MonkeyPatch
+    remembered: Remembered, database: Database, monkeypatch: pytest.MonkeyPatch, most: str, number: int
 ) -> None:
-    monkeypatch.setattr(module, "MOST_BYTES", 3 * len(b"\x91\xa1a"))
+    monkeypatch.setattr(module, most, number)
     for asked in "abcadabd":
         await remembered.answer(database.question(asked))
     assert "".join(database.counted) == "abcdb"
