@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import os
+import resource
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -27,6 +28,7 @@ from dispatch.settings import Settings
 log = structlog.get_logger()
 
 OBJECTS_A_COLLECTION = 100_000
+MANY_FILES = 65_536
 
 
 def collect_rarely() -> None:
@@ -37,8 +39,21 @@ def collect_rarely() -> None:
     gc.set_threshold(OBJECTS_A_COLLECTION, *gc.get_threshold()[1:])
 
 
+def open_many_files() -> None:
+    """Let this process have as many sockets as it may.
+
+    The usual soft limit of 1024 is less than a storm needs, and so many open pages, or strangers who say nothing, would
+    keep every alarm out.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def run(work: Coroutine[Any, Any, None]) -> None:
     """Run `work` until it ends, or until SIGTERM or Ctrl-C cancels it; what it has in hand it finishes first."""
+    open_many_files()
     uvloop.run(_until_told(work))
 
 

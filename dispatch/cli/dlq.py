@@ -18,7 +18,7 @@ from dispatch.app import dlq_desk
 from dispatch.cli.asking import sure
 from dispatch.cli.connected import connected
 from dispatch.cli.operator import operator_here
-from dispatch.cli.tables import folded_columns, print_table
+from dispatch.cli.tables import folded_columns, print_table, visible
 from dispatch.cli.times import date_and_time
 from dispatch.clock import now
 from dispatch.errors import DispatchError, Malformed
@@ -260,4 +260,4 @@ def _plain(kept: Kept) -> dict[str, object]:
     """A letter as it may stand on a screen: its body cut short, and as text."""
     plain: dict[str, object] = {**msgspec.structs.asdict(kept.letter), "letter": kept.seq, "household": kept.household}
     state: dict[str, object] = {"state": kept.state(now()), "mark": kept.mark, "stored_at": since(kept)}
-    return plain | state | {"body": kept.letter.body[:SHOWN_BODY].decode(errors="replace")}
+    return plain | state | {"body": visible(kept.letter.body[:SHOWN_BODY].decode(errors="replace"))}

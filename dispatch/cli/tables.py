@@ -20,6 +20,11 @@ def folded_columns(*names: str) -> list[Column]:
     return [Column(name, overflow="fold") for name in names]
 
 
+def visible(text: str) -> str:
+    """`text` of somebody else's as no terminal obeys it, or turns it round: what cannot be printed is written out."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
 def print_table(table: Table) -> None:
     """Print `table`; one without rows says so."""
     if table.row_count:

@@ -18,6 +18,8 @@ MANY, LATELY = 20, timedelta(seconds=10)
 SKEW = timedelta(seconds=1)
 """How far our clock may be ahead of the server's, which says when a press arrived."""
 REMEMBERED = 4096
+LETTERS, LETTERS_WITHIN = 20, timedelta(minutes=10)
+"""So many unreadable presses of a household are put aside; whoever sends more would push all other letters out."""
 
 Words = tuple[str, str, str, bool, bool]
 
@@ -28,6 +30,7 @@ class Floods:
     def __init__(self) -> None:
         self._taken: OrderedDict[Words, deque[datetime]] = OrderedDict()
         self._seen_open: dict[Words, datetime] = {}
+        self._unreadable: OrderedDict[str, deque[tuple[int, datetime]]] = OrderedDict()
         self._locks: WeakValueDictionary[HouseholdId, asyncio.Lock] = WeakValueDictionary()
 
     def one_at_a_time(self, household: HouseholdId) -> asyncio.Lock:
@@ -49,6 +52,19 @@ class Floods:
         self._seen_open[words] = seen_open
         if len(self._taken) > REMEMBERED:
             del self._seen_open[self._taken.popitem(last=False)[0]]
+
+    def is_rubbish(self, subject: str, seq: int, arrived: datetime) -> bool:
+        """Whether so many messages of `subject` could not be read lately that this one, at `seq`, needs no letter."""
+        lately = self._unreadable.setdefault(subject, deque(maxlen=LETTERS))
+        self._unreadable.move_to_end(subject)
+        if len(self._unreadable) > REMEMBERED:
+            self._unreadable.popitem(last=False)
+        if any(known == seq for known, _ in lately):  # it came again, and may have no letter yet
+            return False
+        if len(lately) == LETTERS and arrived - lately[0][1] < LETTERS_WITHIN:
+            return True
+        lately.append((seq, arrived))
+        return False
 
 
 def _words(press: Press) -> Words:

@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 
 from dispatch.cases import CaseDesk, Handled, Plan, RaiseAlarm
 from dispatch.clock import Clock, now, of_server
-from dispatch.errors import Conflict, Unavailable
+from dispatch.errors import Conflict, Refused, Unavailable
 from dispatch.events import AlarmRaised, Press, RespondersCalled, decode_press
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.drills import Drills
@@ -31,9 +31,16 @@ class Presses:
         self._floods = Floods()
 
     async def handle(self, message: Msg) -> None:
-        """Put the press on the log. Raises `Malformed` for one that cannot be read, `Unavailable` for "later"."""
+        """Put the press on the log. Raises `Refused` for one that cannot be read, `Unavailable` for "later"."""
         arrived = of_server(message.metadata.timestamp)
-        press = decode_press(message.subject, message.headers, message.data, arrived=arrived)
+        try:
+            press = decode_press(message.subject, message.headers, message.data, arrived=arrived)
+        except Refused as error:
+            if not self._floods.is_rubbish(message.subject, message.metadata.sequence.stream, arrived):
+                raise
+            PRESSES.labels("rubbish").inc()
+            log.warning("press.rubbish", subject=message.subject, reason=error.detail)
+            return
         if await self._drills.is_too_late(press):
             PRESSES.labels("drill_over").inc()
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
@@ -42,7 +41,6 @@ PRESSES_IN_HAND = 1024
 CALLS_IN_HAND = 4096
 """Cases with calls under way; a storm in which each has one endpoint that hangs must fit."""
 STEPS_IN_HAND = 2048
-MANY_FILES = 65_536
 
 
 class Fanout:
@@ -64,7 +62,6 @@ class Fanout:
 
     async def run(self) -> None:
         """Work until cancelled; then take nothing new, finish what is in hand within three seconds, and return."""
-        _open_many_files()
         collect_rarely()
         async with AsyncExitStack() as stack:
             directory = Directory(self._roster)
@@ -129,11 +126,3 @@ class Fanout:
             texts = texting(self._nc, account, site=self._site, desk=self._desk, roster=self._roster)
             senders["sms"] = await stack.enter_async_context(texts)
         return senders
-
-
-def _open_many_files() -> None:
-    """Let this process have as many sockets as it may; the usual soft limit of 1024 is less than a storm needs."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

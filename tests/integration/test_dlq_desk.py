@@ -255,3 +255,16 @@ async def test_a_number_of_any_length_that_is_no_letters_is_said_to_be_none(
         code, _, error = await dispatch("dlq", deed, seq, *more, env=environment)
         assert code == 1
         assert f"there is no dead letter {seq[:40]}" in error
+
+
+@pytest.mark.parametrize("how", [(), ("--json",)])
+async def test_what_a_button_sent_gives_the_terminal_no_orders(
+    village: Village, nats_settings: Settings, how: tuple[str, ...]
+) -> None:
+    seq = await put(village, "\x1b]0;mine\x07 \x9b2J \u202e胁迫".encode())
+    environment = os.environ | {"DISPATCH_NATS_URL": nats_settings.require_nats(), "DISPATCH_SITE": str(village.site)}
+    code, screen, error = await dispatch("dlq", "show", seq, *how, env=environment)
+    assert code == 0, error
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(screen)
+    assert "x1b]0;mine" in screen
+    assert "胁迫" in screen

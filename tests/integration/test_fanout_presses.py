@@ -15,6 +15,7 @@ from dispatch.events import (
     CASES,
     INTAKE,
 )
+from dispatch.fanout.floods import LETTERS
 from dispatch.identifiers import CaseId, CommitId, HouseholdId
 from dispatch.settings import Settings
 from tests.fanout_streams import all_acknowledged, exists, letters
@@ -98,3 +99,15 @@ async def test_unreadable_presses_are_buried_and_stop_nothing(village: Village, 
 
         await until(buried, "four dead letters")
         await until(lambda: all_acknowledged(village.nc, INTAKE, f"fanout-{village.site}"), "the presses' messages")
+
+
+async def test_a_button_that_sends_rubbish_without_end_pushes_out_no_letter_of_others(
+    village: Village, nats_settings: Settings
+) -> None:
+    async with working(village, nats_settings):
+        await village.finished(await village.press())
+        for number in range(2 * LETTERS):
+            await village.nc.jetstream().publish(f"intake.press.{village.site}.h-1", b"%d" % number)
+        await village.nc.jetstream().publish(f"intake.press.{village.site}.h-2", b"oops")
+        await until(lambda: all_acknowledged(village.nc, INTAKE, f"fanout-{village.site}"), "every message")
+    assert len(await letters(village, "fanout")) == LETTERS + 1

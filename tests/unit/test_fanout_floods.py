@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from dispatch.events import Press
-from dispatch.fanout.floods import LATELY, MANY, Floods
+from dispatch.fanout.floods import LATELY, LETTERS, LETTERS_WITHIN, MANY, Floods
 from dispatch.identifiers import HouseholdId, PressId
 
 START = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -46,3 +46,24 @@ def test_a_press_after_the_case_was_last_seen_open_never_is() -> None:
 )
 def test_what_says_something_else_never_is(change: dict[str, object]) -> None:
     assert not stuck(MANY).is_flooded(replace(PRESS, **change), START + timedelta(seconds=2))
+
+
+def rubbish_of(floods: Floods, household: str, number: int) -> None:
+    for seq in range(number):
+        assert not floods.is_rubbish(household, seq, START + timedelta(seconds=seq))
+
+
+def test_what_cannot_be_read_is_put_aside_so_often_for_each_household_and_again_after_a_while() -> None:
+    floods = Floods()
+    rubbish_of(floods, "h-1", LETTERS)
+    assert floods.is_rubbish("h-1", LETTERS, START + timedelta(minutes=1))
+    assert not floods.is_rubbish("h-2", LETTERS, START + timedelta(minutes=1))
+    assert not floods.is_rubbish("h-1", LETTERS, START + LETTERS_WITHIN)
+
+
+def test_an_unreadable_message_that_comes_again_is_not_passed_over_for_that() -> None:
+    """It could not be put aside the first time: nothing else is left of it."""
+    floods = Floods()
+    rubbish_of(floods, "h-1", LETTERS)
+    for seq in range(LETTERS):
+        assert not floods.is_rubbish("h-1", seq, START + timedelta(seconds=seq))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from datetime import datetime
 from pathlib import Path
 
@@ -88,6 +89,37 @@ def test_a_workbook_has_a_sheet_for_each_that_is_not_empty(tmp_path: Path) -> No
         ("p-2", "2026-11-21 08:00:00", "13800138001"),
     ]
     assert sheet.rows[1].place.line == 4
+
+
+def altered(folder: Path, part: str, old: bytes, new: bytes) -> Path:
+    """A workbook in whose `part` the first `old` is `new`; the good one is `a.xlsx` beside it."""
+    book, changed = Workbook(), folder / "b.xlsx"
+    book.worksheets[0].append(["人员编号"])
+    book.worksheets[0].append(["p-1"])
+    book.save(folder / "a.xlsx")
+    with zipfile.ZipFile(folder / "a.xlsx") as good, zipfile.ZipFile(changed, "w") as packed:
+        for name in good.namelist():
+            content = good.read(name)
+            assert name != part or old in content
+            packed.writestr(name, content.replace(old, new, 1) if name == part else content)
+    return changed
+
+
+@pytest.mark.timeout(60)
+def test_a_row_that_says_it_is_far_below_the_last_of_a_sheet_is_not_waited_for(tmp_path: Path) -> None:
+    path = altered(tmp_path, "xl/worksheets/sheet1.xml", b'<row r="2"', b'<row r="9999999999"')
+    with pytest.raises(BadFileError, match="not a workbook"):
+        read_file(path)
+
+
+def test_a_workbook_that_is_damaged_says_why(tmp_path: Path) -> None:
+    missing = altered(tmp_path, "xl/worksheets/sheet1.xml", b'"inlineStr"', b'"s"><v>99</v></c><c r="B1"')
+    with pytest.raises(BadFileError, match="not a workbook"):
+        read_file(missing)
+    torn = (tmp_path / "a.xlsx").read_bytes()
+    start = torn.index(b"xl/worksheets/sheet1.xml") + len("xl/worksheets/sheet1.xml")
+    with pytest.raises(BadFileError, match="not a workbook"):
+        read_file(written(tmp_path, torn[:start] + b"\xff" * 40 + torn[start + 40 :], "torn.xlsx"))
 
 
 def sheet_with(*headers: str) -> Sheet:

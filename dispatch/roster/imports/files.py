@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +17,15 @@ from dispatch.roster.imports.problems import BadFileError, Place
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_UNPACKED_BYTES = 512 * 1024 * 1024
 MAX_ROWS = 1_000_000
+EXCEL_ROWS = 1_048_576
+"""Of a sheet (Excel specifications and limits); a format may have been given to all of them."""
 MAX_COLUMNS = 64
 MAX_CELL = 2_000
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, LookupError, ValueError, TypeError, AttributeError, SyntaxError, EOFError, OSError,
+    RuntimeError, ArithmeticError,
+)  # fmt: skip
+"""What openpyxl, and those whom it asks, raise for files that are no workbooks, or not any more."""
 
 _BYTE_ORDER_MARKS_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -117,7 +125,6 @@ def _decoded(name: str, content: bytes) -> str:
 
 def _workbook(name: str, content: bytes) -> list[Sheet]:
     from openpyxl import load_workbook  # slow to import, and text files need none of it
-    from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
@@ -127,7 +134,7 @@ def _workbook(name: str, content: bytes) -> list[Sheet]:
         return _sheets(
             (f"{name}[{sheet.title}]", _sheet_rows(sheet)) for sheet in book.worksheets if sheet.title[:1] != "#"
         )
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, TypeError, SyntaxError, EOFError) as error:
+    except DAMAGED as error:
         raise BadFileError(name, f"not a workbook: {error}", "open it and save it as .xlsx again") from None
 
 
@@ -135,6 +142,8 @@ def _sheet_rows(sheet: object) -> Iterator[tuple[int, tuple[str, ...]]]:
     # What the sheet says about its own size may be wrong, and then rows would be missing.
     sheet.reset_dimensions()  # type: ignore[attr-defined]
     for line, cells in enumerate(sheet.iter_rows(values_only=True), start=1):  # type: ignore[attr-defined]
+        if line > EXCEL_ROWS:  # a row can say that it is any, and the empty ones before it would take for ever
+            raise ValueError(f"it has a row beyond {EXCEL_ROWS:,}, the last that there is")
         yield line, tuple(_text(cell) for cell in cells)
 
 
