@@ -168,6 +168,9 @@ async def test_who_lives_there_hears_of_a_duress_what_they_would_of_a_cancel(
     assert heard[0] == heard[1]
     await phones.ring(phones.group - {him}, {LEADER_NEXT_DOOR})
     case = cases[-1]
+    insisting = {"responder": him, "even_left_out": True}
+    status, refused = await live_system.call("operator", "POST", f"/v1/cases/{case}/calls", insisting)
+    assert (status, refused["type"]) == (409, "urn:dispatch:problem:over-at-home"), "it would ring where it is over"
     second = await press_again(live_system, case)
     await phones.ring(phones.group)
     ring = phones.rings(him)[-1]
