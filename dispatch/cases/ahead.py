@@ -55,8 +55,12 @@ def _ringing(
     if case.silent:
         deaf |= case.residents
     again = case.called() - at_110(case) - deaf
-    rings = {target: bool(set(people) - deaf) for target, people in aid.items()}
-    rings |= {"again": bool(again), "hand_over": rings.get("hand_over", False) and is_to_hand_over(case)}
-    targets = tuple(target for target in step.call if rings.get(target, False))
-    back = case.stood_down & again  # whoever was stood down is called by any step: it is not enough any more
+    rung = {target: set(people) - deaf for target, people in aid.items() if target in step.call}
+    if not is_to_hand_over(case):
+        rung.pop("hand_over", None)
+    # Whoever was called before is not announced as somebody else.
+    new: dict[Target, set[PersonId]] = {target: people - again for target, people in rung.items()} | {"again": again}
+    targets = tuple(target for target in step.call if new.get(target))
+    # Whoever was stood down is called by any step: it is not enough any more.
+    back = again & case.stood_down.union(*rung.values())
     return (*targets, "again") if back and "again" not in targets else targets

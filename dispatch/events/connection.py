@@ -22,6 +22,7 @@ async def connect(url: str, name: str, client: Client | None = None) -> Client:
     Raises `SetupError` when the server cannot be reached within ten seconds or refuses the login.
     """
     client = client or Client()
+    why: Exception | None = None
 
     async def lost() -> None:
         if not client.is_closed:
@@ -31,6 +32,8 @@ async def connect(url: str, name: str, client: Client | None = None) -> Client:
         log.info("nats.reconnected", connection=name)
 
     async def failed(error: Exception) -> None:
+        nonlocal why
+        why = error
         log.debug("nats.error", connection=name, error=repr(error))
 
     try:
@@ -51,8 +54,9 @@ async def connect(url: str, name: str, client: Client | None = None) -> Client:
         )
         return client
     except (NatsError, OSError, TimeoutError) as error:
+        last = why if why is not None and isinstance(error, TimeoutError) else error
         raise SetupError(
-            f"NATS at {_without_password(url)} does not answer ({type(error).__name__}: {error}); "
+            f"NATS at {_without_password(url)} does not answer ({type(last).__name__}: {last}); "
             "is it running, and are DISPATCH_NATS_URL and its password right?"
         ) from None
 

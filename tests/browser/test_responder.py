@@ -267,3 +267,16 @@ async def test_an_alarm_that_comes_while_another_is_answered_is_seen_and_rings_a
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= 740, "also for somebody who has scrolled"
         await sees(page, ".alarm-kind:has-text('火警')")
+
+
+async def test_that_nobody_needs_to_come_is_not_said_beside_a_new_alarm_of_the_same_home(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    page = await people.open("neighbour")
+    case = await quiet_village.press(kind="help")
+    await sees(page, RINGS)
+    await quiet_village.close(case)
+    await sees(page, f"[data-over='{case}']:has-text('警情已解除')")
+    await quiet_village.press(kind="help")
+    await sees(page, RINGS)
+    await sees(page, f"[data-over='{case}']", state="hidden")

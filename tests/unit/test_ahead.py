@@ -14,10 +14,12 @@ from tests.unit.escalation_story import (
     BO,
     FIRST,
     LI,
+    NEXT,
     POLICY,
     T0,
     WANG,
     answer,
+    call,
     carry_out,
     leave_out,
     press,
@@ -73,6 +75,16 @@ def test_the_last_step_is_repeated_and_a_case_that_is_over_calls_nobody() -> Non
     assert upcoming(case) == {"again", "command_centre"}
     assert told(case, NOBODY) == (("again",), 135)
     assert told(Case(), NOBODY) is None
+
+
+def test_who_was_called_before_is_announced_as_called_again_and_not_as_somebody_else() -> None:
+    case = story(("command_centre",), ("command_centre", "neighbour_officers"))
+    assert told(case, {"command_centre": (ZHOU,)}) == (("command_centre",), 45)
+    case, _ = carry_out(step(1, 45, replace(NEXT, calls=(call(ZHOU, "command_centre"),))), case=case)
+    assert told(case, {"command_centre": (ZHOU,)}) == (("again",), 105)
+    aid: Mapping[Target, Collection[PersonId]] = {"command_centre": (ZHOU,), "neighbour_officers": (WANG,)}
+    assert told(case, aid) == (("neighbour_officers", "again"), 105)
+    assert told(case, {"command_centre": (ZHOU, WANG)}) == (("command_centre", "again"), 105)
 
 
 def test_who_lives_there_is_not_promised_while_nothing_may_be_heard_there() -> None:

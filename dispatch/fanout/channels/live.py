@@ -58,7 +58,7 @@ class LiveSender:
             if ring is None:  # each process with an open page answers; the first is enough
                 return
             heard(ring, _said(message))
-            if not left:
+            if not left and not all_told.done():  # nobody waits any more
                 all_told.set_result(None)
 
         try:

@@ -36,7 +36,17 @@ export function CloseDialog({ asked, ...rest }) {
     <//>`;
 }
 
-// `people` are the known ones: [id, name].
+const NUMBER = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
+
+// The number of whoever `said` names, among `people`, which are the known ones: [id, name]. Throws what is to be said.
+export function numberOf(said, people) {
+  const wanted = said.trim();
+  const named = people.filter(([, name]) => name === wanted);
+  if (named.length === 1) return named[0][0];
+  if (named.length || !NUMBER.test(wanted)) throw { words: named.length ? w.severalOfThatName : w.nobodyOfThatName };
+  return wanted;
+}
+
 export function DeedDialog({ asked, people, ...rest }) {
   const { view, deed, responders } = asked;
   const { words, sure } = deeds[deed];
@@ -44,6 +54,8 @@ export function DeedDialog({ asked, people, ...rest }) {
     <${Form} ...${rest} title=${words} confirm=${words}>
       <p><b>${view.household.name}</b> ${view.household.address}</p>
       ${deed === "stand-down" && html`<p><${T} of=${w.notNeeded(responders.length)} /></p>`}
+      ${deed === "stand-down" && !view.coming && !view.on_scene && html`
+        <p class="problem" role="alert" data-nobody-left><${T} of=${w.nobodyLeft} /></p>`}
       ${deed === "calls" && html`
         <label class="field"><span><${T} of=${w.whomToCall} /></span>
           <input type="text" name="responder" list="known-people" required maxlength="64" autofocus autocomplete="off" /></label>

@@ -28,7 +28,11 @@ const answered = (one) => one?.answer && !(Date.parse(one.called_at) > Date.pars
 const unanswered = (view) => isOpen(view) && !answered(mine(view)) && !isStoodDown(mine(view));
 const ringing = (view) => unanswered(view) && !muted.has(view.id);
 
-const justOver = (view) => view.closing && !dismissed.has(view.id) && now() - Date.parse(view.closing.at) < SHOW_CLOSED_MS;
+// That nobody needs to come is not said beside a new alarm of the same household.
+const needsHelpAgain = (view) => live.open.some((one) => one.household.id === view.household.id && one.raised_at > view.closing.at);
+
+const justOver = (view) =>
+  view.closing && !dismissed.has(view.id) && now() - Date.parse(view.closing.at) < SHOW_CLOSED_MS && !needsHelpAgain(view);
 
 function ringOrHush() {
   if (live.open.some(ringing)) ring();
@@ -187,7 +191,7 @@ function Others({ view }) {
 }
 
 const Over = ({ view }) => html`
-  <section class="over" role="status" data-status=${view.status}>
+  <section class="over" role="status" data-over=${view.id} data-status=${view.status}>
     ${view.drill && html`<span><span class="tag drill"><${T} of=${w.drill} /></span></span>`}
     <p class="big-line"><${T} of=${view.status === "resolved" && view.closing.resolution === "helped" ? w.thanksHelped : w.standDown} /></p>
     <p>${nameOf(kinds, view.kind)[0]} · ${view.household.address || view.household.name}</p>

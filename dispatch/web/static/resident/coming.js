@@ -30,6 +30,15 @@ function Next({ view }) {
 // Everything that was tried has failed: nobody's phone can have rung.
 const unheard = (responders) => responders.length > 0 && responders.every((one) => one.state === "failed");
 
+// All have said that they cannot, or were told that they need not.
+const nobodyAwaited = (responders) =>
+  responders.length > 0 && responders.every((one) => one.stood_down || one.answer === "cannot");
+
+function waitingWords({ responders, drill }) {
+  if (nobodyAwaited(responders)) return drill ? w.nobodyOnTheWay : w.nobodyOnTheWayCall;
+  return unheard(responders) ? w.nobodyReached : w.waitingAnswer;
+}
+
 export function Coming({ view, quiet }) {
   const helpers = view.responders.filter((one) => one.answer === "going" || one.answer === "on_scene")
     .sort((a, b) => (nearness(a) < nearness(b) ? -1 : 1));
@@ -45,7 +54,7 @@ export function Coming({ view, quiet }) {
         <p class="big"><${Eta} at=${view.nearest_eta_at} /></p>`}
       ${!helpers.length && html`
         ${reached > 0 && html`<p class="line"><${T} of=${w.reachedCount(reached)} /></p>`}
-        <p class="line"><${T} of=${unheard(view.responders) ? w.nobodyReached : w.waitingAnswer} /></p>`}
+        <p class="line" data-waiting><${T} of=${waitingWords(view)} /></p>`}
       ${helpers.length > 0 && html`<ul class="people">${helpers.map((one) => html`<${Helper} key=${one.id} one=${one} />`)}</ul>`}
       ${few && html`<p class="line" data-few=${few.join("/")}><${T} of=${w.fewAtHome(...few)} /></p>`}
       ${!quiet && html`<${Next} view=${view} />`}
