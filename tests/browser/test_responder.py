@@ -125,6 +125,7 @@ async def test_after_going_the_key_for_being_there_is_the_largest_and_after_that
     }))"""
     await page.locator("[data-eta='5']").click()
     await sees(page, "[data-stage=recorded]:has-text('应答已记录：前往 5分钟')")
+    await sees(page, ".answers[data-given=going]")  # once the case itself says it
     after_going = await page.evaluate(sizes)
     assert max(after_going, key=after_going.get) == "on_scene"
     ticked = "(key) => getComputedStyle(key, '::before').content"
@@ -132,6 +133,7 @@ async def test_after_going_the_key_for_being_there_is_the_largest_and_after_that
 
     await page.locator("[data-answer=on_scene]").click()
     await sees(page, "[data-stage=recorded]:has-text('应答已记录：已到场')")
+    await sees(page, ".answers[data-given=on_scene]")
     await page.locator("[data-eta='5']").wait_for(state="hidden")
     after_arrival = await page.evaluate(sizes)
     assert all(after_arrival[key] <= after_going[key] for key in ("going", "cannot"))

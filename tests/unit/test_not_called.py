@@ -52,8 +52,10 @@ def test_who_must_not_be_called_is_called_only_when_the_operator_insists(
     who: PersonId, before: list[Command], left_out: tuple[PersonId, ...]
 ) -> None:
     case, _ = carry_out(*before)
-    with pytest.raises(NotToBeCalled):
+    with pytest.raises(NotToBeCalled) as refused:
         carry_out(by_name(who, left_out=left_out), case=case)
+    assert ("不得呼叫" in refused.value.detail) is (case.residents == frozenset())
+    assert ("同住" in refused.value.detail) is (case.residents == {ANNA})
     after, (called,) = carry_out(by_name(who, insists=True, left_out=left_out), case=case)
     assert isinstance(called, RespondersCalled)
     assert who in after.called()
