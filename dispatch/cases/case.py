@@ -194,4 +194,4 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _earliest(moments: Iterable[datetime | None]) -> datetime | None:
-    return min([at for at in moments if at is not None], default=None)
+    return min(filter(None, moments), default=None)

@@ -104,7 +104,10 @@ def fold(commits: Iterable[Commit], case: Case | None = None) -> Case:
 
 def is_unseen(case: Case, commit: Commit) -> bool:
     """Whether `commit`, the next of `case`, tells only of people who are left out; one without events tells nothing."""
-    return bool(commit.events) and all(_is_unseen(case, event) for event in commit.events)
+    for event in commit.events:
+        if not _is_unseen(case, event):
+            return False
+    return bool(commit.events)
 
 
 def _is_unseen(case: Case, event: Event) -> bool:
@@ -275,7 +278,7 @@ def _owed(case: Case, event: RespondersCalled, planned: PlannedCall) -> Call:
         reasons=planned.reasons,
         channels=planned.channels,
         called_at=event.at,
-        then=tuple(channel for channel in dict.fromkeys(planned.then) if channel not in planned.channels),
+        then=tuple([channel for channel in dict.fromkeys(planned.then) if channel not in planned.channels]),
         insisted=is_not_to_be_called(case, planned.responder)
         and any(reason.role == "asked" for reason in planned.reasons),
     )

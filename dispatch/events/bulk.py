@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import NamedTuple
 
+import msgspec
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -21,9 +21,10 @@ from nats.js.errors import APIError
 from nats.protocol.parser import AWAITING_CONTROL_LINE, Parser
 
 from dispatch.errors import Unavailable, Unreadable
-from dispatch.events.codec import Commit, decode_commit
+from dispatch.events.codec import Commit, case_on, events_of
 from dispatch.events.connection import connect
 from dispatch.events.subscription import position_consumer
+from dispatch.identifiers import CaseId, CommitId
 
 ASKED = 16_384
 """How many messages are asked for at a time."""
@@ -37,7 +38,7 @@ _FIELDS_WITH_REPLY = 6
 _ID = b"\r\nce-id: "
 
 
-class Raw(NamedTuple):
+class Raw(msgspec.Struct, frozen=True, gc=False):
     """A message as it came; `reply` holds what the server says about it."""
 
     subject: bytes
@@ -74,19 +75,28 @@ class Raw(NamedTuple):
 
     def commit(self) -> Commit:
         """What `commit_of` makes of the same message. Raises `Unreadable` when it is no commit."""
+        return self.commit_on(*case_on(self.subject.decode()))
+
+    def commit_on(self, household: str, case: CaseId) -> Commit:
+        """The same, where it is known already whose subject it stands on."""
         begin = self.headers.find(_ID)
         if begin < 0:
             raise Unreadable("a message without the id of a commit")
         begin += len(_ID)
-        end = self.headers.find(b"\r\n", begin)
-        seq, _, stored, *_ = self._said()
-        return decode_commit(
-            self.subject.decode(),
-            {"ce-id": self.headers[begin:end].decode().strip()},
-            self.body,
+        seq, _, stored = self._said()[:3]
+        return Commit(
+            id=CommitId(self.headers[begin : self.headers.find(b"\r\n", begin)].decode().strip()),
+            case=case,
+            events=events_of(household, case, self.body),
             seq=int(seq),
             stored_at=datetime.fromtimestamp(int(stored) / 1_000_000_000.0, UTC),
         )
+
+
+def commits_of(raws: Sequence[Raw]) -> tuple[Commit, ...]:
+    """The commits in `raws`, which all stand on one subject. Raises `Unreadable` when one is no commit."""
+    household, case = case_on(raws[0].subject.decode())
+    return tuple([raw.commit_on(household, case) for raw in raws])
 
 
 class _Parser(Parser):
@@ -110,11 +120,12 @@ class _Parser(Parser):
             fields = data[at:line].split(b" ") if line > 0 else []
             if len(fields) != _FIELDS_WITH_REPLY or fields[2] != inbox:
                 break
-            begin, end = line + 2, line + 2 + int(fields[5])
+            _, subject, _, reply, of_headers, in_all = fields
+            begin = line + 2
+            body, end = begin + int(of_headers), begin + int(in_all)
             if more := end + 2 > size:
                 break
-            body = begin + int(fields[4])
-            self.nc.take(Raw(fields[1], fields[3], data[body:end], data[begin:body]))
+            self.nc.take(Raw(subject, reply, data[body:end], data[begin:body]))
             at = end + 2
         return data[at:], more
 

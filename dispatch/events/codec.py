@@ -80,15 +80,30 @@ def decode_commit(
     subject: str, headers: Mapping[str, str] | None, body: bytes, *, seq: int, stored_at: datetime
 ) -> Commit:
     """The commit in a message of the stream `CASES`. Raises `Unreadable` with the reason when it is none."""
-    parts = subject.split(".")
-    if len(parts) != 4 or headers is None or "ce-id" not in headers:
+    household, case = case_on(subject)
+    if headers is None or "ce-id" not in headers:
         raise Unreadable(f"not a commit of a case: subject {subject!r}, headers {sorted(headers or ())}")
-    events, case = decode_events(body), CaseId(parts[3])
+    if STORED_AT in headers:
+        stored_at = datetime.fromisoformat(headers[STORED_AT])
+    return Commit(
+        id=CommitId(headers["ce-id"]), case=case, events=events_of(household, case, body), seq=seq, stored_at=stored_at
+    )
+
+
+def case_on(subject: str) -> tuple[str, CaseId]:
+    """The household and the case whose commits stand on `subject`. Raises `Unreadable` when none do."""
+    parts = subject.split(".")
+    if len(parts) != 4:
+        raise Unreadable(f"not a commit of a case: subject {subject!r}")
+    return parts[2], CaseId(parts[3])
+
+
+def events_of(household: str, case: CaseId, body: bytes) -> tuple[Event, ...]:
+    """The events of a commit of `case`. Raises `Unreadable` when there are none, or they are of another."""
+    events = decode_events(body)
     if not events:
         raise Unreadable("a commit without events")
     for event in events:
-        if isinstance(event, AlarmRaised) and (event.case, event.household) != (case, parts[2]):
-            raise Unreadable(f"an alarm of another case or household on the subject {subject!r}")
-    if STORED_AT in headers:
-        stored_at = datetime.fromisoformat(headers[STORED_AT])
-    return Commit(id=CommitId(headers["ce-id"]), case=case, events=events, seq=seq, stored_at=stored_at)
+        if isinstance(event, AlarmRaised) and (event.case, event.household) != (case, household):
+            raise Unreadable(f"an alarm of another case or household than {household}, {case}")
+    return events

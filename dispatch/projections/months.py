@@ -58,7 +58,7 @@ class Months:
         """The months that `rows` need."""
         needed: set[Month] = set()
         for table, column in self._columns:
-            for moment in {getattr(row, column) for row in rows if column in row.__struct_fields__}:
+            for moment in filter(None, {getattr(row, column, None) for row in rows}):
                 in_utc = moment.astimezone(UTC)
                 needed.add((table, in_utc.year, in_utc.month))
         return needed

@@ -12,7 +12,6 @@ while the result is wanted; it prints a `Done` for each step as a line of JSON.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import signal
@@ -29,7 +28,7 @@ import uvloop
 
 from dispatch.cases import fold_whole
 from dispatch.events import CASES
-from dispatch.events.bulk import ALL, Raw, bulk, read
+from dispatch.events.bulk import ALL, Raw, bulk, commits_of, read
 from dispatch.identifiers import CaseId, Site
 from dispatch.projections.copying import Target, take_rows, target_of
 from dispatch.projections.models import all_projections
@@ -72,7 +71,7 @@ async def load(part: Part, done: Callable[[Done], None], projections: Sequence[P
     chosen = [one for one in projections or all_projections() if one.name in part.projections]
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(bulk(part.nats_url))
-        tables = [await stack.enter_async_context(_table(part, projection)) for projection in chosen]
+        tables = await stack.enter_async_context(_tables(part, chosen))
         loading = _Loading(part.site, tables, done)
         async for page in read(client, CASES, ALL, after=part.after, until=part.until):
             await loading.take(page)
@@ -106,21 +105,26 @@ class _Table:
 
 
 @asynccontextmanager
-async def _table(part: Part, projection: Projection) -> AsyncIterator[_Table]:
-    target = target_of(projection)
-    assert target is not None, projection.name  # noqa: S101 - the rebuild asks only for those that can be copied
+async def _tables(part: Part, projections: Sequence[Projection]) -> AsyncIterator[list[_Table]]:
+    """All over one connection: this process and Postgres take turns, and other parts have the other processors."""
     connection = await asyncpg.connect(
         part.dsn,
         timeout=CONNECT_SECONDS,
         command_timeout=COPY_SECONDS,
-        server_settings={"application_name": f"dispatch rebuild {projection.name}", "synchronous_commit": "off"},
+        server_settings={"application_name": "dispatch rebuild", "synchronous_commit": "off"},
     )
     try:
         await take_rows(connection)
-        months = await Months.of(connection, [f'"{part.schema}".{target.table}'], beside=True)
-        yield _Table(projection, target, connection, part.schema, months)
+        yield [await _table(part, projection, connection) for projection in projections]
     finally:
         connection.terminate()
+
+
+async def _table(part: Part, projection: Projection, connection: asyncpg.Connection) -> _Table:
+    target = target_of(projection)
+    assert target is not None, projection.name  # noqa: S101 - the rebuild asks only for those that can be copied
+    months = await Months.of(connection, [f'"{part.schema}".{target.table}'], beside=True)
+    return _Table(projection, target, connection, part.schema, months)
 
 
 class _Loading:
@@ -180,7 +184,7 @@ class _Loading:
         if not raws[0].body.startswith(_BEGINS) or any(_NUL in raw.body for raw in raws):
             return None
         try:
-            commits = tuple(raw.commit() for raw in raws)
+            commits = commits_of(raws)
             case = fold_whole(commits)
             return Change(site=self._site, case=case, commits=commits) if case.id == commits[0].case else None
         except Exception:  # noqa: BLE001 - the live read model's way says what is wrong, and buries it
@@ -198,7 +202,7 @@ class _Loading:
                 continue
             for every, some in zip(rows, made, strict=True):
                 every.extend(some)
-        taken = await asyncio.gather(*(table.copy(some) for table, some in zip(self._tables, rows, strict=True)))
+        taken = [await table.copy(some) for table, some in zip(self._tables, rows, strict=True)]
         return late if all(taken) else [change.case.id for change in changes]
 
 

@@ -104,7 +104,7 @@ class Rebuild:
             )
             await load_all(parts, self._done, copied)
         self._say("indexing")
-        await asyncio.gather(*(self._shadow.index(projection, self._whole.dsn) for projection in self._projections))
+        await self._shadow.index(self._projections, self._whole.dsn)
         self._say("late")
         await write_late(self._nc, self._whole, [*self._late], copied)
         await self._place(copied, newest)

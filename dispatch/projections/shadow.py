@@ -6,7 +6,9 @@ Postgres itself (`format` with `%I`, in `shadow.sql`) and carried out here.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,9 +28,14 @@ CONNECT_SECONDS = 5.0
 LOCK_MILLISECONDS = 1500
 """Less than the 2 s that a reader of the live tables waits for its answer."""
 EXAMPLES = 3
-INDEX_MEMORY = "256MB"
-SAMPLED = 20
-"""A fifth of what Postgres samples by itself (`default_statistics_target`): its autovacuum looks closer later."""
+SAMPLED = 10
+"""A tenth of what Postgres samples by itself (`default_statistics_target`): its autovacuum looks closer later."""
+FOR_INDEXES = {
+    "maintenance_work_mem": "256MB",
+    "default_statistics_target": str(SAMPLED),
+    "max_parallel_maintenance_workers": "0",  # as many are made side by side as there are processors
+    "synchronous_commit": "off",  # the switch is not, and brings all before it to the disk
+}
 LONGEST_NAME = 63
 
 
@@ -81,24 +88,18 @@ class Shadow:
             for projection in projections:
                 tables += _live(projection)
             await _carry_out(self._connection, queries.make, self.schema, tables)
-            await _carry_out(self._connection, queries.index, self.schema, ["public.checkpoints"])
+            for each in await self._connection.fetch(queries.index, self.schema, ["public.checkpoints"]):
+                await self._connection.execute(";".join(each["statements"]))
 
     async def drop(self) -> None:
         await self._connection.execute(f'drop schema if exists "{self.schema}" cascade')
 
-    async def index(self, projection: Projection, dsn: str) -> None:
+    async def index(self, projections: Sequence[Projection], dsn: str) -> None:
         """Give the tables the keys and indexes of the live ones, and tell the planner roughly what they hold."""
-        settings = {
-            "maintenance_work_mem": INDEX_MEMORY,
-            "default_statistics_target": str(SAMPLED),
-            "max_parallel_maintenance_workers": "0",  # the tables are as many as the processors, or more
-            "synchronous_commit": "off",  # the switch is not, and brings all before it to the disk
-        }
-        connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, server_settings=settings)
-        try:
-            await _carry_out(connection, queries.index, self.schema, _live(projection))
-        finally:
-            connection.terminate()
+        tables = [table for projection in projections for table in _live(projection)]
+        given = await self._connection.fetch(queries.index, self.schema, tables)
+        for after in (False, True):
+            await _side_by_side(dsn, [each["statements"] for each in given if each["after"] is after])
 
     @asynccontextmanager
     async def held(self, projection: Projection) -> AsyncIterator[Checkpoint | None]:
@@ -134,6 +135,22 @@ class Shadow:
         await _carry_out(self._connection, queries.carry, self.schema, _live(projection), self._site)
         await _carry_out(self._connection, queries.switch, self.schema, _live(projection))
         await checkpoints.place(self._connection, self._site, projection.name, at)
+
+
+async def _side_by_side(dsn: str, lists: Iterable[Sequence[str]]) -> None:
+    """Carry out each list of statements in its order, and as many lists at a time as there are processors."""
+    left = iter(lists)
+
+    async def some() -> None:
+        connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, server_settings=FOR_INDEXES)
+        try:
+            for statements in left:
+                for statement in statements:
+                    await connection.execute(statement)
+        finally:
+            connection.terminate()
+
+    await asyncio.gather(*(some() for _ in range(os.cpu_count() or 1)))
 
 
 async def _carry_out(connection: asyncpg.Connection, query: str, *arguments: Any) -> None:

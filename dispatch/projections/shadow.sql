@@ -14,24 +14,43 @@ from pg_class as live
 where live.oid = any($2::text[]::regclass[])
 
 -- name: index
--- Statements that give the tables in the schema $1 the keys and indexes of the live ones $2, under the same names.
-select format('alter table %I.%I add constraint %I %s', $1::text, live.relname, con.conname, pg_get_constraintdef(con.oid))
-from pg_constraint as con join pg_class as live on live.oid = con.conrelid
-where con.conrelid = any($2::text[]::regclass[]) and con.contype in ('p', 'u', 'x')
-union all
-select format(
-    'create %sindex %I on %I.%I %s',
-    case when i.indisunique then 'unique ' else '' end,
-    index.relname, $1::text, live.relname,
-    substring(pg_get_indexdef(i.indexrelid) from ' (USING .*)$')
-)
-from pg_index as i join pg_class as index on index.oid = i.indexrelid join pg_class as live on live.oid = i.indrelid
-where i.indrelid = any($2::text[]::regclass[])
-    and not exists (select from pg_constraint where conindid = i.indexrelid)
-union all
-select format('analyze %I.%I', $1::text, live.relname)
+-- Statements that give the tables in the schema $1 the keys and indexes of the live ones $2, under the same names: a
+-- list for each table and month, the largest first. Those with `after` come when all others are done: a table takes
+-- what its months have, and the planner is told what is in it. As that is told of columns, autovacuum looks closer later:
+-- to Postgres nobody has looked at the whole table (`resetcounter` in src/backend/commands/analyze.c).
+select after, array_agg(statement order by place) as statements
 from pg_class as live
+cross join lateral (select format('%I.%I', $1::text, live.relname)::regclass as root) as made
+cross join lateral (select root as relid union select relid from pg_partition_tree(root)) as tree
+join pg_class as beside on beside.oid = tree.relid
+cross join lateral (
+    select beside.relkind = 'p' as after, 1 as place, format(
+        'alter table %s add %s%s',
+        relid::regclass,
+        case when relid = root then format('constraint %I ', con.conname) end,
+        pg_get_constraintdef(con.oid)
+    ) as statement
+    from pg_constraint as con
+    where con.conrelid = live.oid and con.contype in ('p', 'u', 'x')
+    union all
+    select beside.relkind = 'p', 2, format(
+        'create %sindex %s on %s %s',
+        case when i.indisunique then 'unique ' end,
+        case when relid = root then quote_ident(index.relname) end,
+        relid::regclass,
+        substring(pg_get_indexdef(i.indexrelid) from ' (USING .*)$')
+    )
+    from pg_index as i join pg_class as index on index.oid = i.indexrelid
+    where i.indrelid = live.oid and not exists (select from pg_constraint where conindid = i.indexrelid)
+    union all
+    select true, 3, format('analyze %s (%s)', root, string_agg(quote_ident(attname), ', '))
+    from pg_attribute
+    where relid = root and attrelid = root and attnum > 0 and not attisdropped and atttypid <> 'jsonb'::regtype
+    having count(*) > 0
+) as statements
 where live.oid = any($2::text[]::regclass[])
+group by relid, after
+order by after, pg_relation_size(relid) desc
 
 -- name: compare
 -- For each of the tables $2 a query that counts the rows of a site that differ from those in the schema $1, and one

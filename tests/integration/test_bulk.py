@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import pytest
 
 from dispatch.errors import Unavailable
@@ -33,6 +35,9 @@ async def test_in_bulk_is_read_what_is_followed(settings: Settings) -> None:
                 ]
                 same = [one for one in followed if after < one.metadata.sequence.stream <= until]
                 assert [raw.commit() for raw in read] == [commit_of(one) for one in same]
+                assert [
+                    one for _, raws in groupby(read, lambda raw: raw.subject) for one in bulk.commits_of([*raws])
+                ] == [commit_of(one) for one in same]
                 again = [raw.message(client) for raw in read]
                 assert [(one.subject, one.data, one.headers) for one in again] == [
                     (one.subject, one.data, one.headers) for one in same
