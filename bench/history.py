@@ -99,7 +99,7 @@ async def write(nc: Client, site: Site, cases: int) -> tuple[int, int]:
 
 
 async def write_slowly(url: str, site: Site, first: int, cases: int, per_second: float) -> None:
-    """Append cases of now at a steady pace of events, and print of each commit its sequence and when it was sent (ns)."""
+    """Append cases of now at a steady pace of events; print of each commit its sequence and when it was sent (ns)."""
     nc = await connect(url, "publisher")
     js, loop = nc.jetstream(timeout=10), asyncio.get_running_loop()
     sent: list[tuple[int, int]] = []
