@@ -63,7 +63,6 @@ async def test_a_rebuild_waits_for_the_checkpoint_before_it_holds_a_table(site: 
         await ahead.build()
         live = await asyncpg.connect(site.dsn)
         async with live.transaction():
-            await live.execute("set local lock_timeout = '5s'")
             await live.execute("update checkpoints set updated_at = now() where projection = 'board'")
             switching = asyncio.create_task(ahead.switch())
             other = await asyncpg.connect(site.dsn)
@@ -72,7 +71,7 @@ async def test_a_rebuild_waits_for_the_checkpoint_before_it_holds_a_table(site: 
                 return switching.done() or await other.fetchval(waits) > 0
 
             await until(waiting, "the rebuild to wait")
-            await live.execute("update board set seq = seq")
+            await live.execute("lock table board in row exclusive mode nowait")
         await switching
         await live.close()
         await other.close()
