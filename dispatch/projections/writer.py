@@ -74,6 +74,7 @@ class Writer:
         self.projection, self._created = projection, checkpoint.stream_created
         self.position, self._commit_id = checkpoint.seq, checkpoint.commit_id
         self._storing, self._burials, self._months = storing, burials, months
+        self._rows, self._delay = ROWS.labels(projection.name), DELAY.labels(projection.name)
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -111,10 +112,8 @@ class Writer:
     def stored(self, prepared: Prepared) -> None:
         """Note that Postgres has taken `prepared`."""
         self.position, self._commit_id = prepared.last.seq, prepared.last.commit_id
-        ROWS.labels(self.projection.name).inc(prepared.count)
-        DELAY.labels(self.projection.name).observe(
-            max(0.0, (now() - of_server(prepared.last.stored_at)).total_seconds())
-        )
+        self._rows.inc(prepared.count)
+        self._delay.observe(max(0.0, (now() - of_server(prepared.last.stored_at)).total_seconds()))
 
     async def _one_by_one(self, steps: Sequence[Step], error: Exception) -> None:
         if len(steps) > 1:
