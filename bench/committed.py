@@ -23,7 +23,7 @@ from dispatch.events import CASES, CaseLog, connect, follow
 from dispatch.identifiers import Site
 from dispatch.projections import Projection, all_projections
 from dispatch.projections.lane import Lane
-from tests.system import until
+from tests.waiting import until
 
 PER_SECOND = 1000.0
 CASES_SENT = 270

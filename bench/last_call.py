@@ -16,7 +16,7 @@ from bench.scene import POSTS, RESPONDERS, VILLAGE, Scene, console, first_ring, 
 from dispatch.cases import CaseDesk
 from dispatch.events import CaseLog
 from dispatch.identifiers import CaseId, HouseholdId, PressId, case_id_for
-from tests.system import until
+from tests.waiting import until
 
 PER_SECOND = 20
 WARM_UP = 20

@@ -10,7 +10,8 @@ import psutil
 from bench import last_call
 from bench.results import Memory
 from bench.scene import RESPONDERS, scene
-from tests.system import ROLES, System, until
+from tests.system import ROLES, System
+from tests.waiting import until
 
 _BARE = """
 import asyncio, sys, nats

@@ -21,7 +21,8 @@ from dispatch.events import Role, connect, ensure_streams
 from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, PostId, notification_id
 from dispatch.migrate import migrate
 from dispatch.roster import Area, Duty, Group, Household, Person, Post, WebhookPoint
-from tests.system import System, free_port, until
+from tests.system import System, free_port
+from tests.waiting import until
 
 RESPONDERS = 13
 """Ten bound numbers, the police assistant, the auxiliary officer and the community police officer."""

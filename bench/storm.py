@@ -20,7 +20,7 @@ from dispatch.cases import Case, CaseDesk
 from dispatch.clock import now
 from dispatch.events import CaseLog
 from dispatch.identifiers import AreaId, CaseId, HouseholdId, PressId, case_id_for
-from tests.system import until
+from tests.waiting import until
 
 GOAL = Goal(p50=4000, p99=4000, bare_p50=1400, bare_p99=1400)
 BARE_AT_ONCE = 64

@@ -22,7 +22,8 @@ from dispatch.events import CASES, CaseLog, connect, ensure_streams
 from dispatch.fanout import place_behind
 from dispatch.identifiers import CaseId, CommitId
 from dispatch.settings import Settings
-from tests.village import Village, until
+from tests.village import Village
+from tests.waiting import until
 from tests.workers import working
 
 SITE = "s1"

@@ -97,10 +97,15 @@ class Button:
             await sending.wait()
             await asyncio.wait([feeding])
 
-    async def answer(self) -> dict[str, Any]:
-        """The next answer on the button's topic."""
-        answer: dict[str, Any] = json.loads(await self._line("{"))
-        return answer
+    async def answer(self, press: str | None = None) -> dict[str, Any]:
+        """The next answer on the button's topic.
+
+        With `press` the next that answers that press: word of who comes may be there before it, and after.
+        """
+        while True:
+            answer: dict[str, Any] = json.loads(await self._line("{"))
+            if press is None or answer.get("press_id") == press:
+                return answer
 
     async def _line(self, start: str) -> str:
         assert self._hearing.stdout is not None

@@ -21,9 +21,10 @@ from dispatch.roster import WebhookPoint, call_list, demo
 from tests.commands import dispatch, environment_of
 from tests.receivers import Receiver, receiving
 from tests.servers import Servers
-from tests.system import System, until
+from tests.system import System
 from tests.the_clock import TheClock, file_in
 from tests.village import SECRET
+from tests.waiting import until
 
 
 @dataclass

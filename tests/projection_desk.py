@@ -24,8 +24,8 @@ from tests.projection_stories import (
     noted,
     recorded,
     resolved,
-    until,
 )
+from tests.waiting import until
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Desk:
             except Unavailable:
                 return False
 
-        await until(all_there, f"the read models to reach {end}", seconds)
+        await until(all_there, f"the read models to reach {end}", seconds=seconds)
 
     async def letters(self, by: str) -> list[int]:
         request: dict[str, object] = {"seq": 1, "next_by_subj": f"dlq.{self.log.site}.{by}", "batch": 100}

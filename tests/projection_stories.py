@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import random
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 
 import asyncpg
 
@@ -145,14 +144,6 @@ async def projecting(projector: Projector) -> AsyncIterator[None]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = 20) -> None:
-    deadline = monotonic() + seconds
-    while not await condition():
-        if monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s for {what}")
-        await asyncio.sleep(0.01)
 
 
 async def sums(dsn: str, tables: tuple[str, ...] = TABLES) -> dict[str, tuple[int, str]]:

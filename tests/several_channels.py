@@ -17,7 +17,7 @@ from tests.messengers import Messenger, messenger
 from tests.phones import Phone
 from tests.receivers import Receiver, receiving, status
 from tests.stories import County, Phones
-from tests.system import until
+from tests.waiting import until
 
 VILLAGE, TOWN = AreaId("maozhou"), AreaId("gonghe")
 CENTRE = PersonId("c-110")

@@ -9,7 +9,7 @@ from dispatch.fanout.channels.threads import AT_ONCE_PER_PLACE
 from dispatch.identifiers import CaseId, HouseholdId
 from tests.live import LiveSystem
 from tests.messengers import Message, Messenger
-from tests.system import until
+from tests.waiting import until
 
 
 class SlowMessenger:

@@ -26,7 +26,8 @@ from dispatch.identifiers import CommitId, PressId
 from dispatch.roles import looked_subject, ping_subject
 from dispatch.settings import Settings
 from tests.fanout_streams import all_acknowledged
-from tests.village import HOUSEHOLD, Village, until
+from tests.village import HOUSEHOLD, Village
+from tests.waiting import until
 from tests.workers import on_watch
 
 

@@ -22,8 +22,8 @@ from dispatch.roster import Document, Person, Roster, WebhookPoint, call_list
 from dispatch.roster.documents import KINDS, DocumentKind
 from tests.live import LiveSystem
 from tests.receivers import Receiver, Request, receiving
-from tests.system import until
 from tests.village import SECRET
+from tests.waiting import until
 
 LEADER_NEXT_DOOR = PersonId("p-0011")
 OFFICERS_NEXT_DOOR = frozenset({PersonId("a-0070"), PersonId("a-0071")})

@@ -9,9 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from time import monotonic
 from typing import Self, TypeVar
 
 import aiohttp
@@ -23,21 +21,10 @@ from dispatch.events import connect
 from dispatch.identifiers import AreaId
 from dispatch.roster import Roster
 from dispatch.settings import RunningServers, Settings
+from tests.waiting import until
 
 ROLES = ("serve", "fanout", "project", "watch")
 T = TypeVar("T")
-
-
-async def until(
-    condition: Callable[[], Awaitable[T | None]], what: str, *, seconds: float = 20, every: float = 0.02
-) -> T:
-    """The first true thing that `condition` gives. Fails, saying `what` was waited for, after `seconds`."""
-    deadline = monotonic() + seconds
-    while not (found := await condition()):
-        if monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s for {what}")
-        await asyncio.sleep(every)
-    return found
 
 
 def free_port() -> int:

@@ -17,7 +17,8 @@ from dispatch.fanout.sms.texting import limits_of
 from dispatch.identifiers import CaseId, CommitId
 from dispatch.settings import Settings
 from tests.smsc.fake import FakeSmsc
-from tests.village import Village, outcomes, until
+from tests.village import Village, outcomes
+from tests.waiting import until
 from tests.workers import working
 
 ANNA, BO = "+8613800138000", "+8613900139000"

@@ -19,7 +19,8 @@ from dispatch.events import CASES, INTAKE, TIMERS, Timers, direct_get
 from dispatch.identifiers import CaseId
 from dispatch.moved_clock import MovedClock
 from tests.fanout_streams import all_acknowledged
-from tests.system import System, until
+from tests.system import System
+from tests.waiting import until
 
 JOBS = {"fanout": INTAKE, "due": TIMERS, "escalation": CASES, "notices": CASES, "calls": CASES}
 MILLISECOND = timedelta(milliseconds=1)

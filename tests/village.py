@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from time import monotonic
 from typing import TypeVar
 from uuid import uuid4
 
@@ -20,6 +19,7 @@ from dispatch.fanout.plan import plan_of
 from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId, Site, case_id_for
 from dispatch.roster import Area, ContactPoint, Document, Group, Household, Person, Roster, WebhookPoint, call_list
 from tests.receivers import Receiver, receiving
+from tests.waiting import until
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
 HOUSEHOLD = HouseholdId("h-1")
@@ -99,16 +99,6 @@ class Village:
     def rings(self) -> list[list[str]]:
         """For each receiver, the notification ids that it got."""
         return [[json.loads(r.body)["data"]["notification"] for r in x.requests] for x in self.receivers]
-
-
-async def until(condition: Callable[[], Awaitable[T | None]], what: str, seconds: float = 20) -> T:
-    """The first true thing that `condition` gives. Fails after `seconds`, saying `what` was waited for."""
-    deadline = monotonic() + seconds
-    while not (found := await condition()):
-        if monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s for {what}")
-        await asyncio.sleep(0.01)
-    return found
 
 
 async def opened(village: Village, household: HouseholdId = HOUSEHOLD) -> CaseId:

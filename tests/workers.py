@@ -22,7 +22,8 @@ from dispatch.fanout.stand_in import StandIn
 from dispatch.roster import Roster
 from dispatch.settings import Settings
 from tests.commands import Started
-from tests.village import Village, until
+from tests.village import Village
+from tests.waiting import until
 
 
 @asynccontextmanager

@@ -19,9 +19,9 @@ from dispatch.roster import WebhookPoint
 from tests.live import LiveSystem
 from tests.receivers import receiving, status
 from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, Phones, answer
-from tests.system import until
 from tests.the_clock import TheClock
 from tests.village import SECRET
+from tests.waiting import until
 
 GROUP = "g-01"
 Document = dict[str, Any]

@@ -13,9 +13,9 @@ from dispatch.clock import now
 from dispatch.identifiers import PersonId, notification_id
 from tests.live import LiveSystem
 from tests.stories import LEADER_NEXT_DOOR, Phones, button_of
-from tests.system import until
 from tests.the_clock import TheClock
 from tests.village import SECRET
+from tests.waiting import until
 
 Document = dict[str, Any]
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tests.live import LiveSystem
 from tests.receivers import raw_server, status
 from tests.several_channels import Two, fell_back
-from tests.system import until
+from tests.waiting import until
 
 
 async def test_a_provider_that_hangs_costs_nobody_else_a_moment(live_system: LiveSystem, two: Two) -> None:

@@ -12,7 +12,7 @@ from dispatch.identifiers import CaseId
 from tests.commands import dispatch
 from tests.live import LiveSystem
 from tests.stories import Phones
-from tests.system import until
+from tests.waiting import until
 
 
 async def test_what_a_bug_left_on_the_board_is_mended_while_alarms_go_on(

@@ -13,8 +13,8 @@ from dispatch.roster import LeftOut
 from dispatch.web.views import LIVES_THERE
 from tests.live import LiveSystem
 from tests.stories import LEADER_NEXT_DOOR, Phones
-from tests.system import until
 from tests.the_clock import TheClock
+from tests.waiting import until
 
 PIN, DURESS = "4711", "0815"
 

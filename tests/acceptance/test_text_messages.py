@@ -12,8 +12,8 @@ from dispatch.roster import SmsPoint
 from tests.live import LiveSystem
 from tests.smsc.fake import FakeSmsc
 from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, County, Phones, desk_shows
-from tests.system import until
 from tests.the_clock import TheClock
+from tests.waiting import until
 
 Numbers = dict[PersonId, str]
 

@@ -21,9 +21,9 @@ from tests.live import LiveSystem
 from tests.messengers import Messenger
 from tests.receivers import ok, receiving
 from tests.stories import LEADER_NEXT_DOOR, OFFICERS_NEXT_DOOR, STATION, Phones, desk_shows, stopped
-from tests.system import until
 from tests.the_clock import TheClock
 from tests.village import SECRET
+from tests.waiting import until
 
 
 async def test_a_timer_that_is_lost_is_missed_by_the_watchdog_and_the_step_is_taken(

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error,
 
 from dispatch.identifiers import CaseId, HouseholdId
 from tests.live import LiveSystem
-from tests.system import until
+from tests.waiting import until
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
 SMALL_PHONE: ViewportSize = {"width": 360, "height": 640}

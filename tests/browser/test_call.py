@@ -9,7 +9,7 @@ from playwright.async_api import Request, Route
 
 from tests.browser.people import People, hold, sees
 from tests.live import LiveSystem
-from tests.system import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 

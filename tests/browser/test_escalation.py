@@ -17,8 +17,8 @@ from tests.browser.policies import LEADER_NEXT_DOOR, PATIENT, TO_110, agreed
 from tests.browser.test_layout import fits
 from tests.live import LiveSystem
 from tests.receivers import receiving
-from tests.system import until
 from tests.village import SECRET
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 

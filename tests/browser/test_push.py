@@ -17,7 +17,7 @@ from tests.browser.conftest import WHOLE, launched
 from tests.browser.people import People
 from tests.live import LiveSystem
 from tests.phones import Phone
-from tests.system import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 

@@ -14,7 +14,7 @@ from tests.browser.people import DESK, PHONE, SIDEWAYS, SMALL_PHONE, WITHIN_MS, 
 from tests.browser.test_layout import fits
 from tests.live import LiveSystem
 from tests.past_cases import Called, tell_past
-from tests.system import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 

@@ -10,7 +10,7 @@ from playwright.async_api import Page, Request
 from dispatch.identifiers import CaseId, PersonId, notification_id
 from tests.browser.people import People, raised_next_door, sees
 from tests.live import LiveSystem
-from tests.system import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 

@@ -10,7 +10,7 @@ from playwright.async_api import Page
 from dispatch.identifiers import CaseId
 from tests.browser.people import People, hold, sees
 from tests.live import LiveSystem
-from tests.system import until
+from tests.waiting import until
 
 KEY, STOP = ".key", ".stop"
 PIN, DURESS = "4711", "0815"

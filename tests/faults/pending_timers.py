@@ -23,8 +23,8 @@ from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId,
 from dispatch.roster import Area, Document, EscalationPolicy, Group, Household, Person, WebhookPoint
 from tests.faults.rampage.phones import CountyPhones, county_phones
 from tests.faults.rampage.stage import ROLES, SITE, Stage, stage
-from tests.system import until
 from tests.village import SECRET
+from tests.waiting import until
 
 VILLAGE = AreaId("v-1")
 PRESSES_EACH_SECOND = 100

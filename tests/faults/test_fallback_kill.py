@@ -24,7 +24,8 @@ from dispatch.roster import ApprisePoint, WebhookPoint
 from dispatch.settings import Settings
 from tests.messengers import Messenger
 from tests.receivers import status
-from tests.village import HOUSEHOLD, SECRET, Village, outcomes, until, village_of
+from tests.village import HOUSEHOLD, SECRET, Village, outcomes, village_of
+from tests.waiting import until
 from tests.workers import FanoutProcess
 
 PERSON = PersonId("p-0")

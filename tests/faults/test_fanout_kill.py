@@ -15,7 +15,8 @@ from dispatch.identifiers import HouseholdId, PersonId, notification_id
 from dispatch.roster import Household, WebhookPoint
 from dispatch.settings import Settings
 from tests.receivers import Reserved, receiving
-from tests.village import HOUSEHOLD, SECRET, Village, outcomes, until, village_of
+from tests.village import HOUSEHOLD, SECRET, Village, outcomes, village_of
+from tests.waiting import until
 from tests.workers import FanoutProcess
 
 THIRTEEN = 13

@@ -11,7 +11,8 @@ from dispatch.identifiers import PersonId
 from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
 from tests.smsc.fake import FakeSmsc, fake_smsc
-from tests.village import Village, outcomes, until
+from tests.village import Village, outcomes
+from tests.waiting import until
 from tests.workers import FanoutProcess
 
 NUMBER = "+8613800138000"

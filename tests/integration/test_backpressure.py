@@ -19,8 +19,9 @@ from dispatch.embedded import EmbeddedNats
 from dispatch.events import INTAKE, connect, ensure_streams
 from dispatch.intake import strain
 from dispatch.settings import Settings
-from tests.system import free_port, until
+from tests.system import free_port
 from tests.village import HOUSEHOLD, Village, village_of
+from tests.waiting import until
 from tests.workers import on_watch, working
 
 

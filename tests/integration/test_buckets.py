@@ -20,7 +20,7 @@ from dispatch.errors import Unavailable
 from dispatch.events import as_read, buckets, latest
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, Site
 from dispatch.roster import Group, Roster
-from tests.system import until
+from tests.waiting import until
 
 
 @pytest.fixture

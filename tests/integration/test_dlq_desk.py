@@ -22,7 +22,8 @@ from dispatch.identifiers import CaseId, HouseholdId
 from dispatch.roster import call_list
 from dispatch.settings import Settings
 from tests.commands import dispatch
-from tests.village import HOUSEHOLD, Village, outcomes, until, village_of
+from tests.village import HOUSEHOLD, Village, outcomes, village_of
+from tests.waiting import until
 from tests.workers import working
 
 

@@ -19,6 +19,7 @@ from dispatch.embedded import EmbeddedNats
 from dispatch.embedded.child import alive
 from dispatch.errors import SetupError
 from tests.buttons import needs_mosquitto
+from tests.waiting import until
 
 
 async def test_jetstream_writes_to_disk_before_it_acknowledges(fresh_nats: EmbeddedNats) -> None:
@@ -141,9 +142,7 @@ async def test_it_ends_when_we_do(server_folder: Path) -> None:
     server = psutil.Process(int(await asyncio.wait_for(parent.stdout.readline(), 30)))
     parent.kill()
     await parent.wait()
-    async with asyncio.timeout(10):
-        while alive(server):  # noqa: ASYNC110 - another process's end sets no event here
-            await asyncio.sleep(0.02)
+    await until(lambda: not alive(server), "the server to end with its parent")
 
 
 PARENT = """

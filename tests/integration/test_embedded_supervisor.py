@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from dispatch.embedded.logs import Follower, bound, last_lines
 from dispatch.embedded.supervisor import Role, Supervisor, errors_in, pause_after
+from tests.waiting import until
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
 NOTES_ITS_END = """
@@ -29,12 +29,10 @@ time.sleep(60)
 
 class Reports(list[tuple[str, str]]):
     async def wait_for(self, part: str) -> tuple[str, str]:
-        async with asyncio.timeout(20):
-            while True:
-                for report in self:
-                    if part in report[0]:
-                        return report
-                await asyncio.sleep(0.01)
+        def found() -> tuple[str, str] | None:
+            return next((report for report in self if part in report[0]), None)
+
+        return await until(found, f"a report of {part!r}")
 
 
 @pytest.fixture
@@ -50,9 +48,7 @@ async def supervisor(reports: Reports) -> AsyncIterator[Supervisor]:
 
 
 async def started_anew(role: Role, first: int | None, *, seconds: float) -> None:
-    async with asyncio.timeout(seconds):
-        while role.child.pid == first or not role.child.running:  # noqa: ASYNC110 - no event is set on a start
-            await asyncio.sleep(0.01)
+    await until(lambda: role.child.pid != first and role.child.running, "the role to be started anew", seconds=seconds)
 
 
 async def test_what_dies_is_started_again_at_once(tmp_path: Path, supervisor: Supervisor, reports: Reports) -> None:
@@ -111,9 +107,7 @@ async def test_roles_end_in_the_order_asked_for(tmp_path: Path, supervisor: Supe
     for name in ("servers", "watch", "serve", "fanout"):
         role = Role(name, tmp_path, {}, [sys.executable, "-c", NOTES_ITS_END, name, str(order)])
         await supervisor.start(role)
-        async with asyncio.timeout(10):
-            while "ready" not in role.child.last_lines():  # noqa: ASYNC110 - the log is all that it says
-                await asyncio.sleep(0.01)
+        await until(lambda role=role: "ready" in role.child.last_lines(), f"{name} to be ready")  # type: ignore[misc, arg-type]
     await supervisor.stop(first=("serve", "fanout", "watch"))
     assert order.read_text().split() == ["serve", "fanout", "watch", "servers"]
 
@@ -124,9 +118,7 @@ async def test_what_does_not_end_when_asked_is_killed(tmp_path: Path) -> None:
     )
     role = Role("serve", tmp_path, {}, [sys.executable, "-c", deaf])
     await role.start()
-    async with asyncio.timeout(10):
-        while "deaf" not in role.child.last_lines():  # noqa: ASYNC110 - the log is all that it says
-            await asyncio.sleep(0.01)
+    await until(lambda: "deaf" in role.child.last_lines(), "it to be deaf")
     assert not await role.child.stop(patience=0.2)
     assert await role.child.wait() == -signal.SIGKILL
 

@@ -22,6 +22,7 @@ import pytest
 
 from dispatch.embedded.child import alive
 from tests.commands import dispatch
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 READY = "Ctrl-C stops it"
@@ -44,13 +45,16 @@ class Up:
             self.printed += chunk.decode(errors="replace")
 
     async def says(self, part: str, patience: float = 90) -> None:
+        def said() -> bool:
+            over = self._reading.done()
+            assert part in self.printed or not over, f"it ended without saying {part!r}"
+            return part in self.printed
+
         try:
-            async with asyncio.timeout(patience):
-                while part not in self.printed:
-                    assert not self._reading.done(), f"it ended without saying {part!r}:\n{self.printed}"
-                    await asyncio.sleep(0.05)
-        except TimeoutError:
-            pytest.fail(f"it did not say {part!r}:\n{self.printed}")
+            await until(said, f"it to say {part!r}", seconds=patience)
+        except AssertionError as late:
+            late.add_note(self.printed)
+            raise
 
     async def ended(self) -> int:
         code = await asyncio.wait_for(self.process.wait(), 60)
@@ -93,16 +97,18 @@ async def doctor(data: Path) -> dict[str, dict[str, Any]]:
 
 async def healthy(data: Path) -> None:
     """Wait until the doctor finds nothing wrong."""
-    wrong: list[dict[str, Any]] = []
+    found: dict[str, Any] = {}
+
+    async def nothing_wrong() -> bool:
+        found.update(await doctor(data))
+        return all(finding["state"] == "ok" for finding in found.values())
+
     try:
-        async with asyncio.timeout(60):
-            while True:
-                wrong = [finding for finding in (await doctor(data)).values() if finding["state"] != "ok"]
-                if not wrong:
-                    return
-                await asyncio.sleep(0.25)  # a visit takes from what it waits for the time that it costs
-    except TimeoutError:
-        pytest.fail(f"the doctor still finds {wrong}")
+        # A visit takes from what it waits for the time that it costs.
+        await until(nothing_wrong, "the doctor to find nothing wrong", seconds=60, every=0.25)
+    except AssertionError as late:
+        late.add_note(f"it finds {[finding for finding in found.values() if finding['state'] != 'ok']}")
+        raise
 
 
 async def test_everything_starts_heals_and_stops(server_folder: Path) -> None:
@@ -146,9 +152,7 @@ async def test_it_starts_over_what_a_power_cut_leaves_and_its_children_end_with_
         children = running.children()
         assert set(children) == ROLES | {"nats-server", "postgres"}
         running.process.kill()
-        async with asyncio.timeout(20):
-            while any(alive(process) for process in children.values()):  # noqa: ASYNC110 - not our children
-                await asyncio.sleep(0.05)
+        await until(lambda: not any(alive(process) for process in children.values()), "its children to end")
 
 
 async def test_servers_that_are_named_are_used_and_postgres_may_be_down(tmp_path: Path, nats_url: str) -> None:

@@ -25,7 +25,8 @@ from dispatch.settings import Settings
 from tests.fanout_streams import HOOK_SENT, all_acknowledged
 from tests.phones import Phone
 from tests.receivers import Receiver, status
-from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, until, village_of
+from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, village_of
+from tests.waiting import until
 from tests.workers import working
 
 NO_PAGE = ("failed", "no open page", 1)

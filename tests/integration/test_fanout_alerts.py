@@ -19,7 +19,7 @@ from dispatch.fanout.alerts import LINES, SETTLED, Alerts
 from dispatch.settings import Settings
 from tests.receivers import Receiver, receiving, status
 from tests.servers import open_folder
-from tests.system import until
+from tests.waiting import until
 
 
 def incident(what: str, *, age: timedelta = SETTLED + timedelta(seconds=1)) -> Incident:

@@ -20,7 +20,8 @@ from dispatch.roster import WebhookPoint
 from dispatch.settings import Settings
 from tests.integration.test_fanout_watchdog import settle_up
 from tests.standing_in import handled
-from tests.village import SECRET, Village, opened, outcomes, until, village_of
+from tests.village import SECRET, Village, opened, outcomes, village_of
+from tests.waiting import until
 from tests.workers import working
 
 LAST = PersonId("p-3")

@@ -18,7 +18,8 @@ from dispatch.events import (
 from dispatch.identifiers import CaseId, CommitId, HouseholdId
 from dispatch.settings import Settings
 from tests.fanout_streams import all_acknowledged, exists, letters
-from tests.village import HOUSEHOLD, Village, until, village_of
+from tests.village import HOUSEHOLD, Village, village_of
+from tests.waiting import until
 from tests.workers import working
 
 

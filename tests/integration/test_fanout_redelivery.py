@@ -26,7 +26,8 @@ from dispatch.identifiers import CommitId, HouseholdId, PersonId, notification_i
 from dispatch.roster import CallList, Roster, call_list
 from dispatch.settings import Settings
 from tests.fanout_streams import HOOK_SENT, all_acknowledged, letters
-from tests.village import Village, opened, outcomes, until, village_of
+from tests.village import Village, opened, outcomes, village_of
+from tests.waiting import until
 from tests.workers import working
 
 

@@ -38,7 +38,8 @@ from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId,
 from dispatch.roles import strained_subject
 from dispatch.roster import EscalationPolicy, Household
 from dispatch.settings import Settings
-from tests.village import Village, opened, until, village_of
+from tests.village import Village, opened, village_of
+from tests.waiting import until
 from tests.workers import on_watch, working
 
 

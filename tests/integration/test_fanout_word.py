@@ -31,7 +31,8 @@ from dispatch.settings import Settings
 from tests.integration.test_fanout_watchdog import settle_up
 from tests.receivers import Receiver
 from tests.standing_in import handled
-from tests.village import HOUSEHOLD, Village, opened, until, village_of
+from tests.village import HOUSEHOLD, Village, opened, village_of
+from tests.waiting import until
 from tests.workers import working
 
 LAST = PersonId("p-3")

@@ -15,7 +15,7 @@ from dispatch.events import DLQ, INTAKE
 from dispatch.fanout import work
 from dispatch.fanout.work import TRIES, Job, Work
 from dispatch.identifiers import Site
-from tests.village import until
+from tests.waiting import until
 
 OUTAGE = 2 * TRIES
 """How often the message comes while what it needs is away."""

@@ -26,7 +26,7 @@ from dispatch.history.importing import AT_ONCE
 from dispatch.identifiers import CommitId, Site, past_case_id
 from dispatch.roster import Roster
 from tests import commands
-from tests.village import until
+from tests.waiting import until
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
 AREAS = "辖区编号,名称,级别,上级辖区\ncounty,某县,county,\na-1,某村,village,county\n"

@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 
 from dispatch.embedded import EmbeddedNats
 from dispatch.events import connect, inbox_of
-from tests.village import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.embedded
 

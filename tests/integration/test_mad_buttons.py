@@ -16,7 +16,7 @@ from dispatch.embedded import EmbeddedNats
 from dispatch.events import Incident, IncidentBook, connect, ensure_streams
 from dispatch.intake import ButtonGate, Expelling, Holds
 from tests.buttons import Button, is_cut_off, needs_mosquitto
-from tests.system import until
+from tests.waiting import until
 
 pytestmark = [pytest.mark.embedded, needs_mosquitto]
 

@@ -22,7 +22,7 @@ from dispatch.identifiers import CommitId, HouseholdId, PressId, Site
 from dispatch.intake import ButtonAnswers, IntakeDesk, Limits
 from tests.buttons import Button, gate, mqtt_of, needs_mosquitto
 from tests.servers import Servers
-from tests.system import until
+from tests.waiting import until
 
 pytestmark = needs_mosquitto
 

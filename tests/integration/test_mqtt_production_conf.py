@@ -27,7 +27,8 @@ from dispatch.embedded.programs import program
 from dispatch.events import INTAKE, ensure_streams, press_subject
 from dispatch.intake import ButtonGate, Expelling, Holds
 from tests.buttons import FLOOD, Button, is_cut_off, needs_mosquitto
-from tests.system import free_port, until
+from tests.system import free_port
+from tests.waiting import until
 
 CONF = Path(__file__).parents[2] / "deploy" / "nats.conf"
 OPENSSL = shutil.which("openssl")

@@ -24,7 +24,8 @@ from dispatch.projections.shadow import queries
 from dispatch.roster import Area, Household, Person, Roster
 from dispatch.settings import Settings
 from tests.commands import dispatch, environment_of
-from tests.projection_stories import NOON, answered, projecting, recorded, tell, until
+from tests.projection_stories import NOON, answered, projecting, recorded, tell
+from tests.waiting import until
 
 Result = tuple[int, str, str]
 

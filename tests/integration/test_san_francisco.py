@@ -26,7 +26,8 @@ from dispatch.projections import Projector
 from dispatch.settings import Settings
 from tests import commands
 from tests.projection_desk import Desk, opened
-from tests.projection_stories import projecting, until
+from tests.projection_stories import projecting
+from tests.waiting import until
 
 CITY = Path(__file__).parents[2].parent / "shared" / "data" / "sffd_calls_2017.csv"
 ZONE = "America/Los_Angeles"
@@ -119,7 +120,7 @@ async def imported(desk: Desk, folder: Path, environment: dict[str, str]) -> Non
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "dispatch", *command, env=environment, stderr=asyncio.subprocess.DEVNULL
     )
-    await until(lambda: _some(desk), "the import to have begun", 60)
+    await until(lambda: _some(desk), "the import to have begun", seconds=60)
     process.kill()
     await process.wait()
     assert await _there(desk) < len({row.partition(",")[0] for row in rows}), "it was killed too late to prove anything"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from nats.js.api import StreamConfig
 from dispatch.embedded import EmbeddedNats
 from dispatch.events import connect, consume, follow, subscription, work_consumer
 from dispatch.events.subscription import Pull
+from tests.waiting import until
 
 pytestmark = pytest.mark.embedded
 
@@ -50,12 +51,6 @@ class Worker:
         await asyncio.wait([self._task])
 
 
-async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - the worker tells nobody
-            await asyncio.sleep(0.01)
-
-
 async def publish(nc: Client, first: int, count: int) -> list[str]:
     names = [str(number) for number in range(first, first + count)]
     for name in names:
@@ -66,7 +61,7 @@ async def publish(nc: Client, first: int, count: int) -> list[str]:
 async def test_two_workers_share_the_work(nc: Client) -> None:
     workers = [Worker(nc), Worker(nc)]
     names = await publish(nc, 0, 300)
-    await until(lambda: sum(len(w.done) for w in workers) >= 300)
+    await until(lambda: sum(len(w.done) for w in workers) >= 300, "the messages to be done")
     assert sorted(int(n) for w in workers for n in w.done) == [int(n) for n in names]
     for worker in workers:
         await worker.stop()
@@ -75,13 +70,13 @@ async def test_two_workers_share_the_work(nc: Client) -> None:
 async def test_work_arrives_while_the_server_is_killed_and_started(own_nats: EmbeddedNats, nc: Client) -> None:
     worker = Worker(nc)
     names = await publish(nc, 0, 50)
-    await until(lambda: len(worker.done) >= 50)
+    await until(lambda: len(worker.done) >= 50, "the messages to be done")
     await own_nats.kill()
     await own_nats.start()
     loop = asyncio.get_running_loop()
     names += await publish(nc, 50, 50)
     published = loop.time()
-    await until(lambda: set(worker.done) == set(names))
+    await until(lambda: set(worker.done) == set(names), "the messages to be done")
     assert loop.time() - published < 3, "a plain fetch() held messages for 8 s here"
     await worker.stop()
 
@@ -101,11 +96,11 @@ async def test_a_reader_whose_watcher_died_hears_of_a_silence_all_the_same(
     monkeypatch.setattr(Pull, "_watch", dying)
     worker = Worker(nc)
     names = await publish(nc, 0, 5)
-    await until(lambda: len(worker.done) >= 5)
+    await until(lambda: len(worker.done) >= 5, "the messages to be done")
     await own_nats.kill()
     await own_nats.start()
     names += await publish(nc, 5, 5)
-    await until(lambda: set(worker.done) == set(names))
+    await until(lambda: set(worker.done) == set(names), "the messages to be done")
     await worker.stop()
 
 
@@ -114,7 +109,7 @@ async def test_a_deleted_consumer_is_made_again_after_an_error_that_nobody_expec
 ) -> None:
     worker = Worker(nc)
     names = await publish(nc, 0, 5)
-    await until(lambda: len(worker.done) == 5)
+    await until(lambda: len(worker.done) == 5, "the messages to be done")
     failed, make = asyncio.Event(), subscription._make
 
     async def failing(*args: Any) -> None:
@@ -126,7 +121,7 @@ async def test_a_deleted_consumer_is_made_again_after_an_error_that_nobody_expec
     monkeypatch.setattr(subscription, "_make", failing)
     await nc.jetstream().delete_consumer("WORK", "workers")
     names += await publish(nc, 5, 5)
-    await until(lambda: set(worker.done) == set(names))
+    await until(lambda: set(worker.done) == set(names), "the messages to be done")
     assert failed.is_set()
     await worker.stop()
 
@@ -134,20 +129,20 @@ async def test_a_deleted_consumer_is_made_again_after_an_error_that_nobody_expec
 async def test_a_consumer_that_somebody_deleted_is_made_again(nc: Client) -> None:
     worker = Worker(nc)
     names = await publish(nc, 0, 5)
-    await until(lambda: len(worker.done) == 5)
+    await until(lambda: len(worker.done) == 5, "the messages to be done")
     await nc.jetstream().delete_consumer("WORK", "workers")
     names += await publish(nc, 5, 5)
-    await until(lambda: set(worker.done) == set(names))
+    await until(lambda: set(worker.done) == set(names), "the messages to be done")
     await worker.stop()
 
 
 async def test_what_a_worker_leaves_unfinished_another_gets(nc: Client) -> None:
     lazy = Worker(nc, lazy=True, ack_wait=0.5)
     await publish(nc, 0, 10)
-    await until(lambda: len(lazy.done) >= 10)
+    await until(lambda: len(lazy.done) >= 10, "the messages to be done")
     await lazy.stop()
     worker = Worker(nc, ack_wait=0.5)
-    await until(lambda: len(set(worker.done)) == 10)
+    await until(lambda: len(set(worker.done)) == 10, "the messages to be done")
     await worker.stop()
 
 

@@ -15,7 +15,7 @@ from dispatch.settings import Settings
 from dispatch.web import watched
 from dispatch.web.tasks import Tasks
 from dispatch.web.trouble import IncidentView, Trouble
-from tests.system import until
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from secrets import token_hex
-from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -261,10 +260,3 @@ async def page(
         assert response.status == 200, await response.text()
         assert response.content_type == "text/event-stream"
         yield Page(response)
-
-
-async def until(condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
-    deadline = monotonic() + seconds
-    while not condition():
-        assert monotonic() < deadline, f"waited {seconds} s: {what}"
-        await asyncio.sleep(0.01)

@@ -22,7 +22,7 @@ from dispatch.fanout.channels.retry_after import seconds_of
 from dispatch.fanout.lanes import Lane, Limits
 from dispatch.fanout.turns import Place, Rank
 from tests.receivers import Reserved, raw_server, receiving, status
-from tests.village import until
+from tests.waiting import until
 
 FIRST = Place(Rank.FIRST, drill=False, area="a")
 

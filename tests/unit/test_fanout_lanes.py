@@ -13,7 +13,7 @@ from dispatch.fanout.breaker import FAILURES, SPAN_SECONDS
 from dispatch.fanout.channels import Sent
 from dispatch.fanout.lanes import Lane, Limits
 from dispatch.fanout.turns import Place, Rank
-from tests.village import until
+from tests.waiting import until
 
 FIRST = Place(Rank.FIRST, drill=False, area="a")
 SENT = Sent("sent")

@@ -24,7 +24,8 @@ from dispatch.migrate import migrate
 from dispatch.roster import Roster
 from tests.faults.rampage.proxy import Proxy, proxied
 from tests.servers import open_folder
-from tests.system import free_port, until
+from tests.system import free_port
+from tests.waiting import until
 
 SITE = "rampage"
 Victim = Literal["fanout", "serve", "project", "watch", "nats", "postgres"]

@@ -30,7 +30,8 @@ from dispatch.events import CASES, IncidentBook, follow
 from dispatch.events.stopping import end_if_stopping
 from dispatch.identifiers import CaseId, CommitId
 from tests.archives import SETTINGS, SITE, archiving, caught_up, lived
-from tests.village import Village, until
+from tests.village import Village
+from tests.waiting import until
 from tests.workers import working
 
 

@@ -22,7 +22,8 @@ from dispatch.events import CASES, DLQ
 from dispatch.identifiers import AreaId, CommitId, GroupId, HouseholdId
 from dispatch.roster import Household, Roster
 from tests.archives import SETTINGS, SITE, lived, of, restored
-from tests.village import Village, opened, until
+from tests.village import Village, opened
+from tests.waiting import until
 from tests.workers import working
 
 

@@ -29,8 +29,8 @@ from tests.projection_stories import (
     projecting,
     sums,
     tell,
-    until,
 )
+from tests.waiting import until
 
 
 async def test_killed_in_the_middle_of_five_thousand_commits(desk: Desk, settings: Settings) -> None:

@@ -24,8 +24,8 @@ from tests.projection_stories import (
     projecting,
     sums,
     tell,
-    until,
 )
+from tests.waiting import until
 
 
 async def test_poison_goes_to_the_dlq_once_and_the_others_go_on(desk: Desk) -> None:

@@ -18,7 +18,8 @@ from dispatch.projections.copying import tables_of
 from dispatch.projections.models import board
 from dispatch.projections.shadow import Shadow
 from tests.integration.rebuild.site import Site, holds, read
-from tests.projection_stories import TABLES, answered, fill, forget, projecting, recorded, resolved, sums, tell, until
+from tests.projection_stories import TABLES, answered, fill, forget, projecting, recorded, resolved, sums, tell
+from tests.waiting import until
 
 
 def _wrong(change: Change) -> list[board.BoardRow]:

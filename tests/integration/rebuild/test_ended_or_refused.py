@@ -14,7 +14,8 @@ from dispatch.errors import Refused
 from dispatch.projections.shadow import schema_of
 from dispatch.settings import Settings
 from tests.integration.rebuild.site import Site, read
-from tests.projection_stories import fill, projecting, sums, until
+from tests.projection_stories import fill, projecting, sums
+from tests.waiting import until
 
 
 async def test_two_at_once_are_refused_and_the_first_goes_on(site: Site) -> None:
@@ -55,7 +56,7 @@ async def test_ended_in_the_middle_it_leaves_the_live_tables_and_begins_anew(
     async def waits() -> bool:
         return bool((await read(site.dsn, find))[0])  # in a transaction it would be told the same for ever
 
-    await until(waits, "the rebuild to be in the middle", 60)
+    await until(waits, "the rebuild to be in the middle", seconds=60)
     process.send_signal(how)
     words = (await process.communicate())[1].decode()
     await held.rollback()

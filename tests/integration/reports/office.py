@@ -12,7 +12,8 @@ from dispatch.cases import CaseDesk
 from dispatch.events import CaseLog, connect, ensure_streams
 from dispatch.projections import Projector, ReadModels
 from tests.integration.reports.told import AS_OF, SINCE, UNTIL, ZONE, Told
-from tests.projection_stories import projecting, until
+from tests.projection_stories import projecting
+from tests.waiting import until
 
 
 @dataclass

@@ -15,7 +15,8 @@ from dispatch.roster import SmsPoint
 from dispatch.settings import Settings
 from tests.smsc.fake import FakeSmsc, Part
 from tests.texting import ANNA, BO, STRANGER, happens, of, soon_given_up, texting, where_it_is
-from tests.village import Village, until
+from tests.village import Village
+from tests.waiting import until
 
 
 async def test_each_phone_shows_one_whole_text(village: Village, sms_settings: Settings, smsc: FakeSmsc) -> None:

@@ -28,7 +28,8 @@ from dispatch.settings import Settings
 from tests.smsc.fake import FakeSmsc
 from tests.standing_in import be_away_for, everybody_here, handled, hasten, in_hand, looks_at, watching
 from tests.texting import ANNA, BO, close, happens, of, where_it_is
-from tests.village import HOUSEHOLD, Village, opened, until
+from tests.village import HOUSEHOLD, Village, opened
+from tests.waiting import until
 from tests.workers import working
 
 OTHERS = HouseholdId("h-2")

@@ -23,7 +23,8 @@ from dispatch.settings import Settings
 from tests.integration.test_fanout_watchdog import appears, disappears, settle_up
 from tests.receivers import Receiver, ok
 from tests.standing_in import be_away_for, everybody_here, handled, looks_at, silent_press, watching
-from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, until
+from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes
+from tests.waiting import until
 from tests.workers import on_watch, working
 
 

@@ -35,7 +35,8 @@ from tests.standing_in import (
     handled,
     watching,
 )
-from tests.village import HOUSEHOLD, Village, until
+from tests.village import HOUSEHOLD, Village
+from tests.waiting import until
 from tests.workers import working
 
 

@@ -43,7 +43,8 @@ from tests.standing_in import (
     silent_press,
     watching,
 )
-from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes, until
+from tests.village import HOUSEHOLD, SECRET, Village, opened, outcomes
+from tests.waiting import until
 from tests.workers import working
 
 

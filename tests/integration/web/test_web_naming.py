@@ -12,7 +12,7 @@ from dispatch.cases import Case
 from dispatch.identifiers import AreaId, GroupId, PersonId, PostId
 from dispatch.roster import Area, Document, Duty, Group, Post
 from tests.integration.web_world import World
-from tests.projection_stories import until
+from tests.waiting import until
 
 Client = TestClient[Any, Any]
 SOMEBODY, NOBODY = PersonId("p-3"), "p-9"
