@@ -1,4 +1,8 @@
-"""Publish to committed: from a commit being sent to the log until every read model has it in Postgres."""
+"""Publish to committed: from a commit being sent to the log until every read model has it in Postgres.
+
+The cases are of the last hour, as those are of which the log tells all day: a change of an older one is noted for the
+reports as well, which costs a commit more (`docs/adr/0004-projections.md`).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A long log to measure on: past cases with thirteen responders, about 35 events each in about 20 commits, mixed."""
+"""A log to measure on: cases with thirteen responders, about 35 events each in about 20 commits, mixed."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from dispatch.cases import (
     decide,
     fold,
 )
+from dispatch.clock import now
 from dispatch.events import Answer, CallOutcome, Commit, Event, Outcome, PlannedCall, Press, Reason, Role, connect
 from dispatch.events.codec import case_subject, commit_headers, encode_events
 from dispatch.identifiers import AreaId, CaseId, CommitId, GroupId, HouseholdId, PersonId, PressId, Site, case_id_for
@@ -36,8 +37,15 @@ OPEN_AT_ONCE = 64
 UNACKNOWLEDGED = 512
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 APART = timedelta(minutes=10)
+"""Cases of a past: the first began then, and the others one after the other so far apart."""
 VILLAGES = 110
 ROLES: tuple[Role, ...] = ("member",) * 10 + ("police_assistant", "auxiliary_officer", "community_police_officer")
+
+
+LATELY = timedelta(minutes=40)
+"""Cases of now: the first began so long ago. All of it is over by now, and none is older than an hour."""
+LATELY_ENDED = timedelta(minutes=20)
+"""Cases of now: the last began so long ago. It lasts a quarter of an hour at most."""
 
 
 class Stored(NamedTuple):
@@ -49,12 +57,14 @@ class Stored(NamedTuple):
     events: int
 
 
-def commits(site: Site, cases: int, seed: int = 1) -> Iterator[Stored]:
+def commits(
+    site: Site, cases: int, seed: int = 1, *, began: datetime = BEGAN, apart: timedelta = APART
+) -> Iterator[Stored]:
     """The commits of `cases` cases in the order of a log in which some cases are open at the same time."""
     chance = random.Random(seed)
     running: list[Iterator[Stored]] = []
     for number in range(cases):
-        running.append(_case(site, number, chance))
+        running.append(_case(site, number, began + apart * number, chance))
         while len(running) >= OPEN_AT_ONCE:
             yield from _one_of(running, chance)
     while running:
@@ -89,7 +99,7 @@ async def write(nc: Client, site: Site, cases: int) -> tuple[int, int]:
 
 
 async def write_slowly(url: str, site: Site, first: int, cases: int, per_second: float) -> None:
-    """Append cases at a steady pace of events, and print of each commit its sequence and when it was sent (ns)."""
+    """Append cases of now at a steady pace of events; print of each commit its sequence and when it was sent (ns)."""
     nc = await connect(url, "publisher")
     js, loop = nc.jetstream(timeout=10), asyncio.get_running_loop()
     sent: list[tuple[int, int]] = []
@@ -101,7 +111,8 @@ async def write_slowly(url: str, site: Site, first: int, cases: int, per_second:
 
     begin, events = loop.time(), 0
     async with asyncio.TaskGroup() as group:
-        for commit in commits(site, cases, seed=first):
+        apart = (LATELY - LATELY_ENDED) / cases
+        for commit in commits(site, cases, seed=first, began=now() - LATELY, apart=apart):
             await asyncio.sleep(max(0.0, begin + events / per_second - loop.time()))
             group.create_task(one(commit))
             events += commit.events
@@ -109,9 +120,9 @@ async def write_slowly(url: str, site: Site, first: int, cases: int, per_second:
     sys.stdout.write(json.dumps(sent))
 
 
-def _case(site: Site, number: int, chance: random.Random) -> Iterator[Stored]:
+def _case(site: Site, number: int, began: datetime, chance: random.Random) -> Iterator[Stored]:
     household = HouseholdId(f"past-{number:06d}")
-    opening = _opening(household, f"v-{number % VILLAGES:03d}", BEGAN + APART * number)
+    opening = _opening(household, f"v-{number % VILLAGES:03d}", began)
     case_id = case_id_for(household, opening.press.press)
     case, sequence, pending = Case(), 0, list[Event]()
     for command in (opening, *_what_follows(opening, chance)):

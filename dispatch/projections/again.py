@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import asyncpg
 import structlog
@@ -64,17 +63,12 @@ class ProjectAgain:
         connection = await connect(self._dsn, f"{projection.name} again")
         try:
             async with connection.transaction():
-                at = await connection.fetchrow(checkpoints.queries.held, self._log.site, projection.name)
-                if at is None or at["seq"] < seq:
+                at = await checkpoints.held(connection, self._log.site, projection.name)
+                if at is None or at.seq < seq:
                     return  # it has not come to this commit yet, and will read it in its turn
-                commits = [commit for commit in await self._log.load(case_id) if commit.seq <= at["seq"]]
+                commits = [commit for commit in await self._log.load(case_id) if commit.seq <= at.seq]
                 body = _rows(projection, self._log, commits)
-                # The statement that writes rows moves the checkpoint: so it is put back by one before.
-                await connection.execute(checkpoints.queries.back, self._log.site, projection.name)
-                arguments: tuple[Any, ...] = (at["stream_created"], at["seq"] - 1, at["seq"], at["commit_id"], body)
-                moved = await connection.fetchval(projection.queries.write, self._log.site, projection.name, *arguments)
-                if not moved:
-                    raise Refused(f"the checkpoint of {projection.name} could not be kept; run `dispatch rebuild`")
+                await connection.execute(projection.queries.write, body)
         finally:
             await asyncio.shield(connection.close(timeout=1))
 

@@ -22,7 +22,6 @@ class CheckpointQueries(msgspec.Struct, frozen=True, kw_only=True):
     begin: str
     checkpoint: str
     held: str
-    back: str
     place: str
     any_begun: str
 
@@ -56,7 +55,18 @@ async def begin(connection: asyncpg.Connection, site: Site, projection: str, cre
 
 
 async def current(connection: asyncpg.Connection, site: Site, projection: str) -> Checkpoint | None:
-    record = await connection.fetchrow(queries.checkpoint, site, projection)
+    return _checkpoint(await connection.fetchrow(queries.checkpoint, site, projection))
+
+
+async def held(connection: asyncpg.Connection, site: Site, projection: str) -> Checkpoint | None:
+    """The read model's checkpoint, which nobody else moves until the transaction of `connection` ends.
+
+    Whoever writes into its tables takes this first, so that none waits for one who waits for it.
+    """
+    return _checkpoint(await connection.fetchrow(queries.held, site, projection))
+
+
+def _checkpoint(record: asyncpg.Record | None) -> Checkpoint | None:
     return None if record is None else Checkpoint(**record)
 
 

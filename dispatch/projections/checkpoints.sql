@@ -11,10 +11,6 @@ select stream_created, seq, commit_id from checkpoints where site = $1 and proje
 -- How far a read model has come, and nobody moves it until this transaction ends.
 select stream_created, seq, commit_id from checkpoints where site = $1 and projection = $2 for update
 
--- name: back
--- One step back, for the statement that writes rows moves on by one at least.
-update checkpoints set seq = seq - 1 where site = $1 and projection = $2
-
 -- name: place
 -- Where a read model stands that was built beside the live one.
 insert into checkpoints (site, projection, stream_created, seq, commit_id) values ($1, $2, $3, $4, $5)

@@ -20,7 +20,7 @@ from dispatch.projections.projection import Projection
 
 _WRITE = re.compile(
     r"insert into (?P<table>\w+) \((?P<columns>[\w\s,]+)\)\s+select\s+(?P<selected>[\w\s,]+?)\s+"
-    r"from json_populate_recordset\(null::(?P<shape>\w+), \$7::json\)\s+where exists \(select from moved\)"
+    r"from json_populate_recordset\(null::(?P<shape>\w+), \$1::json\)"
 )
 _NAMED = re.compile(r"delete from (\w+)")
 _encoder = msgspec.json.Encoder()

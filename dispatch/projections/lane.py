@@ -25,6 +25,7 @@ from dispatch.projections.copying import tables_of
 from dispatch.projections.months import Months
 from dispatch.projections.projection import Projection
 from dispatch.projections.steps import Step, Steps
+from dispatch.projections.storing import Storing
 from dispatch.projections.together import Together
 from dispatch.projections.writer import Writer, connect
 
@@ -103,7 +104,8 @@ class Lane:
         stack.callback(connection.terminate)
         checkpoint = await checkpoints.begin(connection, self._log.site, projection.name, created)
         months = await Months.of(connection, tables_of(projection))
-        return Writer(projection, self._log.site, connection, checkpoint, burials, months=months)
+        storing = await Storing.over(connection, self._log.site, [projection])
+        return Writer(projection, storing, checkpoint, burials, months=months)
 
     async def _require_near(self, writers: Sequence[Writer]) -> None:
         first = max(writer.position for writer in writers)
@@ -159,7 +161,8 @@ class Lane:
             return None
         connection = await connect(self._dsn, "together")
         stack.callback(connection.terminate)
-        return await Together.over(connection, self._log.site, writers)
+        projections = [writer.projection for writer in writers]
+        return Together(await Storing.over(connection, self._log.site, projections), writers)
 
     async def _write(self, steps: Sequence[Step], writers: Sequence[Writer], together: Together | None) -> None:
         if together is not None and await together.write(steps):

@@ -18,6 +18,7 @@ from dispatch.projections.months import Months
 from dispatch.projections.part import Part
 from dispatch.projections.projection import Projection
 from dispatch.projections.steps import Steps
+from dispatch.projections.storing import Storing
 from dispatch.projections.writer import Writer, connect
 
 AT_ONCE = 50
@@ -27,7 +28,7 @@ AT_ONCE = 50
 async def write_late(nc: Client, whole: Part, cases: Sequence[CaseId], projections: Sequence[Projection]) -> None:
     """Write the rows of `cases` as of the end of `whole`, whatever of them is there already.
 
-    A statement of a read model moves its checkpoint on by one commit at least, so that is put back before each time.
+    A writer moves the checkpoint on by one commit at least, so that is put back before each time.
     """
     if not cases:
         return
@@ -41,14 +42,15 @@ async def write_late(nc: Client, whole: Part, cases: Sequence[CaseId], projectio
         for projection in projections:
             connection = await connect(whole.dsn, projection.name, whole.schema)
             stack.callback(connection.terminate)
-            places.append((connection, await Months.of(connection, tables_of(projection))))
+            storing = await Storing.over(connection, whole.site, [projection])
+            places.append((storing, await Months.of(connection, tables_of(projection))))
         for first in range(0, len(cases), AT_ONCE):
             steps = Steps(log, burials)
             raws = [raw for case in cases[first : first + AT_ONCE] for raw in await _commits(client, whole, case)]
             taken = [await steps.take(raw.message(client)) for raw in sorted(raws, key=lambda raw: raw.seq)]
-            for projection, (connection, months) in zip(projections, places, strict=True):
-                await checkpoints.place(connection, whole.site, projection.name, start)
-                await Writer(projection, whole.site, connection, start, burials, months=months).write(taken)
+            for projection, (storing, months) in zip(projections, places, strict=True):
+                await checkpoints.place(storing.connection, whole.site, projection.name, start)
+                await Writer(projection, storing, start, burials, months=months).write(taken)
 
 
 async def _commits(client: Bulk, whole: Part, case: CaseId) -> list[Raw]:

@@ -15,27 +15,28 @@ from dispatch.projections.sql import load
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """`case` as it is after `commits`, which are new to the read model."""
+    """`case` as it is after `commits`, which are new to the read model, and as it was `before` them.
+
+    A case that is read whole was not there before. What a read model has of one that was is of `before`, or newer.
+    """
 
     site: Site
     case: Case
     commits: tuple[Commit, ...]
+    before: Case = Case()
 
 
 class ProjectionQueries(msgspec.Struct, frozen=True, kw_only=True):
-    """`write` stores rows and moves the checkpoint in one statement; `clear` forgets the rows of a site.
-
-    Parameters of `write`: site, projection, creation time of the stream, sequence that the checkpoint
-    must have reached, new sequence, id of its commit, rows as a JSON list. It returns how many
-    checkpoints it moved: none when this one is elsewhere, and then it has written no row either.
-    """
+    """`write` stores the rows of `$1`, a JSON list; `clear` forgets the rows of the site `$1`."""
 
     write: str
     clear: str
 
 
 class Projection(msgspec.Struct, frozen=True, kw_only=True):
-    """A read model. `rows` gives the rows that a change makes or replaces, none of them twice."""
+    """A read model. `rows` gives the rows that a change makes or replaces, none of them twice; it may leave out those
+    that are as they were before.
+    """
 
     name: str
     rows: Callable[[Change], Iterable[msgspec.Struct]]

@@ -111,8 +111,9 @@ class Shadow:
         async with self._connection.transaction():
             await self._connection.execute(f"set local lock_timeout = {LOCK_MILLISECONDS}")
             await self._connection.execute(queries.by_itself, self._site, projection.name)
+            at = await checkpoints.held(self._connection, self._site, projection.name)
             await _carry_out(self._connection, queries.hold, _live(projection))
-            yield await checkpoints.current(self._connection, self._site, projection.name)
+            yield at
 
     async def compare(self, snapshot: asyncpg.Connection, projection: Projection) -> list[Difference]:
         """What differs between the live tables and these, as `snapshot` sees both."""

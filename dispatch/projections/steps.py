@@ -20,12 +20,16 @@ REMEMBERED_CASES = 4096
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """A message of the log. `after` is None when it could not be read: then it changes no row, and is passed."""
+    """A message of the log. `after` is None when it could not be read: then it changes no row, and is passed.
+
+    Otherwise it is the commit and the case as that left it; `before` is the case as it was.
+    """
 
     message: Msg
     seq: int
     commit_id: str
     stored_at: datetime
+    before: Case
     after: tuple[Commit, Case] | None
 
 
@@ -45,26 +49,28 @@ class Steps:
         Raises `Unavailable` when the log cannot be reached.
         """
         metadata = message.metadata
-        after = await self._after(message)
+        before, after = await self._taken(message)
         return Step(
             message=message,
             seq=metadata.sequence.stream,
             commit_id=(message.headers or {}).get("ce-id", ""),
             stored_at=metadata.timestamp,
+            before=before,
             after=after,
         )
 
-    async def _after(self, message: Msg) -> tuple[Commit, Case] | None:
+    async def _taken(self, message: Msg) -> tuple[Case, tuple[Commit, Case] | None]:
         try:
             commit = commit_of(message)
-            case = _of(commit, fold([commit], await self._before(commit)))
+            before = await self._before(commit)
+            case = _of(commit, fold([commit], before))
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one message, the next must be read
             await self._burials.bury("project", message, f"{type(error).__name__}: {error}")
-            return None
+            return Case(), None
         self._remember(case)
-        return commit, case
+        return before, (commit, case)
 
     async def _before(self, commit: Commit) -> Case:
         known = self._remembered.get(commit.case)
@@ -89,11 +95,16 @@ def _of(commit: Commit, case: Case) -> Case:
 
 def changes(site: Site, steps: Sequence[Step]) -> list[Change]:
     """What `steps` changed: one change per case, with all of its commits."""
+    first: dict[CaseId, Case] = {}
     latest: dict[CaseId, Case] = {}
     commits: dict[CaseId, list[Commit]] = {}
     for step in steps:
         if step.after is not None:
             commit, case = step.after
+            first.setdefault(commit.case, step.before)
             latest[commit.case] = case
             commits.setdefault(commit.case, []).append(commit)
-    return [Change(site=site, case=case, commits=tuple(commits[case_id])) for case_id, case in latest.items()]
+    return [
+        Change(site=site, case=case, commits=tuple(commits[case_id]), before=first[case_id])
+        for case_id, case in latest.items()
+    ]

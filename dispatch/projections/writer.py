@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import asyncpg
 import msgspec
 
 from dispatch.clock import now, of_server
-from dispatch.identifiers import Site
 from dispatch.projections import checkpoints
 from dispatch.projections.burial import Burials
 from dispatch.projections.checkpoints import Checkpoint, CheckpointMoved
 from dispatch.projections.metrics import DELAY, ROWS
 from dispatch.projections.months import Month, Months
-from dispatch.projections.projection import Projection
+from dispatch.projections.projection import Change, Projection
 from dispatch.projections.steps import Step, changes
+from dispatch.projections.storing import Elsewhere, Storing
 
 CONNECT_SECONDS, WRITE_SECONDS = 2.0, 5.0
 
@@ -38,11 +37,11 @@ class BadRows(Exception):
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """What a writer is about to store: `count` rows as a JSON list, and the step they end with."""
+    """What a writer is about to store: `count` rows as a JSON list (None: no row), and the step they end with."""
 
     last: Step
     count: int
-    body: str
+    body: str | None
     months: set[Month]
 
 
@@ -61,13 +60,12 @@ async def connect(dsn: str, name: str, schema: str | None = None) -> asyncpg.Con
 
 
 class Writer:
-    """Writes `projection` from `checkpoint` on."""
+    """Writes `projection` from `checkpoint` on; `storing` is its own."""
 
     def __init__(
         self,
         projection: Projection,
-        site: Site,
-        connection: asyncpg.Connection,
+        storing: Storing,
         checkpoint: Checkpoint,
         burials: Burials,
         *,
@@ -75,7 +73,8 @@ class Writer:
     ) -> None:
         self.projection, self._created = projection, checkpoint.stream_created
         self.position, self._commit_id = checkpoint.seq, checkpoint.commit_id
-        self._site, self._connection, self._burials, self._months = site, connection, burials, months
+        self._storing, self._burials, self._months = storing, burials, months
+        self._rows, self._delay = ROWS.labels(projection.name), DELAY.labels(projection.name)
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -91,20 +90,18 @@ class Writer:
         if not new:
             return
         try:
-            prepared = self.prepare(new)
+            prepared = self.prepare(new[-1], changes(self._storing.site, new))
             await self.make_months(prepared)
-            if not await self._connection.fetchval(self.projection.queries.write, *self._arguments(prepared)):
-                await self.require_reached(prepared.last.seq)
+            await self._store(prepared)
         except (BadRows, *BAD_ROWS) as error:
             await self._one_by_one(new, error)
-        else:
-            self.stored(prepared)
 
-    def prepare(self, steps: Sequence[Step]) -> Prepared:
-        """What is to be stored of `steps`, which are all new. Raises `BadRows` when there can be none."""
+    def prepare(self, last: Step, changed: Sequence[Change]) -> Prepared:
+        """What is to be stored of `changed`, which is all new and ends with `last`. Raises `BadRows`."""
         try:
-            rows = [row for change in changes(self._site, steps) for row in self.projection.rows(change)]
-            return Prepared(last=steps[-1], count=len(rows), body=encoded(rows), months=self._months.of_rows(rows))
+            rows = [row for change in changed for row in self.projection.rows(change)]
+            body = encoded(rows) if rows else None
+            return Prepared(last=last, count=len(rows), body=body, months=self._months.of_rows(rows))
         except Exception as error:
             raise BadRows(f"{type(error).__name__}: {error}") from error
 
@@ -115,10 +112,8 @@ class Writer:
     def stored(self, prepared: Prepared) -> None:
         """Note that Postgres has taken `prepared`."""
         self.position, self._commit_id = prepared.last.seq, prepared.last.commit_id
-        ROWS.labels(self.projection.name).inc(prepared.count)
-        DELAY.labels(self.projection.name).observe(
-            max(0.0, (now() - of_server(prepared.last.stored_at)).total_seconds())
-        )
+        self._rows.inc(prepared.count)
+        self._delay.observe(max(0.0, (now() - of_server(prepared.last.stored_at)).total_seconds()))
 
     async def _one_by_one(self, steps: Sequence[Step], error: Exception) -> None:
         if len(steps) > 1:
@@ -127,25 +122,18 @@ class Writer:
             return
         reason = f"no rows of {self.projection.name} can be made of it: {type(error).__name__}: {error}"
         await self._burials.bury(f"project-{self.projection.name}", steps[0].message, reason)
-        nothing = Prepared(last=steps[0], count=0, body="[]", months=set())
-        if not await self._connection.fetchval(self.projection.queries.write, *self._arguments(nothing)):
-            await self.require_reached(steps[0].seq)
-        self.stored(nothing)
+        await self._store(Prepared(last=steps[0], count=0, body=None, months=set()))
 
-    def _arguments(self, prepared: Prepared) -> tuple[Any, ...]:
+    async def _store(self, prepared: Prepared) -> None:
         last = prepared.last
-        return (
-            self._site,
-            self.projection.name,
-            self._created,
-            self.position,
-            last.seq,
-            last.commit_id,
-            prepared.body,
-        )
+        try:
+            await self._storing.store(self._created, [self.position], last.seq, last.commit_id, [prepared.body])
+        except Elsewhere:
+            await self.require_reached(last.seq)
+        self.stored(prepared)
 
     async def require_reached(self, seq: int) -> None:
         """Raise `CheckpointMoved` unless the stored checkpoint is at `seq` or beyond, where another runner took it."""
-        found = await checkpoints.current(self._connection, self._site, self.projection.name)
+        found = await checkpoints.current(self._storing.connection, self._storing.site, self.projection.name)
         if found is None or found.seq < seq or found.stream_created != self._created:
             raise CheckpointMoved(f"the checkpoint of {self.projection.name} is not where it was left: {found}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from nats.aio.msg import Msg
 
 from dispatch.cases import Case, Command, LeaveOut, decide, fold
 from dispatch.errors import DispatchError
@@ -19,6 +21,7 @@ from dispatch.identifiers import AreaId, CommitId, PersonId, Site, case_id_for
 from dispatch.projections import Change, all_projections
 from dispatch.projections.models import board, calls, latency, reachability, responses, timeline
 from dispatch.projections.sql import load
+from dispatch.projections.steps import Step, changes
 from dispatch.projections.writer import NUL
 from tests.projection_stories import after, answered, cancelled, noted, press_on, recorded, resolved, some_commands
 
@@ -104,6 +107,38 @@ def test_a_commit_touches_only_the_calls_it_is_about() -> None:
     assert len(calls.rows(changed(commits))) == 6
     replied = calls.rows(changed(history([answered("p-2", "going", 3)]), 1))
     assert {(row.responder, row.channel) for row in replied} == {("p-2", "live"), ("p-2", "webhook")}
+
+
+@unhurried
+@given(st.integers(0, 10_000), st.randoms(use_true_random=False))
+def test_a_latency_is_given_when_it_is_another_than_before(seed: int, order: random.Random) -> None:
+    commits = history(in_any_order(seed, order))
+    stored = None
+    for end in range(1, len(commits) + 1):
+        [whole] = latency.rows(changed(commits[:end]))
+        given_now = latency.rows(msgspec.structs.replace(changed(commits[:end], 1), before=fold(commits[: end - 1])))
+        assert given_now == ([] if whole == stored else [whole])
+        stored = whole
+
+
+def test_what_a_batch_changed_is_held_against_the_case_as_it_was_before_all_of_it() -> None:
+    commits = history([recorded("r1", 1, ("p-1", "live", "sent")), answered("p-2", "going", 3), noted("n", 4, "later")])
+    folded = [fold(commits[:end]) for end in range(len(commits) + 1)]
+    steps = [
+        Step(
+            message=cast("Msg", None),
+            seq=commit.seq,
+            commit_id=commit.id,
+            stored_at=commit.stored_at,
+            before=folded[place],
+            after=(commit, folded[place + 1]),
+        )
+        for place, commit in enumerate(commits)
+    ]
+    [change] = changes(SITE, steps[2:])
+    assert (change.before, change.case, change.commits) == (folded[2], folded[4], tuple(commits[2:]))
+    assert [row.going_at for row in latency.rows(change)] == [folded[4].firsts.going]
+    assert latency.rows(changes(SITE, steps[3:])[0]) == []
 
 
 def test_a_cancelled_case_was_not_resolved() -> None:

@@ -18,7 +18,8 @@ from dispatch.events import (
     ensure_streams,
 )
 from dispatch.identifiers import HouseholdId
-from dispatch.projections import writer
+from dispatch.projections import all_projections, checkpoints, writer
+from dispatch.projections.storing import Elsewhere, Storing
 from dispatch.settings import Settings
 from tests.projection_desk import STORY, Desk, incident, no_incident, opened, reached
 from tests.projection_stories import (
@@ -77,6 +78,32 @@ async def test_those_that_are_in_step_are_written_in_one_statement(desk: Desk, m
         await tell(desk.log, "h-2", *STORY)
         await desk.caught_up()
     assert (await sums(desk.dsn))["board"][0] == 2
+
+
+async def test_where_one_checkpoint_is_elsewhere_nothing_is_stored_of_any(desk: Desk) -> None:
+    await tell(desk.log, "h-1", *STORY)
+    async with projecting(desk.projector()):
+        await desk.caught_up()
+    connection = await asyncpg.connect(desk.dsn)
+    storing = await Storing.over(connection, desk.log.site, all_projections())
+    rows = await connection.fetchval('select json_agg(to_jsonb(board) || \'{"case_id": "another"}\') from board')
+    bodies = [rows if projection.name == "board" else None for projection in all_projections()]
+    places = [at := (await desk.models.positions())["board"]] * len(bodies)
+    [made] = {
+        found.stream_created for found in [await checkpoints.current(connection, desk.log.site, "board")] if found
+    }
+
+    await connection.execute("update checkpoints set seq = seq - 1 where projection = 'timeline'")
+    before = await desk.models.positions()
+    with pytest.raises(Elsewhere):
+        await storing.store(made, places, at + 1, "next", bodies)
+    assert (await desk.models.positions(), (await sums(desk.dsn))["board"][0]) == (before, 1)
+
+    await connection.execute("update checkpoints set seq = seq + 1 where projection = 'timeline'")
+    await storing.store(made, places, at + 1, "next", bodies)
+    assert set((await desk.models.positions()).values()) == {at + 1}
+    assert (await sums(desk.dsn))["board"][0] == 2
+    await connection.close()
 
 
 async def test_two_runners_at_once_are_harmless(desk: Desk) -> None:

@@ -52,6 +52,32 @@ async def test_a_live_read_model_that_is_behind_is_waited_for_and_then_compared(
         assert (found.because, found.rows) == (None, 0)
 
 
+async def test_a_rebuild_waits_for_the_checkpoint_before_it_holds_a_table(site: Site) -> None:
+    """Whoever writes has the checkpoint first: were the table held already, each would wait for the other."""
+    await fill(site.log, 5)
+    async with projecting(site.projector()):
+        await site.caught_up()
+    waits = (
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%checkpoints%for update'"
+    )
+    async with site.under_way("board") as ahead:
+        await ahead.build()
+        live = await asyncpg.connect(site.dsn)
+        async with live.transaction():
+            await live.execute("update checkpoints set updated_at = now() where projection = 'board'")
+            switching = asyncio.create_task(ahead.switch())
+            other = await asyncpg.connect(site.dsn)
+
+            async def waiting() -> bool:
+                return switching.done() or await other.fetchval(waits) > 0
+
+            await until(waiting, "the rebuild to wait")
+            await live.execute("lock table board in row exclusive mode nowait")
+        await switching
+        await live.close()
+        await other.close()
+
+
 async def test_a_bug_is_mended_while_alarms_go_on_and_the_board_never_has_a_gap(site: Site) -> None:
     """The board that is read all the time shows every case that it has shown, before, during and after the switch."""
     wrong = Projection(name="board", rows=_wrong, queries=board.PROJECTION.queries)
