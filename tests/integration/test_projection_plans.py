@@ -98,7 +98,7 @@ async def test_one_case_is_not_looked_for_among_all(settings: Settings, what: st
 
 SMALL = {"queries.positions", "remembered.state"}
 """What is asked of tables that do not grow."""
-FILLING = {"checkpoints", "months", "shadow", "together"}
+FILLING = {"checkpoints", "months", "shadow", "storing"}
 """Modules whose queries fill the tables, and answer nobody."""
 
 
