@@ -55,7 +55,7 @@ async def test_the_newest_words_of_all_processes_on_the_store_are_added_up_while
     (incident,) = strains.incidents()
     assert (incident.name, incident.since) == ("intake.store", at(5))
     assert "13 refused (pages say to telephone, buttons send again), 15 slow, 17 waiting" in incident.detail
-    assert "13 次被拒（已请对方打电话），15 次缓慢，17 次正在等" in incident.detail
+    assert "13 次未存（网页已请对方打电话，按钮会重发），15 次缓慢，17 次正在等" in incident.detail
 
     passed += HEARD_SECONDS - 1
     await say("one", 7, 3)
