@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
 
 from dispatch.fanout.shares import Shares
 from dispatch.fanout.turns import Place, Rank
@@ -26,6 +29,11 @@ class Rings:
         self.tasks[name].cancel()
         await _settled()
 
+    async def end(self) -> None:
+        for task in self.tasks.values():
+            task.cancel()
+        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+
     async def _ring(self, name: str, provider: str, place: Place) -> None:
         async with self._shares.of(provider, place):
             self.began.append(name)
@@ -37,8 +45,22 @@ async def _settled() -> None:
         await asyncio.sleep(0)
 
 
-async def test_however_many_rings_of_two_providers_hang_a_third_has_a_turn() -> None:
-    rings = Rings(at_once=4)
+@pytest.fixture
+async def rings_of() -> AsyncIterator[Callable[[int], Rings]]:
+    """Makes rings of which so many are made at once; all are over with the test."""
+    made: list[Rings] = []
+
+    def make(at_once: int) -> Rings:
+        made.append(Rings(at_once))
+        return made[-1]
+
+    yield make
+    for rings in made:
+        await rings.end()
+
+
+async def test_however_many_rings_of_two_providers_hang_a_third_has_a_turn(rings_of: Callable[[int], Rings]) -> None:
+    rings = rings_of(4)
     for number in range(4):
         await rings.begin(f"a{number}", "a")
         await rings.begin(f"b{number}", "b")
@@ -46,8 +68,8 @@ async def test_however_many_rings_of_two_providers_hang_a_third_has_a_turn() -> 
     assert rings.began == ["a0", "b0", "a1", "c"]
 
 
-async def test_a_first_ring_passes_the_repeats_that_wait() -> None:
-    rings = Rings(at_once=2)
+async def test_a_first_ring_passes_the_repeats_that_wait(rings_of: Callable[[int], Rings]) -> None:
+    rings = rings_of(2)
     await rings.begin("in hand", "a")
     await rings.begin("again", "a", REPEATED)
     await rings.begin("first", "a", FIRST)
@@ -55,8 +77,8 @@ async def test_a_first_ring_passes_the_repeats_that_wait() -> None:
     assert rings.began == ["in hand", "first"]
 
 
-async def test_who_waits_no_longer_has_no_turn_and_takes_none_from_others() -> None:
-    rings = Rings(at_once=2)
+async def test_who_waits_no_longer_has_no_turn_and_takes_none_from_others(rings_of: Callable[[int], Rings]) -> None:
+    rings = rings_of(2)
     for name in ("in hand", "leaves", "stays"):
         await rings.begin(name, "a")
     await rings.over("leaves")
@@ -64,8 +86,8 @@ async def test_who_waits_no_longer_has_no_turn_and_takes_none_from_others() -> N
     assert rings.began == ["in hand", "stays"]
 
 
-async def test_a_turn_that_came_in_the_moment_of_leaving_is_passed_on() -> None:
-    rings = Rings(at_once=2)
+async def test_a_turn_that_came_in_the_moment_of_leaving_is_passed_on(rings_of: Callable[[int], Rings]) -> None:
+    rings = rings_of(2)
     for name in ("in hand", "leaves", "stays"):
         await rings.begin(name, "a")
     rings.tasks["in hand"].cancel()
