@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import duckdb
@@ -25,6 +26,7 @@ from dispatch.events import CASES
 from dispatch.projections import Projector
 from dispatch.settings import Settings
 from tests import commands
+from tests.faults.rampage.proxy import proxied
 from tests.projection_desk import Desk, opened
 from tests.projection_stories import projecting
 from tests.waiting import until
@@ -117,14 +119,19 @@ async def imported(desk: Desk, folder: Path, environment: dict[str, str]) -> Non
     random.Random(3).shuffle(rows)
     path.write_text("\n".join((header, *rows)) + "\n")
     command = ("history", "import", str(path), "--timezone", ZONE)
-    # Behind the one who is to kill it in the middle, however busy the machine is.
-    behind = ("nice", "-n", "19", sys.executable, "-m", "dispatch")
-    process = await asyncio.create_subprocess_exec(
-        *behind, *command, env=environment, stderr=asyncio.subprocess.DEVNULL
-    )
-    await until(lambda: _some(desk), "the import to have begun", seconds=60)
-    process.kill()
-    await process.wait()
+    url = urlsplit(environment["DISPATCH_NATS_URL"])
+    async with proxied(url.port or 4222) as slow:
+        # What it asks takes a while to come and go, so that there is a middle, on a busy machine too.
+        slow.delay_seconds = 0.06
+        there = url._replace(netloc=url.netloc.replace(f":{url.port}", f":{slow.own}")).geturl()
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "dispatch", *command),
+            env=environment | {"DISPATCH_NATS_URL": there},
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        await until(lambda: _some(desk), "the import to have begun", seconds=60)
+        process.kill()
+        await process.wait()
     assert await _there(desk) < len({row.partition(",")[0] for row in rows}), "it was killed too late to prove anything"
     code, _, errors = await commands.dispatch(*command, env=environment)
     assert code == 0, errors
