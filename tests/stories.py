@@ -22,6 +22,7 @@ from dispatch.roster import Document, Person, Roster, WebhookPoint, call_list
 from dispatch.roster.documents import KINDS, DocumentKind
 from tests.live import LiveSystem
 from tests.receivers import Receiver, Request, receiving
+from tests.standing_still import stop
 from tests.village import SECRET
 from tests.waiting import until
 
@@ -228,7 +229,7 @@ async def desk_reads(live: LiveSystem, kind: str, what: str, *words: str) -> Non
 async def stopped(live: LiveSystem, role: str) -> AsyncIterator[int]:
     """The process of `role` does nothing at all until it is woken, here or by the test."""
     pid = await until(lambda: live.system.pid(role), role)
-    os.kill(pid, signal.SIGSTOP)
+    stop(pid)
     try:
         yield pid
     finally:

@@ -16,6 +16,7 @@ from dispatch.events import Press, encode_press
 from dispatch.identifiers import CaseId, CommitId, PressId
 from tests.browser.people import People, sees
 from tests.live import LiveSystem
+from tests.standing_still import stop
 
 pytestmark = pytest.mark.browser
 
@@ -29,7 +30,7 @@ async def frozen(live: LiveSystem, role: str) -> AsyncIterator[None]:
     """One process of the system stands still: its connections stay open, and nothing comes over them."""
     pid = await live.system.pid(role)
     assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
+    stop(pid)
     try:
         yield
     finally:

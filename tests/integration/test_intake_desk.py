@@ -19,6 +19,7 @@ from dispatch.errors import Malformed, Oversized, TooFrequent, Unavailable
 from dispatch.events import INTAKE, CaseLog, Press, connect, decode_press, ensure_streams, press_subject
 from dispatch.identifiers import CaseId, CommitId, HouseholdId, PressId, Site
 from dispatch.intake import IntakeDesk, Limits
+from tests.standing_still import stop
 
 
 def press(name: str, household: str = "h-1", device: str = "phone") -> Press:
@@ -48,7 +49,7 @@ def frozen(server: EmbeddedNats) -> Iterator[None]:
     """Within it the server does nothing at all, as one whose disk hangs."""
     pid = server.child.pid
     assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
+    stop(pid)
     try:
         yield
     finally:
