@@ -181,21 +181,24 @@ async def test_an_answer_does_not_hold_for_an_earlier_moment(remembered: Remembe
         assert len(database.counted) == counted
 
 
-async def test_no_more_is_kept_than_the_most_and_the_newest_asked_for_stays(
-    remembered: Remembered, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+async def room_for_three(remembered: Remembered, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of three answers, to "a", is there already."""
     await remembered.answer(database.question("a"))
     monkeypatch.setattr(module, "MOST_BYTES", 3 * remembered._bytes)
+
+
+@pytest.mark.usefixtures("room_for_three")
+async def test_no_more_is_kept_than_the_most_and_the_newest_asked_for_stays(
+    remembered: Remembered, database: Database
+) -> None:
     for asked in "abcadabd":
         await remembered.answer(database.question(asked))
     assert "".join(database.counted) == "abcdb"
 
 
-async def test_what_is_counted_again_takes_its_room_once(
-    remembered: Remembered, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await remembered.answer(database.question("a"))
-    monkeypatch.setattr(module, "MOST_BYTES", 3 * remembered._bytes)
+@pytest.mark.usefixtures("room_for_three")
+async def test_what_is_counted_again_takes_its_room_once(remembered: Remembered, database: Database) -> None:
     for stamp in "23456":
         database.stamps["2025_03"] = stamp
         await remembered.answer(database.question("a"))
