@@ -16,8 +16,7 @@ from dispatch.events import CallOutcome, DeadLetter, Incident, IncidentBook
 from dispatch.identifiers import PersonId
 from dispatch.web import live, stream
 from tests.integration.web.live_world import Client, board_of, ids
-from tests.integration.web_world import World, page
-from tests.waiting import until
+from tests.integration.web_world import World, page, until
 
 
 async def test_a_snapshot_comes_first_and_then_what_changes(
