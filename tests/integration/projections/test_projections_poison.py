@@ -6,16 +6,18 @@ import asyncpg
 import msgspec
 import pytest
 
+from dispatch.cases import CaseDesk
 from dispatch.clock import now
 from dispatch.errors import Refused
 from dispatch.events import (
     CASES,
+    AlarmRaised,
     DeadLetter,
     Letters,
     Mark,
 )
 from dispatch.projections import Change, ProjectAgain, Projection, all_projections, lane
-from dispatch.projections.models import timeline
+from dispatch.projections.models import latency, timeline
 from tests.projection_desk import STORY, Desk, incident, no_incident, reached
 from tests.projection_stories import (
     TABLES,
@@ -79,6 +81,31 @@ async def test_a_commit_that_makes_no_rows_is_skipped_by_that_read_model_alone(d
     assert [row["data"].get("text") for row in await desk.models.timeline(case)][2:] == ["fine", "end"]
     assert (await desk.models.list_cases())[0][0]["notes"] == 4
     assert await desk.letters("project-timeline") == [end - 2, end - 1]
+
+
+def _choosy(change: Change) -> list[latency.LatencyRow]:
+    if any(isinstance(event, AlarmRaised) for commit in change.commits for event in commit.events):
+        raise ValueError("cannot digest this")
+    return latency.rows(change)
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["at once", "after a restart"])
+async def test_a_case_whose_commit_was_skipped_has_its_row_with_the_next_one(desk: Desk, restarted: bool) -> None:
+    """Nothing is stored of it as it was before, however little the next commit changes."""
+    choosy = [Projection(name="latency", rows=_choosy, queries=latency.PROJECTION.queries)]
+    case = await tell(desk.log, "h-1")
+    if restarted:
+        async with projecting(desk.projector(projections=choosy)):
+            skipped = await desk.log.last_sequence()
+            await until(lambda: reached(desk, ("latency",), skipped), "the commit to be skipped")
+    await CaseDesk(desk.log).handle(case, noted("n1", 1, "one"))
+    async with projecting(desk.projector(projections=choosy)):
+        end = await desk.log.last_sequence()
+        await until(lambda: reached(desk, ("latency",), end), "the read model to get to the end")
+    rows = (await sums(desk.dsn))["latency"]
+    assert rows[0] == 1
+    await desk.rebuild("latency", projections=choosy)
+    assert (await sums(desk.dsn))["latency"] == rows
 
 
 async def test_what_was_buried_is_applied_after_its_cause_was_mended(
