@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from dispatch.cases.decisions import REPEAT_WINDOW
+from dispatch.clock import now
 from dispatch.events import press_subject
 from dispatch.identifiers import Site
 from dispatch.intake import Strain, passing, strain
@@ -19,8 +22,8 @@ class Store:
     """The stream of presses, and who looks whether it gets what passes."""
 
     def __init__(self, nc: Client, site: Site) -> None:
-        self.strain = Strain()
-        self.passing = Passing(nc, self.strain)
+        self.strain, self.late = Strain(), timedelta()
+        self.passing = Passing(nc, self.strain, lambda: now() + self.late)
         self._nc, self._js, self._subject = nc, nc.jetstream(), press_subject(site, "h-1")
 
     def passes(self, body: bytes) -> None:
@@ -56,6 +59,23 @@ async def test_a_press_that_is_not_stored_is_told_of(store: Store, monkeypatch: 
     monkeypatch.setattr(passing, "PATIENCE_SECONDS", 0.3)
     await store.stores(b"1")
     store.passes(b"2")
+    assert await store.said() == (1, 0)
+
+
+async def test_a_press_sent_again_that_is_stored_from_before_is_not_lost(store: Store) -> None:
+    await store.stores(b"1")
+    store.late = REPEAT_WINDOW - timedelta(minutes=1)
+    store.passes(b"1")
+    assert await store.said() == (0, 0)
+
+
+async def test_a_press_that_is_not_stored_is_told_of_though_one_like_it_was_long_ago(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passing, "PATIENCE_SECONDS", 0.3)
+    await store.stores(b"1")
+    store.late = REPEAT_WINDOW
+    store.passes(b"1")
     assert await store.said() == (1, 0)
 
 
