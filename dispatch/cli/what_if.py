@@ -21,10 +21,21 @@ from dispatch.clock import now
 from dispatch.errors import Malformed, NotFound
 from dispatch.events import AlarmRaised, CaseLog
 from dispatch.fanout import policy_among
-from dispatch.identifiers import AreaId
+from dispatch.identifiers import AreaId, CaseId
 from dispatch.roster import EscalationPolicy, Roster, read_policies
 from dispatch.settings import load_settings
-from dispatch.what_if import Replay, Summary, Totals, begun, compare, recorded_of, replay, steps_from, whole
+from dispatch.what_if import (
+    Replay,
+    Summary,
+    Totals,
+    begun,
+    begun_alone,
+    compare,
+    recorded_of,
+    replay,
+    steps_from,
+    whole,
+)
 
 _TIME = "A time like 2026-11-01 or 2026-11-01T08:00:00+08:00; without an offset by the clocks of the site."
 
@@ -95,7 +106,6 @@ class _Chosen(msgspec.Struct, frozen=True, kw_only=True):
     def takes(self, alarm: AlarmRaised) -> bool:
         return (
             not alarm.drill
-            and (self.case is None or alarm.case == self.case)
             and (self.area is None or self.area in alarm.areas)
             and (self.since is None or alarm.at >= self.since)
             and (self.until is None or alarm.at < self.until)
@@ -135,9 +145,12 @@ async def _compare(policies: Sequence[EscalationPolicy], chosen: _Chosen, sheet:
         if chosen.area is not None and not await roster.areas([AreaId(chosen.area)]):
             raise NotFound(f"there is no area {chosen.area[:80]!r}; `dispatch roster list area` shows those there are")
         plan_step = steps_from(roster)
-        cases = await begun(load_settings().require_nats(), site, chosen.takes, partial(told, "reading"))
-        done = 0
-        async for commits in whole(CaseLog(nc, site), cases):
+        log, done = CaseLog(nc, site), 0
+        if chosen.case is None:
+            cases = await begun(load_settings().require_nats(), site, chosen.takes, partial(told, "reading"))
+        else:
+            cases = await begun_alone(log, CaseId(chosen.case), chosen.takes)
+        async for commits in whole(log, cases):
             recorded = recorded_of(commits, now())
             policy = policy_among(policies, recorded.case.kind, of="what-if") if recorded is not None else None
             if recorded is not None and policy is not None:

@@ -35,6 +35,9 @@ def bound(log: Path, largest: int = LARGEST) -> None:
         return
 
 
+READ_AT_ONCE = 1024 * 1024
+
+
 class Follower:
     """Reads what is appended to a log from now on."""
 
@@ -43,13 +46,19 @@ class Follower:
         self._offset = log.stat().st_size if log.is_file() else 0
 
     def new_lines(self) -> Iterator[str]:
-        """Whole lines since the last time; a line still being written is left for the next."""
+        """Whole lines since the last time; a line still being written is left for the next.
+
+        One that is longer than `READ_AT_ONCE` bytes comes in pieces: it must not hold back what stands behind it.
+        """
         if not self._log.exists():
             return
         with self._log.open("rb") as file:
             if file.seek(0, os.SEEK_END) < self._offset:
                 self._offset = 0
             file.seek(self._offset)
-            whole, newline, _ = file.read(1024 * 1024).rpartition(b"\n")
+            found = file.read(READ_AT_ONCE)
+        whole, newline, _ = found.rpartition(b"\n")
+        if not newline and len(found) == READ_AT_ONCE:
+            whole = found
         self._offset += len(whole) + len(newline)
         yield from whole.decode(errors="replace").splitlines()

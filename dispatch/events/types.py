@@ -281,7 +281,10 @@ class WideningAsked(_Event, frozen=True, kw_only=True, tag="widening_asked.v1"):
 
 
 class RespondersStoodDown(_Event, frozen=True, kw_only=True, tag="responders_stood_down.v1"):
-    """Enough help is there: these, who were called and had not answered, need not come; `by_name` whoever comes."""
+    """It is enough, or an operator says so: these, who were called and had not answered, need not come.
+
+    `by_name`: whoever comes.
+    """
 
     responders: tuple[PersonId, ...]
     by: str

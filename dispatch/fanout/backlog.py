@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from time import monotonic
 
+import structlog
 from nats.aio.msg import Msg
 
 from dispatch.cases import Case
@@ -14,8 +15,12 @@ from dispatch.events import Incident, Strained, decode_strained
 from dispatch.fanout.calls import place_of
 from dispatch.fanout.turns import Rank
 
+log = structlog.get_logger()
+
 HEARD_SECONDS = 4.0
 """Who is strained says so every second; who does so no more is well, or gone."""
+MOST_LOGGED, SHOWN_BYTES = 32, 200
+"""Words that cannot be read, each for another reason, and how much of each is logged."""
 SEVERAL = 2
 """Cases of which first rings wait: what one of them owes is told with its name."""
 
@@ -48,13 +53,21 @@ class Strains:
     def __init__(self, passed: Callable[[], float] = monotonic) -> None:
         self._passed = passed
         self._heard: dict[str, tuple[float, Strained]] = {}
+        self._unreadable: set[str] = set()
+        """Why something could not be read; it comes every second and is logged once."""
 
     async def hear(self, message: Msg) -> None:
         try:
             said = decode_strained(message.data)
-        except Unreadable:  # of another version: that something is wrong is not known by it
+        except Unreadable as error:  # of another version: that something is wrong is not known by it
+            self._tell(error.detail, message.data[:SHOWN_BYTES].decode("utf-8", "replace"))
             return
         self._heard[said.who] = self._passed(), said
+
+    def _tell(self, reason: str, said: str) -> None:
+        if reason not in self._unreadable and len(self._unreadable) < MOST_LOGGED:
+            self._unreadable.add(reason)
+            log.error("strain.unreadable", reason=reason, said=said)
 
     def incidents(self) -> list[Incident]:
         """An incident while any of them says that the store is slow or takes none."""

@@ -1,4 +1,4 @@
-"""Word to those who were called that they need not come: enough help is there, or the case is over.
+"""Word to those who were called that they need not come: it is enough, an operator says so, or the case is over.
 
 Open pages see that on the case itself. Here it goes to the phones that rang, in the place of their ring.
 """
@@ -135,7 +135,7 @@ class Notices:
         place = Place(Rank.NOTICE, case.drill, area_of(case))
 
         async def tell(call: Call, channel: Channel) -> None:
-            ring = take_back(rings.of(call), word)
+            ring = take_back(rings.of(call), word, help_comes=case.help_comes)
             person = page.people.get(call.responder)
             sent = await self._sending.send(
                 ring, channel, person, place, unless=partial(self._unless, word, call, case.id)

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from dispatch.clock import now
+from dispatch.projections.counting import Counting
 from dispatch.projections.reader import Reader, Row
 from dispatch.projections.sql import load
 
@@ -74,21 +75,21 @@ class Remembered:
         """Count everything anew when it is asked for next."""
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._bytes = 0
+        self._counting = Counting()
 
     async def answer(self, question: Question) -> Any:
         """The answer to one question, as `answers` has it."""
         return (await self.answers([question]))[0]
 
     async def answers(self, questions: Sequence[Question]) -> list[Any]:
-        """The answers, remembered or counted side by side. What msgpack has no word for comes back as what it has: a
-        tuple as a list. Raises as `Reader.fetch` does.
+        """The answers, remembered or counted side by side, each once for all who ask meanwhile. What msgpack has no
+        word for comes back as what it has: a tuple as a list. Raises as `Reader.fetch` does.
         """
         states = await self._states(questions)
         found = [self._known(question, state) for question, state in zip(questions, states, strict=True)]
         unknown = [place for place, kept in enumerate(found) if kept is None]
-        counted = dict(zip(unknown, await asyncio.gather(*(questions[n].count() for n in unknown)), strict=True))
-        for place, answer in counted.items():
-            self._keep(questions[place], states[place], answer)
+        counts = await asyncio.gather(*(self._count(questions[n], states[n]) for n in unknown))
+        counted = dict(zip(unknown, counts, strict=True))
         return [counted[n] if kept is None else msgspec.msgpack.decode(kept) for n, kept in enumerate(found)]
 
     async def _states(self, questions: Sequence[Question]) -> list[State]:
@@ -98,6 +99,23 @@ class Remembered:
         first, last = min(first for first, _ in names), max(last for _, last in names)
         months = await self._reader.fetch(queries.state, first, last)
         return [_state_of(question, months) for question in questions]
+
+    async def _count(self, question: Question, state: State) -> Any:
+        """A count for one state is true for whoever saw that state after it began; without a state nothing says so."""
+
+        async def count() -> tuple[Question, Any]:
+            answer = await question.count()
+            self._keep(question, state, answer)
+            return question, answer
+
+        what = object() if state is None else (_key(question), state)
+        counted, answer = await self._counting.of(what, count)
+        if counted is question:
+            return answer
+        kept = self._known(question, state)
+        if kept is None:  # of another moment, and not decided
+            return (await count())[1]
+        return msgspec.msgpack.decode(kept)
 
     def _known(self, question: Question, state: State) -> bytes | None:
         kept = self._kept.get(_key(question))

@@ -37,8 +37,16 @@ async def begun(
     return list(found)
 
 
+async def begun_alone(log: CaseLog, case: CaseId, takes: Callable[[AlarmRaised], bool]) -> list[CaseId]:
+    """`case`, if it began and `takes` takes its beginning. Nothing else of the log is read.
+
+    Raises `Malformed` for what is no case's id, and `Unavailable`.
+    """
+    return [case] if any(_begins(commit, takes) for commit in await log.load(case)) else []
+
+
 def _begins(commit: Commit, takes: Callable[[AlarmRaised], bool]) -> bool:
-    first = commit.events[0]
+    first = next(iter(commit.events), None)
     return isinstance(first, AlarmRaised) and takes(first)
 
 

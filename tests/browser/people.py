@@ -99,9 +99,7 @@ async def _ready(page: Page) -> Page:
 
 async def hold(page: Page, selector: str, milliseconds: float = 1300) -> None:
     """Press a key with the mouse and let go after so long."""
-    box = await page.locator(selector).bounding_box()
-    assert box is not None, f"{selector} is not on the page"
-    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await page.locator(selector).hover()  # once it has come to rest: news of a case moves what stands below it
     await page.mouse.down()
     await page.wait_for_timeout(milliseconds)
     await page.mouse.up()

@@ -187,6 +187,23 @@ async def test_in_silence_the_safe_answer_stands_out_and_nothing_lights_up(
     await sees(resident, ".problem", state="hidden")  # that was said of the case before
 
 
+async def test_a_key_that_is_held_long_enough_counts_also_where_the_page_was_busy_meanwhile(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    case = await quiet_village.press(kind="help")
+    resident = await people.open("resident")
+    await resident.evaluate(
+        """addEventListener("pointerdown", () => setTimeout(() => {
+          const until = Date.now() + 1500;
+          while (Date.now() < until);
+        }, 600), { once: true })"""
+    )
+    await hold(resident, ".stop")
+    await resident.locator("dialog [data-confirm]").click()
+    await sees(resident, "[data-status=cancelled]")
+    assert (await quiet_village.case(case)).status == "cancelled"
+
+
 async def test_the_alarm_is_cancelled_only_after_a_hold_and_a_question(
     people: People, quiet_village: LiveSystem
 ) -> None:

@@ -85,3 +85,32 @@ async def test_pages_outlive_a_crash_of_the_web_process(people: People, quiet_vi
     case = await quiet_village.press(kind="help")
     await sees(neighbour, "main.ringing .alarm")
     await sees(resident, f"[data-case='{case}']")
+
+
+KEPT = """async () => {
+  const sources = [];
+  window.EventSource = class extends EventTarget {
+    constructor() { super(); sources.push(this); }
+    close() {}
+  };
+  const { Live } = await import("/static/lib/live.js");
+  const live = new Live({ changed() {}, keeps: (view) => view.id === "read" });
+  const tell = (name, data) => {
+    sources[0].dispatchEvent(Object.assign(new Event(name), { data: JSON.stringify(data) }));
+  };
+  const ago = (minutes) => new Date(Date.now() - minutes * 60_000).toISOString();
+  const view = (id, over) => (
+    { id, version: 1, status: over ? "resolved" : "raised", closing: over ? { at: ago(over) } : null });
+  tell("snapshot", { cases: [view("open"), view("lately", 29), view("old", 31), view("read", 31)] });
+  live.learn(view("answered", 31));
+  const first = [...live.cases.keys()];
+  tell("beat", { at: ago(0) });
+  return [first, [...live.cases.keys()], live.learned.size];
+}"""
+
+
+async def test_a_page_lets_go_of_what_has_been_over_for_long_but_for_what_is_read(people: People) -> None:
+    page = await people.open("resident")
+    first, kept, learned = await page.evaluate(KEPT)
+    assert first == ["open", "lately", "old", "read", "answered"]
+    assert (kept, learned) == (["open", "lately", "read"], 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch.embedded.logs import Follower, bound, last_lines
+from dispatch.embedded.logs import READ_AT_ONCE, Follower, bound, last_lines
 from dispatch.embedded.supervisor import Role, Supervisor, errors_in, pause_after
 from tests.waiting import until
 
@@ -189,3 +189,13 @@ def test_a_follower_sees_whole_lines_once_and_survives_a_cut(tmp_path: Path) -> 
     assert list(follower.new_lines()) == ["3"]
     assert last_lines(log, 5) == "3"
     assert last_lines(log.with_name("log.1"), 2) == "one\ntwo"
+
+
+def test_a_line_longer_than_is_read_at_once_holds_nothing_back(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    follower = Follower(log)
+    long = "x" * (2 * READ_AT_ONCE + 3)
+    log.write_text(f"{long}\nbehind it\n")
+    read = [list(follower.new_lines()) for _ in range(3)]
+    assert read == [["x" * READ_AT_ONCE]] * 2 + [["xxx", "behind it"]]
+    assert list(follower.new_lines()) == []

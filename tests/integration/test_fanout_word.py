@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from dispatch.access import Links
-from dispatch.cases import CallOne, Cancel, CaseDesk, Command, Resolve, SignalDuress, StandDown
+from dispatch.cases import CallOne, Cancel, CaseDesk, Command, GiveAnswer, Resolve, SignalDuress, StandDown
 from dispatch.clock import now
 from dispatch.events import CASES, Channel, PlannedCall, Reason, commit_of
 from dispatch.fanout import notices, work
@@ -96,6 +96,25 @@ async def between_two_tries(village: Village, settings: Settings, deed: Command)
         yield case
         provider.released.set()
         await all_read(village)
+
+
+async def test_whom_an_operator_stands_down_is_told_of_enough_help_only_where_somebody_comes(
+    village: Village, nats_settings: Settings
+) -> None:
+    desk = CaseDesk(village.log)
+    async with working(village, nats_settings):
+        case = await village.press()
+        await village.finished(case)
+        first = StandDown(id=CommitId("first"), at=now(), by="operator:wang", responders=(LAST,))
+        await desk.handle(case, first)
+        await until(lambda: told(village.receivers[3])[1:] == [(case, "stood_down")], "the word to the last")
+        going = GiveAnswer(id=CommitId("going"), at=now(), responder=PersonId("p-0"), answer="going", via="page")
+        await desk.handle(case, going)
+        await desk.handle(case, stand_down())
+        await all_read(village)
+    said = [json.loads(phone.requests[-1].body)["data"]["body"] for phone in village.receivers[1:]]
+    assert ["已有足够人手" in one for one in said] == [True, True, False]
+    assert said[2].startswith("您不用前往，感谢您。\n")
 
 
 async def test_who_is_called_again_between_two_tries_of_the_word_is_not_told_it_in_the_place_of_the_new_ring(

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from dispatch.cases import CaseDesk, GiveAnswer, RaiseAlarm, Resolve, TakeStep
 from dispatch.clock import now
@@ -25,6 +26,7 @@ from dispatch.roster import Post, Roster
 from dispatch.roster.documents import Duty
 from tests import commands
 from tests.village import HOUSEHOLD, Village, village_of
+from tests.waiting import until
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
 STATION = PersonId("p-2")
@@ -106,6 +108,22 @@ async def test_a_quicker_policy_is_tried_on_what_was_recorded(run: Run, village:
     assert output.startswith("0 cases")
 
 
+async def test_of_one_case_nothing_else_of_the_log_is_read(run: Run, village: Village, tmp_path: Path) -> None:
+    case, made = await recorded_case(village), list[str]()
+
+    async def made_one(message: Msg) -> None:
+        made.append(message.subject)
+
+    await village.nc.subscribe(f"$JS.EVENT.ADVISORY.CONSUMER.CREATED.{CASES}.*", cb=made_one)
+    await village.nc.flush()
+    code, output, _ = await run("what-if", "--policy", policies(tmp_path, 20), "--case", case, "--csv")
+    await village.nc.flush()
+    assert (code, [row["case"] for row in csv.DictReader(io.StringIO(output))]) == (0, [case])
+    assert made == []
+    code, _, _ = await run("what-if", "--policy", policies(tmp_path, 20), "--csv")
+    await until(lambda: made, "the whole log to be read where no case is named")
+
+
 async def test_what_changes_nothing_is_in_force_only_where_it_is(run: Run, village: Village, tmp_path: Path) -> None:
     await recorded_case(village)
     path = tmp_path / "policies.json"
@@ -150,6 +168,7 @@ async def test_a_time_that_is_none_is_said(run: Run, tmp_path: Path) -> None:
     [
         (("--area", "nowhere"), "there is no area 'nowhere'"),
         (("--case", "h-1-AAAAAAAA"), "there is no case"),
+        (("--case", "h-1"), "is not a case id"),
         (("--case", "h-1-AAAAAAAA", "--json"), "there is no case"),
         (("--case", "h-1-AAAAAAAA", "--csv"), "there is no case"),
         (("--json", "--csv"), "choose one of them"),

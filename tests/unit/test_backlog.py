@@ -8,10 +8,11 @@ from typing import cast
 
 import msgspec
 from nats.aio.msg import Msg
+from structlog.testing import capture_logs
 
 from dispatch.cases import Case
 from dispatch.events import Strained
-from dispatch.fanout.backlog import HEARD_SECONDS, Strains, first_rings_waiting
+from dispatch.fanout.backlog import HEARD_SECONDS, MOST_LOGGED, SHOWN_BYTES, Strains, first_rings_waiting
 from tests.unit.escalation_story import T0, at, carry_out, press, recorded, step
 
 WAITS, _ = carry_out(press())
@@ -35,6 +36,23 @@ def test_one_case_is_no_backlog_and_neither_are_rings_of_just_now_or_those_of_a_
     widened, _ = carry_out(press(), recorded(1, anna="sent", bo="sent", li="sent"), step(1, 45))
     assert widened.owed()
     assert told(WAITS, widened) == []
+
+
+async def test_word_on_the_store_that_cannot_be_read_is_logged_once_for_each_reason() -> None:
+    strains = Strains()
+    other = b'{"who": "one", "since": "2026-11-22T09:00:00Z", "refused": "many"}'
+    with capture_logs() as logs:
+        for _ in range(3):
+            for body in (b"no word of ours", other):
+                await strains.hear(cast("Msg", SimpleNamespace(data=body + b" " * 1000)))
+        for number in range(100):
+            await strains.hear(cast("Msg", SimpleNamespace(data=b" " * number + b"rubbish")))
+    assert [line["said"].strip() for line in logs[:2]] == ["no word of ours", other.decode()]
+    assert "refused" in logs[1]["reason"]
+    assert {line["event"] for line in logs} == {"strain.unreadable"}
+    assert len(logs) == MOST_LOGGED
+    assert all(len(line["said"]) <= SHOWN_BYTES for line in logs)
+    assert strains.incidents() == []
 
 
 async def test_the_newest_words_of_all_processes_on_the_store_are_added_up_while_they_are_said() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import msgspec
 import pytest
 
 from dispatch.clock import now
+from dispatch.errors import Unavailable
 from dispatch.projections import remembered as module
 from dispatch.projections.reader import Reader, Row
 from dispatch.projections.remembered import SETTLED, Question, Remembered
@@ -37,6 +39,12 @@ class Database:
     unwatched: str = ""
     asked: int = 0
     counted: list[str] = field(default_factory=list)
+    counts: asyncio.Event = field(default_factory=asyncio.Event)
+    """Whether a count goes on; until then it waits."""
+    error: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.counts.set()
 
     async def fetch(self, _query: str, first: str, last: str) -> Sequence[Row]:
         self.asked += 1
@@ -60,6 +68,9 @@ class Database:
     def question(self, asked: str, period: tuple[datetime, datetime] = MARCH, **more: Any) -> Question:
         async def count() -> list[str]:
             self.counted.append(asked)
+            await self.counts.wait()
+            if self.error is not None:
+                raise self.error
             return [asked]
 
         return Question(asked=asked, since=period[0], until=period[1], count=count, **more)
@@ -103,6 +114,77 @@ async def test_each_question_about_each_period_is_counted_once(remembered: Remem
     remembered.forget()
     await remembered.answers(both)
     assert database.counted[6:] == ["that", "new", "this"]
+
+
+async def asking(remembered: Remembered, database: Database, times: int = 3, **more: Any) -> list[asyncio.Task[Any]]:
+    """So many who ask the same while it is being counted."""
+    database.counts.clear()
+    tasks = [asyncio.create_task(remembered.answer(database.question("this", **more))) for _ in range(times)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def test_who_asks_while_it_is_being_counted_waits_for_that_count(
+    remembered: Remembered, database: Database
+) -> None:
+    tasks = await asking(remembered, database)
+    database.counts.set()
+    answers = await asyncio.gather(*tasks)
+    assert answers == [["this"]] * 3
+    assert len({id(answer) for answer in answers}) == 3, "whoever changes theirs changes nobody else's"
+    assert database.counted == ["this"]
+
+
+async def test_who_goes_away_leaves_the_count_to_the_others_and_the_last_ends_it(
+    remembered: Remembered, database: Database
+) -> None:
+    first, second, last = await asking(remembered, database)
+    first.cancel()
+    await asyncio.wait({first})
+    second.cancel()
+    database.counts.set()
+    assert await last == ["this"]
+    assert (first.cancelled(), second.cancelled(), database.counted) == (True, True, ["this"])
+
+    remembered.forget()
+    gone = await asking(remembered, database)
+    for task in gone:
+        task.cancel()
+    await asyncio.wait(gone)
+    (new,) = await asking(remembered, database, 1)
+    assert database.counted == ["this"] * 3, "the count that was given up answers nobody"
+    database.counts.set()
+    assert await new == ["this"]
+
+
+async def test_that_it_could_not_be_counted_is_said_to_all_who_asked_and_to_nobody_later(
+    remembered: Remembered, database: Database
+) -> None:
+    tasks = await asking(remembered, database)
+    database.error = Unavailable("the database is away")
+    database.counts.set()
+    assert await asyncio.gather(*tasks, return_exceptions=True) == [database.error] * 3
+    database.error = None
+    assert await remembered.answer(database.question("this")) == ["this"]
+    assert database.counted == ["this"] * 2
+
+
+async def test_a_count_that_is_not_true_for_whoever_asks_answers_nobody_else(
+    remembered: Remembered, database: Database
+) -> None:
+    tasks = await asking(remembered, database, 1)
+    database.stamps["2025_03"] = "2"
+    tasks += await asking(remembered, database, 2)
+    assert database.counted == ["this"] * 2, "something has changed since the first count began"
+    database.counts.set()
+    await asyncio.gather(*tasks)
+
+    database.counted.clear()
+    tasks = await asking(remembered, database, 3, period=APRIL, decided=lambda _: False)
+    database.counts.set()
+    assert await asyncio.gather(*tasks) == [["this"]] * 3
+    assert database.counted == ["this"] * 3, "each is of its own moment"
 
 
 async def test_the_live_month_is_counted_each_time_and_those_beside_it_are_not(

@@ -50,33 +50,52 @@ class LiveSender:
         """
         if not rings:
             return
-        left = {str(number): ring for number, ring in enumerate(rings)}
-        all_told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def hear(message: Msg) -> None:
-            ring = left.pop(message.subject.rpartition(".")[2], None)
-            if ring is None:  # each process with an open page answers; the first is enough
-                return
-            heard(ring, _said(message))
-            if not left and not all_told.done():  # nobody waits any more
-                all_told.set_result(None)
-
+        asked = _Asked(rings, heard)
         try:
             inbox = await inbox_of(self._nc)
-            with inbox.listening(hear) as reply:
-                for number, ring in list(left.items()):
-                    subject = f"live.{self._site}.ring.{ring.responder}"
-                    await self._nc.publish(subject, msgspec.json.encode(ring), reply=f"{reply}.{number}")
+            with inbox.listening(asked.hear) as reply:
+                for number, ring in list(asked.left.items()):
+                    try:
+                        await self._ask(ring, f"{reply}.{number}")
+                    except NatsError as error:  # the others may be asked, and answer, all the same
+                        asked.tell(number, _away(error))
                 async with asyncio.timeout(self._seconds):
-                    await all_told
+                    await asked.all_told
         except TimeoutError:
             why = failed(f"the open page did not answer within {self._seconds:g} s")
         except NatsError as error:
-            why = failed(f"the message server is away: {type(error).__name__}")
+            why = _away(error)
         else:
             return
-        for ring in left.values():
-            heard(ring, why)
+        for number in list(asked.left):
+            asked.tell(number, why)
+
+    async def _ask(self, ring: Ring, reply: str) -> None:
+        await self._nc.publish(f"live.{self._site}.ring.{ring.responder}", msgspec.json.encode(ring), reply=reply)
+
+
+class _Asked:
+    """The rings of which nothing is known yet, by number; `heard` is told once of each."""
+
+    def __init__(self, rings: Sequence[Ring], heard: Heard) -> None:
+        self.left = {str(number): ring for number, ring in enumerate(rings)}
+        self.all_told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._heard = heard
+
+    def hear(self, message: Msg) -> None:
+        self.tell(message.subject.rpartition(".")[2], _said(message))
+
+    def tell(self, number: str, sent: Sent) -> None:
+        ring = self.left.pop(number, None)
+        if ring is None:  # each process with an open page answers; the first is enough
+            return
+        self._heard(ring, sent)
+        if not self.left and not self.all_told.done():  # nobody waits any more
+            self.all_told.set_result(None)
+
+
+def _away(error: NatsError) -> Sent:
+    return failed(f"the message server is away: {type(error).__name__}")
 
 
 def _said(message: Msg) -> Sent:

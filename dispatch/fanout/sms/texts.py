@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from dispatch.fanout.ring import WORDS, Ring
+from dispatch.fanout.ring import Ring
 
 SINGLE_UNITS, PART_UNITS = 70, 67
 """UTF-16 units in a text of its own, and in a part behind a header of six octets (3GPP TS 23.040, 9.2.3.24.1)."""
@@ -27,7 +27,7 @@ def text_of(ring: Ring) -> str:
     What has to be known first stands first: a drill, what, and where; a link last, where nothing can be glued to it.
     """
     if ring.word != "called":
-        return _cut(f"{ring.title}：{WORDS[ring.word][0]}", MOST_UNITS)
+        return _cut(f"{ring.title}：{ring.body.splitlines()[0]}", MOST_UNITS)
     quiet = DURESS if ring.duress else SILENT if ring.silent else ""
     tail = f"。{quiet}{HOW_TO_ANSWER}"
     text = _cut(f"{ring.title}，{ring.household.address}", MOST_UNITS - _units(tail)) + tail

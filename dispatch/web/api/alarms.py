@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
-from pydantic import BeforeValidator, ConfigDict
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, WithJsonSchema
 from structlog.contextvars import bound_contextvars
 from typing_extensions import TypedDict
 
@@ -16,13 +16,17 @@ from dispatch.identifiers import HouseholdId, PressId
 from dispatch.web.endpoint import Request
 from dispatch.web.reading import Id, Sent
 
+SHOWN = 80
+"""How much is told again of a kind that is none."""
+
 
 class AlarmSent(Sent):
     """An alarm, which is never refused for its label: what cannot be read in an optional field counts as left out."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    kind: Annotated[Kind, BeforeValidator(kind_of)] = "help"
+    kind: Annotated[Any, WithJsonSchema(TypeAdapter(Kind).json_schema())] = "help"
+    """As it was said; `kind_of` has it as a kind."""
     silent: Annotated[bool, BeforeValidator(silent_of)] = False
     drill: Annotated[bool, BeforeValidator(drill_of)] = False
     pressed_at: Annotated[datetime | None, BeforeValidator(moment_of)] = None
@@ -34,13 +38,17 @@ class AlarmAccepted(TypedDict):
     household: str
     accepted_at: datetime
     duplicate: bool
+    kind: Kind
+    kind_because: str | None
+    """Why it was taken as that kind, where another was said."""
 
 
 async def post_alarm(request: Request[AlarmSent, None]) -> AlarmAccepted:
     """202 follows JetStream's acknowledgement, never comes before it."""
     household = await _household(request)
     sent, principal, arrived = request.body, request.principal, now()
-    said = [sent.kind, *(["drill"] if sent.drill else []), *(["silent"] if sent.silent else [])]
+    kind = kind_of(sent.kind)
+    said = [kind, *(["drill"] if sent.drill else []), *(["silent"] if sent.silent else [])]
     by_desk = principal.role == "operator"
     press = Press(
         # The key of another device, or of another emergency, is another press.
@@ -49,7 +57,7 @@ async def post_alarm(request: Request[AlarmSent, None]) -> AlarmAccepted:
         device=request.author if by_desk else principal.token_id,
         source="desk" if by_desk else "http",
         pressed_at=believed(sent.pressed_at, arrived),
-        kind=sent.kind,
+        kind=kind,
         silent=sent.silent,
         drill=sent.drill,
     )
@@ -60,7 +68,14 @@ async def post_alarm(request: Request[AlarmSent, None]) -> AlarmAccepted:
         "household": accepted.household,
         "accepted_at": accepted.accepted_at,
         "duplicate": accepted.duplicate,
+        "kind": kind,
+        "kind_because": None if sent.kind in (None, "", kind) else _because(sent.kind, kind),
     }
+
+
+def _because(said: object, kind: Kind) -> str:
+    shown, known = ascii(said)[:SHOWN], ", ".join(get_args(Kind))
+    return f"未知类型 {shown}，按 {kind} 处理 / unknown kind {shown}, taken as {kind}; there are {known}"
 
 
 async def _household(request: Request[AlarmSent, None]) -> HouseholdId:

@@ -94,6 +94,31 @@ class TestAlarms:
         [press] = await presses(village)
         assert press.kind == "help"
 
+    @pytest.mark.parametrize(
+        ("said", "taken", "because"),
+        [
+            ("fire", "fire", None),
+            (None, "help", None),
+            ("", "help", None),
+            ("dragon", "help", "unknown kind 'dragon', taken as help; there are help, intrusion, medical, fire"),
+            ("\ud800" * 99, "help", "taken as help"),
+            ([{}], "help", "unknown kind [{}], taken as help"),
+        ],
+    )
+    async def test_the_answer_says_as_which_kind_it_was_taken_and_why(
+        self, said: object, taken: str, because: str | None, client: Client, village: World
+    ) -> None:
+        headers = await village.bearer("device", "h-1")
+        accepted = await (await client.post("/v1/alarms", json={"kind": said}, headers=headers)).json()
+        assert accepted["kind"] == taken
+        if because is None:
+            assert accepted["kind_because"] is None
+        else:
+            assert because in accepted["kind_because"]
+            assert len(accepted["kind_because"]) < 300
+        [press] = await presses(village)
+        assert press.kind == taken
+
     async def test_presses_without_end_are_slowed_down(self, client: Client, village: World) -> None:
         headers = await village.bearer("device", "h-1")
         statuses, last = [], None

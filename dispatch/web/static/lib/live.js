@@ -1,19 +1,21 @@
 // The live stream: a snapshot, then what changes, and a watchdog for a line that has gone quiet.
 
 import { actingAs, get } from "./api.js";
-import { sync } from "./clock.js";
+import { now, sync } from "./clock.js";
 
 const QUIET_MS = 12_000;
 const PAINT_MS = 16;
+const CLOSED_FOR_MS = 30 * 60_000; // as long as the server has them in a snapshot
 const OPEN = new Set(["raised", "under_way", "on_scene"]);
 
 export const isOpen = (view) => OPEN.has(view.status);
 
 export class Live {
   // `changed()` at most once a frame; `onCase(view, before, started)` and `onRing(ring)` at once, also in a hidden
-  // tab. `started` is false for what was there when the page opened.
-  constructor({ changed, onCase = () => {}, onRing = () => {} }) {
-    Object.assign(this, { changed, onCase, onRing });
+  // tab. `started` is false for what was there when the page opened. What is over is let go of after a while, unless
+  // the page `keeps(view)`.
+  constructor({ changed, onCase = () => {}, onRing = () => {}, keeps = () => false }) {
+    Object.assign(this, { changed, onCase, onRing, keeps });
     this.cases = new Map();
     this.learned = new Map(); // what answers to requests told and the stream has not told yet
     this.dlq = { count: 0 };
@@ -57,7 +59,7 @@ export class Live {
     on("ring", (ring) => this.onRing(ring));
     on("dlq", (dlq) => { this.dlq = dlq; });
     on("incidents", (incidents) => { this.incidents = incidents.incidents ?? incidents; });
-    on("beat", (beat) => sync(beat.at));
+    on("beat", (beat) => { sync(beat.at); this.#forget(); }); // by the server's clock, and only once that is known
     source.onerror = () => this.#failed(source);
   }
 
@@ -85,6 +87,14 @@ export class Live {
       (fresh) => { this.#take(fresh); this.paint(); },
       (problem) => { if (!problem.again) { this.cases.delete(view.id); this.paint(); } },
     );
+  }
+
+  #forget() {
+    for (const view of this.cases.values()) {
+      if (!view.closing || now() - Date.parse(view.closing.at) < CLOSED_FOR_MS || this.keeps(view)) continue;
+      this.cases.delete(view.id);
+      this.learned.delete(view.id);
+    }
   }
 
   // `view` as the stream tells it, unless a request was answered with a newer one.

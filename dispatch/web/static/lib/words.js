@@ -128,6 +128,7 @@ export const w = {
   thanksHelped: ["警情已处理，谢谢您", "It has been dealt with. Thank you"],
   standDown: ["警情已解除，不用再前往", "Stand down: nobody needs to come any more"],
   enoughHelp: ["已有足够人手，感谢您，不用前往", "Enough help is there, thank you: no need to come"],
+  noNeed: ["您不用前往，感谢您", "You need not come. Thank you"],
   notToCome: ["不用前往", "No need to come"],
 
   // one-tap link

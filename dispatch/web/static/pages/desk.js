@@ -301,7 +301,7 @@ const draw = page(() => html`<${Page} />`);
 const history = new History(draw);
 const letters = new Letters(draw);
 const drills = new DrillList(draw);
-const live = new Live({ changed: () => { showTheOnly(); draw(); }, onCase });
+const live = new Live({ changed: () => { showTheOnly(); draw(); }, onCase, keeps: (view) => view.id === state.selected });
 onSound(draw);
 get("/v1/me").then((me) => { state.me = me; draw(); }, () => {});
 setInterval(draw, RESORT_MS);

@@ -169,7 +169,7 @@ function Called({ view, others }) {
 // One place of one height for whatever is to be said, so that no key moves under a finger.
 function Slot({ view, state }) {
   if (state && !ringing(view)) return html`<${AnswerState} sending=${state} />`;
-  if (isStoodDown(mine(view))) return html`<${StoodDown} />`;
+  if (isStoodDown(mine(view))) return html`<${StoodDown} view=${view} />`;
   if (!unanswered(view)) return null;
   if (!phone.sounds) return html`<${phone.SoundKey} />`;
   const mute = () => { muted.add(view.id); ringOrHush(); draw(); };
