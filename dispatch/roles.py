@@ -19,6 +19,11 @@ def strained_subject(site: str) -> str:
     return f"ops.{site}.strained"
 
 
+def rubbish_subject(site: str, household: str) -> str:
+    """Where a fan-out says that it passed over an unreadable press of `household` (`*`: of any)."""
+    return f"ops.{site}.rubbish.{household}"
+
+
 def looked_subject(site: str) -> str:
     """Where `watch` says after each of its looks that it has looked."""
     return f"ops.{site}.looked"

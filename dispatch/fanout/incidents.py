@@ -9,7 +9,7 @@ from nats.aio.client import Client
 from dispatch.events import Incident, IncidentBook
 from dispatch.fanout.batches import in_batches
 
-KINDS = ("owed", "late", "waiting", "backlog", "intake", "silent", "channel")
+KINDS = ("owed", "late", "waiting", "backlog", "intake", "rubbish", "silent", "channel")
 
 
 class Incidents:

@@ -16,6 +16,7 @@ from dispatch.fanout.drills import Drills
 from dispatch.fanout.floods import Floods
 from dispatch.fanout.metrics import PRESSES
 from dispatch.fanout.plan import plan_of
+from dispatch.fanout.rubbish import Tell
 from dispatch.fanout.turns import Place, Rank, Turns
 from dispatch.identifiers import CommitId
 
@@ -25,9 +26,19 @@ log = structlog.get_logger()
 class Presses:
     """Handles one message of the stream `INTAKE`."""
 
-    def __init__(self, desk: CaseDesk, directory: Directory, turns: Turns, drills: Drills, clock: Clock = now) -> None:
+    def __init__(
+        self,
+        desk: CaseDesk,
+        *,
+        directory: Directory,
+        turns: Turns,
+        drills: Drills,
+        tell_rubbish: Tell,
+        clock: Clock = now,
+    ) -> None:
+        """`tell_rubbish` is told of which household an unreadable press was passed over."""
         self._desk, self._directory, self._turns, self._clock = desk, directory, turns, clock
-        self._drills = drills
+        self._drills, self._tell_rubbish = drills, tell_rubbish
         self._floods = Floods()
 
     async def handle(self, message: Msg) -> None:
@@ -40,6 +51,7 @@ class Presses:
                 raise
             PRESSES.labels("rubbish").inc()
             log.warning("press.rubbish", subject=message.subject, reason=error.detail)
+            await self._tell_rubbish(message.subject.rpartition(".")[2])
             return
         if await self._drills.is_too_late(press):
             PRESSES.labels("drill_over").inc()

@@ -34,6 +34,7 @@ from dispatch.fanout.own_channels import OwnChannels
 from dispatch.fanout.presses import Presses
 from dispatch.fanout.rescue import Left, Rescue
 from dispatch.fanout.ring import Ring
+from dispatch.fanout.rubbish import tell_rubbish
 from dispatch.fanout.senders import Keys, open_senders
 from dispatch.fanout.sms.texting import account_of, limits_of, texting
 from dispatch.fanout.told import ToldBook
@@ -197,7 +198,8 @@ async def standing_in(
         rescue = Rescue(desk, roster, links, channels, texts_again)
         turns, directory = Turns(DECIDED_AT_ONCE), Directory(roster)
         drills = Drills(nc, settings.site, desk)
-        presses = Presses(desk, directory, turns, drills)
+        rubbish = partial(tell_rubbish, nc, settings.site)
+        presses = Presses(desk, directory=directory, turns=turns, drills=drills, tell_rubbish=rubbish)
         book = ToldBook(nc, settings.site)
         notices = Notices(desk, directory=directory, links=links, sending=channels, turns=turns, book=book)
         work = Work(nc, settings.site, telling(settings.site, notices))

@@ -29,8 +29,9 @@ from dispatch.fanout.channel_health import ChannelHealth
 from dispatch.fanout.incidents import Incidents
 from dispatch.fanout.owing import LOOK_BACK, Owing, owed_since
 from dispatch.fanout.rescue import Left
+from dispatch.fanout.rubbish import Rubbish
 from dispatch.fanout.stand_in import StandIn
-from dispatch.roles import ROLES, Role, looked_subject, ping_subject, strained_subject
+from dispatch.roles import ROLES, Role, looked_subject, ping_subject, rubbish_subject, strained_subject
 from dispatch.settings import Settings
 
 log = structlog.get_logger()
@@ -79,7 +80,7 @@ class Watchdog:
         self._channels = ChannelHealth()
         self._owing = Owing(nc, cases, also=self._channels.see)
         self._timers = Timers(nc, self._site)
-        self._incidents, self._strains = Incidents(nc, self._site), Strains()
+        self._incidents, self._strains, self._rubbish = Incidents(nc, self._site), Strains(), Rubbish(clock)
         self._alerts = Alerts(settings.watch_urls.split(), self._site)
         self._stand_in = stand_in
         self._answered: dict[str, Moment] = {}
@@ -95,6 +96,7 @@ class Watchdog:
         start = self._clock()
         self._answered = dict.fromkeys(OTHERS, self._moment())
         await self._nc.subscribe(strained_subject(self._site), cb=self._strains.hear)
+        await self._nc.subscribe(rubbish_subject(self._site, "*"), cb=self._rubbish.hear)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._owing.follow(start - LOOK_BACK))
             for role in OTHERS:
@@ -133,6 +135,7 @@ class Watchdog:
             *map(_late, late),
             *await self._presses_waiting(),
             *self._strains.incidents(),
+            *self._rubbish.incidents(),
             *await self._waiting(CASES, "calls", f"cases.{self._site}.*.*", "有呼叫未开始 / calls wait"),
             *await self._waiting(
                 CASES, "notices", f"cases.{self._site}.*.*", "有解除通知未发 / word that nobody need come waits"

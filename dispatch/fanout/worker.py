@@ -22,6 +22,7 @@ from dispatch.fanout.lanes import LIMITS
 from dispatch.fanout.metrics import DECISIONS_WAITING
 from dispatch.fanout.notices import Notices, telling
 from dispatch.fanout.presses import Presses
+from dispatch.fanout.rubbish import tell_rubbish
 from dispatch.fanout.senders import Keys, open_senders
 from dispatch.fanout.sending import Sending
 from dispatch.fanout.sms.texting import account_of, limits_of, texting
@@ -69,7 +70,13 @@ class Fanout:
             for rank in Rank:
                 DECISIONS_WAITING.labels(rank.name.lower()).set_function(partial(turns.waiting, rank))
             drills = Drills(self._nc, self._site, self._desk)
-            presses = Presses(self._desk, directory, turns, drills)
+            presses = Presses(
+                self._desk,
+                directory=directory,
+                turns=turns,
+                drills=drills,
+                tell_rubbish=partial(tell_rubbish, self._nc, self._site),
+            )
             limits = {**LIMITS, "sms": limits_of(self._settings)}
             sending = Sending(self._roster, await self._senders(stack), limits)
             calls = Calls(self._desk, directory=directory, links=self._links, sending=sending)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import datetime
 
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from dispatch.cases.decisions import REPEAT_WINDOW
+from dispatch.clock import Clock, now, of_server
 from dispatch.errors import Unavailable
 from dispatch.events import INTAKE, direct_get, last_of_each
 from dispatch.intake.strain import Strain
@@ -31,8 +34,8 @@ NEAR = 64
 class Passing:
     """Looks for presses that have passed, and has `strain` hear of those that are late or missing."""
 
-    def __init__(self, nc: Client, strain: Strain) -> None:
-        self._nc, self._strain = nc, strain
+    def __init__(self, nc: Client, strain: Strain, clock: Clock = now) -> None:
+        self._nc, self._strain, self._clock = nc, strain, clock
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -79,8 +82,17 @@ class Passing:
         return int((found[0].headers or {})["Nats-Sequence"]) if found else 0
 
     async def _is_near(self, subject: str, body: bytes, last: int) -> bool:
-        """Whether such a press is among the newest; one that was sent again and is stored from before is not lost."""
+        """Whether this press is among the newest; one that was sent again and is stored from before is not lost.
+
+        What was stored longer ago is another one with the same words, as for the cases.
+        """
         if not last:
             return False
         request: dict[str, object] = {"seq": max(1, last - NEAR), "next_by_subj": subject, "batch": NEAR + 1}
-        return any(one.data == body for one in await direct_get(self._nc, INTAKE, request))
+        since = self._clock() - REPEAT_WINDOW
+        found = await direct_get(self._nc, INTAKE, request)
+        return any(one.data == body and _stored_at(one) > since for one in found)
+
+
+def _stored_at(found: Msg) -> datetime:
+    return of_server(datetime.fromisoformat((found.headers or {})["Nats-Time-Stamp"]))

@@ -17,7 +17,8 @@ from dispatch.projections.sql import load
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """`case` as it is after `commits`, which are new to the read model, and as it was `before` them.
 
-    A case that is read whole was not there before. What a read model has of one that was is of `before`, or newer.
+    A case that is read whole was not there before, nor one of which this read model may have skipped a commit. What a
+    read model has of one that was is of `before`, or newer.
     """
 
     site: Site

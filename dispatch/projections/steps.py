@@ -22,7 +22,8 @@ REMEMBERED_CASES = 4096
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """A message of the log. `after` is None when it could not be read: then it changes no row, and is passed.
 
-    Otherwise it is the commit and the case as that left it; `before` is the case as it was.
+    Otherwise it is the commit and the case as that left it; `before` is the case as it was, or none where nobody here
+    has seen what became of it: it may have been skipped.
     """
 
     message: Msg
@@ -62,7 +63,8 @@ class Steps:
     async def _taken(self, message: Msg) -> tuple[Case, tuple[Commit, Case] | None]:
         try:
             commit = commit_of(message)
-            before = await self._before(commit)
+            known = self._remembered.get(commit.case)
+            before = await self._before(commit) if known is None else known
             case = _of(commit, fold([commit], before))
         except Unavailable:
             raise
@@ -70,12 +72,9 @@ class Steps:
             await self._burials.bury("project", message, f"{type(error).__name__}: {error}")
             return Case(), None
         self._remember(case)
-        return before, (commit, case)
+        return Case() if known is None else known, (commit, case)
 
     async def _before(self, commit: Commit) -> Case:
-        known = self._remembered.get(commit.case)
-        if known is not None:
-            return known
         if isinstance(commit.events[0], AlarmRaised):
             return Case()
         return fold(earlier for earlier in await self._log.load(commit.case) if earlier.seq < commit.seq)

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 import asyncpg
 import msgspec
+from msgspec.structs import replace
 
+from dispatch.cases import Case
 from dispatch.clock import now, of_server
+from dispatch.identifiers import CaseId
 from dispatch.projections import checkpoints
 from dispatch.projections.burial import Burials
 from dispatch.projections.checkpoints import Checkpoint, CheckpointMoved
@@ -74,6 +77,8 @@ class Writer:
         self.projection, self._created = projection, checkpoint.stream_created
         self.position, self._commit_id = checkpoint.seq, checkpoint.commit_id
         self._storing, self._burials, self._months = storing, burials, months
+        self._skipped: set[CaseId] = set()
+        """Of these cases it has not stored every commit, so it has no rows of them as they were before."""
         self._rows, self._delay = ROWS.labels(projection.name), DELAY.labels(projection.name)
 
     @property
@@ -99,11 +104,16 @@ class Writer:
     def prepare(self, last: Step, changed: Sequence[Change]) -> Prepared:
         """What is to be stored of `changed`, which is all new and ends with `last`. Raises `BadRows`."""
         try:
+            if self._skipped:
+                changed = [self._whole(change) for change in changed]
             rows = [row for change in changed for row in self.projection.rows(change)]
             body = encoded(rows) if rows else None
             return Prepared(last=last, count=len(rows), body=body, months=self._months.of_rows(rows))
         except Exception as error:
             raise BadRows(f"{type(error).__name__}: {error}") from error
+
+    def _whole(self, change: Change) -> Change:
+        return replace(change, before=Case()) if change.case.id in self._skipped else change
 
     async def make_months(self, prepared: Prepared) -> None:
         """See to it that there is a place for the rows of `prepared`."""
@@ -122,6 +132,7 @@ class Writer:
             return
         reason = f"no rows of {self.projection.name} can be made of it: {type(error).__name__}: {error}"
         await self._burials.bury(f"project-{self.projection.name}", steps[0].message, reason)
+        self._skipped.update(change.case.id for change in changes(self._storing.site, steps))
         await self._store(Prepared(last=steps[0], count=0, body=None, months=set()))
 
     async def _store(self, prepared: Prepared) -> None:

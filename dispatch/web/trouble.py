@@ -35,9 +35,11 @@ log = structlog.get_logger()
 COUNT_SECONDS = 30.0
 OF_CASES = {"owed", "late"}
 """The kinds of incident that name a case."""
-OF_HOUSEHOLD = "button"
-"""The kind that names a household."""
-ELSEWHERE = "其他辖区一个按键不停发送，已断开 / a button of another area sent without end and was thrown out"
+ELSEWHERE = {
+    "button": "其他辖区一个按键不停发送，已断开 / a button of another area sent without end and was thrown out",
+    "rubbish": "其他辖区一个按键不断发来无法读取的内容 / a button of another area goes on sending what cannot be read",
+}
+"""The kinds that name a household, and what those read who may not see it."""
 _REMOVED = {"DEL", "PURGE"}
 
 
@@ -101,8 +103,9 @@ class Trouble:
         def shown(incident: IncidentView) -> IncidentView:
             if incident["kind"] in OF_CASES and not may_name(incident["what"]):
                 return {**incident, "what": ""}
-            if incident["kind"] == OF_HOUSEHOLD and not may_name_household(incident["what"]):
-                return {**incident, "what": "", "detail": ELSEWHERE}
+            elsewhere = ELSEWHERE.get(incident["kind"])
+            if elsewhere is not None and not may_name_household(incident["what"]):
+                return {**incident, "what": "", "detail": elsewhere}
             return incident
 
         return [shown(incident) for incident in self.incidents]

@@ -142,7 +142,7 @@ async def test_it_ends_when_we_do(server_folder: Path) -> None:
     server = psutil.Process(int(await asyncio.wait_for(parent.stdout.readline(), 30)))
     parent.kill()
     await parent.wait()
-    await until(lambda: not alive(server), "the server to end with its parent")
+    await until(lambda: not alive(server), "the server to end with its parent", seconds=10)
 
 
 PARENT = """

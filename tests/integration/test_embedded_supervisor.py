@@ -120,7 +120,7 @@ async def test_roles_end_in_the_order_asked_for(tmp_path: Path, supervisor: Supe
     for name in ("servers", "watch", "serve", "fanout"):
         role = Role(name, tmp_path, {}, [sys.executable, "-c", NOTES_ITS_END, name, str(order)])
         await supervisor.start(role)
-        await until(lambda role=role: "ready" in role.child.last_lines(), f"{name} to be ready")  # type: ignore[misc, arg-type]
+        await until(lambda role=role: "ready" in role.child.last_lines(), f"{name} to be ready", seconds=10)  # type: ignore[misc, arg-type]
     await supervisor.stop(first=("serve", "fanout", "watch"))
     assert order.read_text().split() == ["serve", "fanout", "watch", "servers"]
 
@@ -131,7 +131,7 @@ async def test_what_does_not_end_when_asked_is_killed(tmp_path: Path) -> None:
     )
     role = Role("serve", tmp_path, {}, [sys.executable, "-c", deaf])
     await role.start()
-    await until(lambda: "deaf" in role.child.last_lines(), "it to be deaf")
+    await until(lambda: "deaf" in role.child.last_lines(), "it to be deaf", seconds=10)
     assert not await role.child.stop(patience=0.2)
     assert await role.child.wait() == -signal.SIGKILL
 

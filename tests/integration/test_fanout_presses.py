@@ -14,14 +14,17 @@ from dispatch.clock import now
 from dispatch.events import (
     CASES,
     INTAKE,
+    Incident,
+    IncidentBook,
 )
+from dispatch.fanout import rubbish
 from dispatch.fanout.floods import LETTERS
 from dispatch.identifiers import CaseId, CommitId, HouseholdId
 from dispatch.settings import Settings
 from tests.fanout_streams import all_acknowledged, exists, letters
 from tests.village import HOUSEHOLD, Village, village_of
 from tests.waiting import until
-from tests.workers import working
+from tests.workers import on_watch, working
 
 
 @pytest.fixture
@@ -111,3 +114,28 @@ async def test_a_button_that_sends_rubbish_without_end_pushes_out_no_letter_of_o
         await village.nc.jetstream().publish(f"intake.press.{village.site}.h-2", b"oops")
         await until(lambda: all_acknowledged(village.nc, INTAKE, f"fanout-{village.site}"), "every message")
     assert len(await letters(village, "fanout")) == LETTERS + 1
+
+
+async def test_the_desk_sees_whose_unreadable_presses_are_passed_over_until_that_stops(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = IncidentBook(village.nc, village.site)
+
+    async def shown() -> dict[str, Incident]:
+        return await book.told("rubbish.>")
+
+    async def gone() -> bool:
+        return not await shown()
+
+    async with working(village, nats_settings), on_watch(village, nats_settings):
+        await village.finished(await village.press())
+        for number in range(LETTERS):
+            await village.nc.jetstream().publish(f"intake.press.{village.site}.h-1", b"%d" % number)
+        await until(lambda: all_acknowledged(village.nc, INTAKE, f"fanout-{village.site}"), "every message")
+        assert await gone(), "each of them has its letter"
+        begun = now()
+        await village.nc.jetstream().publish(f"intake.press.{village.site}.h-1", b"one more")
+        (incident,) = (await until(shown, "the incident")).values()
+        assert (incident.name, incident.since >= begun) == ("rubbish.h-1", True)
+        monkeypatch.setattr(rubbish, "HEARD_SECONDS", 0.1)
+        await until(gone, "the incident to be over")

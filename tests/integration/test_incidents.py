@@ -29,6 +29,14 @@ async def test_what_is_told_changed_and_over_is_so_in_the_book(nc: Client, site:
     assert await book.told("owed.>") == {}
 
 
+@pytest.mark.parametrize("kind", ["owed", "late", "waiting", "backlog", "intake", "rubbish", "silent", "channel"])
+async def test_what_an_earlier_run_told_is_over_with_it(nc: Client, site: Site, kind: str) -> None:
+    book = IncidentBook(nc, site)
+    await book.tell(Incident(kind=kind, what="h-1", since=now(), detail=kind))
+    await Incidents(nc, site).are([])
+    assert await book.told() == {}
+
+
 async def test_each_costs_one_message(nc: Client, site: Site) -> None:
     book = IncidentBook(nc, site)
     before = nc.stats["out_msgs"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -51,6 +51,10 @@ class Worker:
         await asyncio.wait([self._task])
 
 
+async def done(condition: Callable[[], bool]) -> None:
+    await until(condition, "the messages to be done", seconds=15)
+
+
 async def publish(nc: Client, first: int, count: int) -> list[str]:
     names = [str(number) for number in range(first, first + count)]
     for name in names:
@@ -61,7 +65,7 @@ async def publish(nc: Client, first: int, count: int) -> list[str]:
 async def test_two_workers_share_the_work(nc: Client) -> None:
     workers = [Worker(nc), Worker(nc)]
     names = await publish(nc, 0, 300)
-    await until(lambda: sum(len(w.done) for w in workers) >= 300, "the messages to be done")
+    await done(lambda: sum(len(w.done) for w in workers) >= 300)
     assert sorted(int(n) for w in workers for n in w.done) == [int(n) for n in names]
     for worker in workers:
         await worker.stop()
@@ -70,13 +74,13 @@ async def test_two_workers_share_the_work(nc: Client) -> None:
 async def test_work_arrives_while_the_server_is_killed_and_started(own_nats: EmbeddedNats, nc: Client) -> None:
     worker = Worker(nc)
     names = await publish(nc, 0, 50)
-    await until(lambda: len(worker.done) >= 50, "the messages to be done")
+    await done(lambda: len(worker.done) >= 50)
     await own_nats.kill()
     await own_nats.start()
     loop = asyncio.get_running_loop()
     names += await publish(nc, 50, 50)
     published = loop.time()
-    await until(lambda: set(worker.done) == set(names), "the messages to be done")
+    await done(lambda: set(worker.done) == set(names))
     assert loop.time() - published < 3, "a plain fetch() held messages for 8 s here"
     await worker.stop()
 
@@ -96,11 +100,11 @@ async def test_a_reader_whose_watcher_died_hears_of_a_silence_all_the_same(
     monkeypatch.setattr(Pull, "_watch", dying)
     worker = Worker(nc)
     names = await publish(nc, 0, 5)
-    await until(lambda: len(worker.done) >= 5, "the messages to be done")
+    await done(lambda: len(worker.done) >= 5)
     await own_nats.kill()
     await own_nats.start()
     names += await publish(nc, 5, 5)
-    await until(lambda: set(worker.done) == set(names), "the messages to be done")
+    await done(lambda: set(worker.done) == set(names))
     await worker.stop()
 
 
@@ -109,7 +113,7 @@ async def test_a_deleted_consumer_is_made_again_after_an_error_that_nobody_expec
 ) -> None:
     worker = Worker(nc)
     names = await publish(nc, 0, 5)
-    await until(lambda: len(worker.done) == 5, "the messages to be done")
+    await done(lambda: len(worker.done) == 5)
     failed, make = asyncio.Event(), subscription._make
 
     async def failing(*args: Any) -> None:
@@ -121,7 +125,7 @@ async def test_a_deleted_consumer_is_made_again_after_an_error_that_nobody_expec
     monkeypatch.setattr(subscription, "_make", failing)
     await nc.jetstream().delete_consumer("WORK", "workers")
     names += await publish(nc, 5, 5)
-    await until(lambda: set(worker.done) == set(names), "the messages to be done")
+    await done(lambda: set(worker.done) == set(names))
     assert failed.is_set()
     await worker.stop()
 
@@ -129,20 +133,20 @@ async def test_a_deleted_consumer_is_made_again_after_an_error_that_nobody_expec
 async def test_a_consumer_that_somebody_deleted_is_made_again(nc: Client) -> None:
     worker = Worker(nc)
     names = await publish(nc, 0, 5)
-    await until(lambda: len(worker.done) == 5, "the messages to be done")
+    await done(lambda: len(worker.done) == 5)
     await nc.jetstream().delete_consumer("WORK", "workers")
     names += await publish(nc, 5, 5)
-    await until(lambda: set(worker.done) == set(names), "the messages to be done")
+    await done(lambda: set(worker.done) == set(names))
     await worker.stop()
 
 
 async def test_what_a_worker_leaves_unfinished_another_gets(nc: Client) -> None:
     lazy = Worker(nc, lazy=True, ack_wait=0.5)
     await publish(nc, 0, 10)
-    await until(lambda: len(lazy.done) >= 10, "the messages to be done")
+    await done(lambda: len(lazy.done) >= 10)
     await lazy.stop()
     worker = Worker(nc, ack_wait=0.5)
-    await until(lambda: len(set(worker.done)) == 10, "the messages to be done")
+    await done(lambda: len(set(worker.done)) == 10)
     await worker.stop()
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import socket
 
 import pytest
+from nats.aio.client import Client
+from nats.errors import NoRespondersError
 
-from dispatch.roles import ROLES
+from dispatch.errors import SetupError
+from dispatch.process import alive
+from dispatch.roles import ROLES, ping_subject
 from dispatch.settings import Settings
 from tests.commands import dispatch, environment_of
 
@@ -26,3 +30,13 @@ async def test_a_taken_port_is_named_with_its_setting_and_a_way_out(
     assert said.startswith(f"dispatch: port {port} is taken by another program: ")
     assert setting in said
     assert (f"`dispatch {role}` without /healthz" in said) == (setting == ADMIN)
+
+
+async def test_a_process_that_cannot_have_its_port_is_not_heard_of(nc: Client, settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        theirs = settings.model_copy(update={"admin_port": taken.getsockname()[1]})
+        with pytest.raises(SetupError, match="is taken by another program"):
+            async with alive(nc, "fanout", theirs):
+                raise AssertionError("it has no port")
+    with pytest.raises(NoRespondersError):
+        await nc.request(ping_subject(settings.site, "fanout"))

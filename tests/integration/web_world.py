@@ -36,6 +36,7 @@ from dispatch.projections import ReadModels as ProjectedReadModels
 from dispatch.roster import Area, Document, Group, Household, Person, Roster
 from dispatch.settings import Settings
 from dispatch.web import ReadModels, WebDeps, make_web_app
+from tests import waiting
 from tests.servers import Servers
 
 AREAS = (AreaId("v-1"), AreaId("t-1"))
@@ -260,3 +261,8 @@ async def page(
         assert response.status == 200, await response.text()
         assert response.content_type == "text/event-stream"
         yield Page(response)
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    """As in every test, but with the patience of these."""
+    await waiting.until(condition, what, seconds=SECONDS)

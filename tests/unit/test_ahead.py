@@ -70,6 +70,14 @@ def test_110_is_promised_only_where_somebody_holds_its_post() -> None:
     assert told(case, {"hand_over": (ZHOU,)}) == (("hand_over",), 45)
 
 
+def test_110_is_not_promised_again_once_it_has_the_case() -> None:
+    case = story(("hand_over",), ("neighbour_officers", "hand_over"))
+    centre = replace(NEXT, calls=(call(ZHOU, "emergency_centre"),))
+    case, _ = carry_out(step(1, 45, centre), case=case)
+    assert told(case, {"hand_over": (ZHOU,), "neighbour_officers": ()}) is None
+    assert told(case, {"hand_over": (ZHOU,), "neighbour_officers": (WANG,)}) == (("neighbour_officers",), 105)
+
+
 def test_the_last_step_is_repeated_and_a_case_that_is_over_calls_nobody() -> None:
     case, _ = carry_out(press(), step(1, 45), step(2, 105))
     assert upcoming(case) == {"again", "command_centre"}

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from dispatch.events import Press
+from dispatch.fanout import floods
 from dispatch.fanout.floods import LATELY, LETTERS, LETTERS_WITHIN, MANY, Floods
 from dispatch.identifiers import HouseholdId, PressId
 
@@ -67,3 +68,14 @@ def test_an_unreadable_message_that_comes_again_is_not_passed_over_for_that() ->
     rubbish_of(floods, "h-1", LETTERS)
     for seq in range(LETTERS):
         assert not floods.is_rubbish("h-1", seq, START + timedelta(seconds=seq))
+
+
+def test_of_how_many_households_that_is_remembered_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(floods, "REMEMBERED", 2)
+    known = Floods()
+    for household in ("h-1", "h-2"):
+        rubbish_of(known, household, LETTERS)
+    assert known.is_rubbish("h-1", LETTERS, START + timedelta(minutes=1))
+    rubbish_of(known, "h-3", 1)
+    assert known.is_rubbish("h-1", LETTERS, START + timedelta(minutes=1)), "it sent later than the other"
+    assert not known.is_rubbish("h-2", LETTERS, START + timedelta(minutes=1))

@@ -66,7 +66,9 @@ def message(subject: str, body: bytes = b"{}", headers: dict[str, str] | None = 
 async def test_presses_are_decided_before_steps_and_steps_before_notices() -> None:
     turns, desk = Turns(1), Desk()
     parts = cast("Any", None)
-    presses = Presses(cast("Any", desk), parts, turns, cast("Any", NoDrills()))
+    presses = Presses(
+        cast("Any", desk), directory=parts, turns=turns, drills=cast("Any", NoDrills()), tell_rubbish=parts
+    )
     escalation = Escalation(cast("Any", desk), roster=parts, timers=parts, turns=turns)
     notices = Notices(cast("Any", desk), directory=parts, links=parts, sending=parts, turns=turns, book=parts)
     closed = encode_events([CaseResolved(at=AT, by="operator:wang", resolution="helped", text="")])

@@ -51,3 +51,18 @@ async def test_a_question_that_cannot_be_put_takes_no_answer_from_the_others(ref
         await sender.send_all(rings, lambda ring, sent: said.update({ring.responder: sent}))
     away = Sent("failed", "the message server is away: OutboundBufferLimitError")
     assert said == {one.responder: Sent("delivered") for one in rings} | {PersonId(f"p-{refused}"): away}
+
+
+class Silent(Connection):
+    """Pages of which none ever answers."""
+
+    async def publish(self, _subject: str, _body: bytes, *, reply: str) -> None:
+        pass
+
+
+async def test_of_pages_that_do_not_answer_in_time_it_is_said_of_each() -> None:
+    said: list[str | None] = []
+    rings = [replace(ring(), responder=PersonId(f"p-{number}")) for number in range(3)]
+    sender = LiveSender(cast("Any", Silent("")), "s", seconds=0.05)
+    await sender.send_all(rings, lambda _, sent: said.append(sent.reason))
+    assert said == ["the open page did not answer within 0.05 s"] * 3

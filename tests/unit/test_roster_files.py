@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -91,13 +92,19 @@ def test_a_workbook_has_a_sheet_for_each_that_is_not_empty(tmp_path: Path) -> No
     assert sheet.rows[1].place.line == 4
 
 
-def altered(folder: Path, part: str, old: bytes, new: bytes) -> Path:
-    """A workbook in whose `part` the first `old` is `new`; the good one is `a.xlsx` beside it."""
-    book, changed = Workbook(), folder / "b.xlsx"
+def small(folder: Path) -> Path:
+    """A good workbook."""
+    book, path = Workbook(), folder / "a.xlsx"
     book.worksheets[0].append(["人员编号"])
     book.worksheets[0].append(["p-1"])
-    book.save(folder / "a.xlsx")
-    with zipfile.ZipFile(folder / "a.xlsx") as good, zipfile.ZipFile(changed, "w") as packed:
+    book.save(path)
+    return path
+
+
+def altered(folder: Path, part: str, old: bytes, new: bytes) -> Path:
+    """A workbook in whose `part` the first `old` is `new`."""
+    changed = folder / "b.xlsx"
+    with zipfile.ZipFile(small(folder)) as good, zipfile.ZipFile(changed, "w") as packed:
         for name in good.namelist():
             content = good.read(name)
             assert name != part or old in content
@@ -116,10 +123,24 @@ def test_a_workbook_that_is_damaged_says_why(tmp_path: Path) -> None:
     missing = altered(tmp_path, "xl/worksheets/sheet1.xml", b'"inlineStr"', b'"s"><v>99</v></c><c r="B1"')
     with pytest.raises(BadFileError, match="not a workbook"):
         read_file(missing)
-    torn = (tmp_path / "a.xlsx").read_bytes()
+    torn = small(tmp_path).read_bytes()
     start = torn.index(b"xl/worksheets/sheet1.xml") + len("xl/worksheets/sheet1.xml")
     with pytest.raises(BadFileError, match="not a workbook"):
         read_file(written(tmp_path, torn[:start] + b"\xff" * 40 + torn[start + 40 :], "torn.xlsx"))
+
+
+def test_a_workbook_with_a_length_of_time_that_cannot_be_says_why(tmp_path: Path) -> None:
+    too_long = b'"d"><v>PT9999999999999999999999H</v></c><c r="B1"'
+    with pytest.raises(BadFileError, match="not a workbook"):
+        read_file(altered(tmp_path, "xl/worksheets/sheet1.xml", b'"inlineStr"', too_long))
+
+
+def test_a_workbook_with_a_password_says_why(tmp_path: Path) -> None:
+    locked = bytearray(small(tmp_path).read_bytes())
+    for entry in re.finditer(b"PK\x01\x02", bytes(locked)):
+        locked[entry.start() + 8] |= 1  # its flags: encrypted
+    with pytest.raises(BadFileError, match=r"not a workbook.*encrypted"):
+        read_file(written(tmp_path, bytes(locked), "locked.xlsx"))
 
 
 def sheet_with(*headers: str) -> Sheet:

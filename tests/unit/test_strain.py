@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 from nats.aio.client import Client as NatsClient
 from nats.errors import OutboundBufferLimitError
+from prometheus_client import REGISTRY
 
 from dispatch.errors import Oversized, Unavailable
 from dispatch.events import Strained, decode_strained
@@ -90,6 +91,17 @@ def test_a_press_that_waits_too_long_is_said_before_anything_came_of_it() -> Non
             store.seconds += 0.5
             assert store.said() == (store.at(begun), 0, 0, 1), "the other came just now"
     assert store.said() == (store.at(begun), 0, 1, 0)
+
+
+@pytest.mark.parametrize(("measured", "more"), [(True, 1), (False, 0)])
+def test_what_is_only_seen_a_moment_later_is_no_metric_of_how_long_it_took(measured: bool, more: int) -> None:
+    def count() -> float:
+        return REGISTRY.get_sample_value("dispatch_press_stored_seconds_count") or 0
+
+    before = count()
+    with Store().strain.storing(measured=measured):
+        pass
+    assert count() - before == more
 
 
 async def test_it_is_said_on_after_it_could_not_be_said(monkeypatch: pytest.MonkeyPatch) -> None:

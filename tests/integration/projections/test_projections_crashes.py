@@ -18,7 +18,7 @@ from dispatch.events import (
     ensure_streams,
 )
 from dispatch.identifiers import HouseholdId
-from dispatch.projections import all_projections, checkpoints, writer
+from dispatch.projections import all_projections, checkpoints, lane, writer
 from dispatch.projections.storing import Elsewhere, Storing
 from dispatch.settings import Settings
 from tests.projection_desk import STORY, Desk, incident, no_incident, opened, reached
@@ -26,6 +26,7 @@ from tests.projection_stories import (
     TABLES,
     answered,
     fill,
+    forget,
     projecting,
     sums,
     tell,
@@ -113,6 +114,20 @@ async def test_two_runners_at_once_are_harmless(desk: Desk) -> None:
     together = await sums(desk.dsn)
     await desk.rebuild()
     assert await sums(desk.dsn) == together
+
+
+async def test_a_checkpoint_that_was_taken_back_is_noticed_at_the_next_commit(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not only when it is quiet, for it may never be."""
+    monkeypatch.setattr(lane, "QUIET_SECONDS", 60)
+    await tell(desk.log, "h-1", *STORY)
+    async with projecting(desk.projector()):
+        await desk.caught_up()
+        await forget(desk.dsn, desk.log.site, "board")
+        await tell(desk.log, "h-2", *STORY)
+        await desk.caught_up()
+    assert (await sums(desk.dsn))["board"][0] == 2
 
 
 async def test_postgres_goes_away_and_comes_back(settings: Settings, fresh_postgres: EmbeddedPostgres) -> None:

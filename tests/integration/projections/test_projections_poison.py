@@ -6,16 +6,18 @@ import asyncpg
 import msgspec
 import pytest
 
+from dispatch.cases import CaseDesk
 from dispatch.clock import now
 from dispatch.errors import Refused
 from dispatch.events import (
     CASES,
+    AlarmRaised,
     DeadLetter,
     Letters,
     Mark,
 )
-from dispatch.projections import Change, ProjectAgain, Projection, all_projections, lane
-from dispatch.projections.models import timeline
+from dispatch.projections import Change, ProjectAgain, Projection, all_projections, checkpoints, lane
+from dispatch.projections.models import latency, timeline
 from tests.projection_desk import STORY, Desk, incident, no_incident, reached
 from tests.projection_stories import (
     TABLES,
@@ -37,7 +39,7 @@ async def test_poison_goes_to_the_dlq_once_and_the_others_go_on(desk: Desk) -> N
         headers={"ce-id": "y"},
     )
     later = await tell(desk.log, "h-2", noted("nul", 5, "before\x00after"))
-    await _buried_long_ago(desk, ack.seq)
+    await _bury(desk, "project", ack.seq, "s")
     async with projecting(desk.projector()):
         await desk.caught_up()
         assert set((await desk.models.open_cases())[0]) == {good, later}
@@ -48,10 +50,10 @@ async def test_poison_goes_to_the_dlq_once_and_the_others_go_on(desk: Desk) -> N
     assert await desk.letters("project") == [ack.seq, orphan.seq]
 
 
-async def _buried_long_ago(desk: Desk, seq: int) -> None:
-    """A letter of an earlier reading, whose message id the server has forgotten."""
-    letter = DeadLetter(by="project", reason="r", stream=CASES, subject="s", seq=seq, at=now(), headers={}, body=b"")
-    await desk.nc.jetstream().publish(f"dlq.{desk.log.site}.project", msgspec.json.encode(letter))
+async def _bury(desk: Desk, by: str, seq: int, subject: str) -> None:
+    """As an earlier reading did, whose message id the server has forgotten."""
+    letter = DeadLetter(by=by, reason="r", stream=CASES, subject=subject, seq=seq, at=now(), headers={}, body=b"")
+    await desk.nc.jetstream().publish(f"dlq.{desk.log.site}.{by}", msgspec.json.encode(letter))
 
 
 def _picky(change: Change) -> list[timeline.TimelineRow]:
@@ -81,6 +83,31 @@ async def test_a_commit_that_makes_no_rows_is_skipped_by_that_read_model_alone(d
     assert await desk.letters("project-timeline") == [end - 2, end - 1]
 
 
+def _choosy(change: Change) -> list[latency.LatencyRow]:
+    if any(isinstance(event, AlarmRaised) for commit in change.commits for event in commit.events):
+        raise ValueError("cannot digest this")
+    return latency.rows(change)
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["at once", "after a restart"])
+async def test_a_case_whose_commit_was_skipped_has_its_row_with_the_next_one(desk: Desk, restarted: bool) -> None:
+    """Nothing is stored of it as it was before, however little the next commit changes."""
+    choosy = [Projection(name="latency", rows=_choosy, queries=latency.PROJECTION.queries)]
+    case = await tell(desk.log, "h-1")
+    if restarted:
+        async with projecting(desk.projector(projections=choosy)):
+            skipped = await desk.log.last_sequence()
+            await until(lambda: reached(desk, ("latency",), skipped), "the commit to be skipped")
+    await CaseDesk(desk.log).handle(case, noted("n1", 1, "one"))
+    async with projecting(desk.projector(projections=choosy)):
+        end = await desk.log.last_sequence()
+        await until(lambda: reached(desk, ("latency",), end), "the read model to get to the end")
+    rows = (await sums(desk.dsn))["latency"]
+    assert rows[0] == 1
+    await desk.rebuild("latency", projections=choosy)
+    assert (await sums(desk.dsn))["latency"] == rows
+
+
 async def test_what_was_buried_is_applied_after_its_cause_was_mended(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +132,12 @@ async def test_what_was_buried_is_applied_after_its_cause_was_mended(
         await again(kept)
     assert (await texts(), await desk.models.positions()) == (["fine", "poison", "end"], before)
 
+    await CaseDesk(desk.log).handle(case, noted("n4", 4, "later"))
+    await again(kept)
+    assert (await texts())[2:] == ["end"], "what it has not come to it reads in its turn"
+
+    async with projecting(desk.projector(projections=[timeline.PROJECTION])):
+        await until(lambda: reached(desk, ("timeline",), end + 1), "the read model to get to the end")
     await letters.put(kept, Mark(deed="retried", by="operator:li", at=now()))
     applied = await sums(desk.dsn)
     await desk.rebuild("timeline")
@@ -112,6 +145,18 @@ async def test_what_was_buried_is_applied_after_its_cause_was_mended(
 
     await desk.rebuild("timeline", projections=[picky])
     assert await desk.letters("project-timeline") == [end - 1, end - 1], "it came back"
+
+
+async def test_a_commit_that_a_read_model_has_not_come_to_is_left_to_it(desk: Desk) -> None:
+    """It was emptied, say, and is read anew: that is no failure of the letter."""
+    subject = f"cases.{desk.log.site}.h-1.{await tell(desk.log, 'h-1')}"
+    await _bury(desk, "project-board", await desk.log.last_sequence(), subject)
+    (kept,) = await Letters(desk.nc, desk.log.site).newest(10)
+    connection = await asyncpg.connect(desk.dsn)
+    await checkpoints.begin(connection, desk.log.site, "board", await checkpoints.stream_created(desk.nc))
+    await connection.close()
+    await ProjectAgain(desk.log, desk.dsn)(kept)
+    assert (await sums(desk.dsn))["board"][0] == 0
 
 
 async def test_a_read_model_that_fails_stops_alone_and_goes_on_when_it_can(desk: Desk) -> None:

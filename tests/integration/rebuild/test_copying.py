@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
-from dispatch.projections import all_projections, late, part
+from dispatch.projections import Change, Projection, all_projections, late, part
 from dispatch.projections.copying import take_rows, target_of
+from dispatch.projections.models import timeline
 from tests.integration.rebuild.site import Site
 from tests.projection_stories import TABLES, answered, fill, noted, projecting, sums, tell
+from tests.waiting import until
 
 
 async def test_every_read_model_of_ours_can_be_copied() -> None:
@@ -62,3 +65,25 @@ async def test_whatever_the_parts_and_what_is_held_the_rows_are_the_same(
         assert held.progress.late > 1, "cases went on after they were copied"
         await held.switch()
     assert await sums(site.dsn) == lived
+
+
+def _too_large(change: Change) -> list[timeline.TimelineRow]:
+    rows = timeline.rows(change)
+    return [replace(row, index=2**40) if row.data.get("text") == "huge" else row for row in rows]
+
+
+async def test_a_row_that_only_postgres_refuses_takes_no_other_with_it(site: Site) -> None:
+    """It is copied with those of other cases, all or none."""
+    models = [Projection(name="timeline", rows=_too_large, queries=timeline.PROJECTION.queries)]
+    await fill(site.log, 20)
+    await tell(site.log, "h-huge", noted("n1", 1, "fine"), noted("n2", 2, "huge"))
+    end = await site.log.last_sequence()
+
+    async def there() -> bool:
+        return (await site.models.positions())["timeline"] == end
+
+    async with projecting(site.projector(projections=models)):
+        await until(there, "the read model to get to the end")
+    lived = await sums(site.dsn, ("timeline",))
+    await site.rebuild("timeline", projections=models)
+    assert await sums(site.dsn, ("timeline",)) == lived

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from nats.aio.msg import Msg
@@ -26,6 +27,7 @@ from dispatch.fanout import work
 from dispatch.fanout.directory import Directory
 from dispatch.fanout.drills import Drills
 from dispatch.fanout.presses import Presses
+from dispatch.fanout.rubbish import tell_rubbish
 from dispatch.fanout.turns import Turns
 from dispatch.fanout.untaken import Untaken
 from dispatch.identifiers import AreaId, CommitId, GroupId, HouseholdId, PressId
@@ -124,8 +126,13 @@ async def test_of_a_fan_out_and_a_watchdog_that_take_a_press_in_the_same_moment_
 
     def presses() -> Presses:
         desk = CaseDesk(village.log)
-        directory = Directory(Together(village.nc, village.site))
-        return Presses(desk, directory, Turns(1), Drills(village.nc, village.site, desk))
+        return Presses(
+            desk,
+            directory=Directory(Together(village.nc, village.site)),
+            turns=Turns(1),
+            drills=Drills(village.nc, village.site, desk),
+            tell_rubbish=partial(tell_rubbish, village.nc, village.site),
+        )
 
     untaken = Untaken(village.nc, village.site, presses())
     async with asyncio.timeout(20):

@@ -16,8 +16,7 @@ from dispatch.events import CallOutcome
 from dispatch.identifiers import PersonId, notification_id
 from dispatch.web import rings
 from dispatch.web.parts import PARTS
-from tests.integration.web_world import World, page
-from tests.waiting import until
+from tests.integration.web_world import World, page, until
 
 Client = TestClient[Any, Any]
 

@@ -16,9 +16,8 @@ from dispatch.roster import Roster
 from dispatch.web import aid, directory
 from tests.integration.web.at_home import DURESS, HIM, HOME, PIN, ask, cancel, give_pins
 from tests.integration.web.live_world import board_of
-from tests.integration.web_world import World, page
+from tests.integration.web_world import World, page, until
 from tests.projection_stories import projecting
-from tests.waiting import until
 
 Client = TestClient[Any, Any]
 

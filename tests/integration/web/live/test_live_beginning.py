@@ -18,8 +18,8 @@ from dispatch.web.api import operations
 from dispatch.web.live import LiveBoard
 from dispatch.web.position import position_at
 from tests.integration.web.live_world import Client, Models, board_of, ids
-from tests.integration.web_world import SECONDS, World, page
-from tests.waiting import until
+from tests.integration.web_world import SECONDS, World, page, until
+from tests.waiting import until as eventually
 
 
 class TestBeginning:
@@ -143,7 +143,7 @@ class TestReadiness:
         async def so() -> bool:
             return await self.ready(client) == wanted
 
-        await until(so, f"/readyz to answer {wanted}", every=0.05)
+        await eventually(so, f"/readyz to answer {wanted}", every=0.05)
 
     async def test_not_while_the_board_still_reads(self, village: World, monkeypatch: pytest.MonkeyPatch) -> None:
         await village.open_case()

@@ -16,8 +16,7 @@ from dispatch.events import CallOutcome, DeadLetter, Incident, IncidentBook
 from dispatch.identifiers import PersonId
 from dispatch.web import live, stream
 from tests.integration.web.live_world import Client, board_of, ids
-from tests.integration.web_world import World, page
-from tests.waiting import until
+from tests.integration.web_world import World, page, until
 
 
 async def test_a_snapshot_comes_first_and_then_what_changes(
@@ -225,11 +224,12 @@ async def test_an_incident_names_no_case_of_another_area(client: Client, village
             assert [incident["what"] for incident in snapshot["incidents"]] == [what]
 
 
-async def test_an_incident_names_no_household_of_another_area(client: Client, village: World) -> None:
+@pytest.mark.parametrize("kind", ["button", "rubbish"])
+async def test_an_incident_names_no_household_of_another_area(client: Client, village: World, kind: str) -> None:
     case = await village.open_case()
     home = case.alarm.household
     said = f"{home} 户一个按键不停发送 / a button of household {home} sent without end; its token t-1 is held"
-    await IncidentBook(village.nc, village.site).tell(Incident(kind="button", what=home, since=now(), detail=said))
+    await IncidentBook(village.nc, village.site).tell(Incident(kind=kind, what=home, since=now(), detail=said))
     await until(lambda: bool(board_of(client).trouble.incidents), "the incident to be told")
     for area, what in ((None, home), ("v-1", home), ("v-2", "")):
         async with page(client, await village.bearer("operator", "li", area)) as desk:

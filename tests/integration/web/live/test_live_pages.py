@@ -10,8 +10,7 @@ import pytest
 from dispatch.cases import AddNote
 from dispatch.web import live, stream
 from tests.integration.web.live_world import Client, board_of
-from tests.integration.web_world import World, page
-from tests.waiting import until
+from tests.integration.web_world import World, page, until
 
 
 async def test_a_page_that_reads_slowly_is_told_only_the_newest(
