@@ -119,6 +119,7 @@ export const w = {
   duressLong: ["报警人受胁迫！不要回拨，不要让对方看出您已知情", "Duress! Do not ring back, do not show that you know"],
   duressDesk: ["住户用胁迫密码“取消”了报警：住户端显示已取消，呼叫仍在继续", "The household “cancelled” with its duress PIN: it is shown cancelled there, and the call goes on"],
   sameHome: ["同一户先前受胁迫的警情仍在处置，地点相同", "The same household: its case under duress still goes on, at the same place"],
+  sameHomeBefore: ["同一户先前发出过胁迫信号，地点相同", "This household has signalled duress before, at the same place"],
   duressBeside: ["该户在受胁迫期间再次报警，先前的警情仍在处置：住户端只看到一起普通的新警情", "The household pressed again while its case under duress goes on: there this is shown as a new case like any other"],
   callBack: ["打电话给住户", "Call the household"],
   othersGoing: ["其他人", "The others"],

@@ -9,6 +9,7 @@ import { Phone } from "../lib/phone.js";
 import { hush, ring } from "../lib/sound.js";
 import { Elapsed, html, LineState, page, T } from "../lib/ui.js";
 import { kinds, nameOf, w } from "../lib/words.js";
+import { isNeeded, overWords } from "../responder/over.js";
 import { Shown } from "../responder/shown.js";
 
 const SHOW_CLOSED_MS = 10 * 60_000;
@@ -28,11 +29,13 @@ const answered = (one) => one?.answer && !(Date.parse(one.called_at) > Date.pars
 const unanswered = (view) => isOpen(view) && !answered(mine(view)) && !isStoodDown(mine(view));
 const ringing = (view) => unanswered(view) && !muted.has(view.id);
 
-// That nobody needs to come is not said beside a new alarm of the same household.
-const needsHelpAgain = (view) => live.open.some((one) => one.household.id === view.household.id && one.raised_at > view.closing.at);
-
 const justOver = (view) =>
-  view.closing && !dismissed.has(view.id) && now() - Date.parse(view.closing.at) < SHOW_CLOSED_MS && !needsHelpAgain(view);
+  view.closing && !dismissed.has(view.id) && now() - Date.parse(view.closing.at) < SHOW_CLOSED_MS && !isNeeded(view, live.open, mine);
+
+function sameHome({ beside }) {
+  const first = live.cases.get(beside);
+  return first && isOpen(first) ? w.sameHome : w.sameHomeBefore;
+}
 
 function ringOrHush() {
   if (live.open.some(ringing)) ring();
@@ -146,7 +149,7 @@ const OtherCases = ({ others }) => html`
       onClick=${() => { shown.keep(one.id); draw(); }}>
       ${unanswered(one) && html`<b class="another-head"><${T} of=${one.drill ? w.anotherDrill : w.anotherAlarm} /></b>`}
       <span>${one.drill && `【${w.drill[0]}】`}${one.duress && `【${w.duress[0]}】`}${one.silent && `【${w.silent[0]}】`}${nameOf(kinds, one.kind)[0]} · ${one.household.address || one.household.name}</span>
-      ${one.duress && one.beside && html`<span data-duress><${T} of=${w.sameHome} /></span>`}
+      ${one.duress && one.beside && html`<span data-duress><${T} of=${sameHome(one)} /></span>`}
       <span>${standing(one)} <${Elapsed} since=${one.pressed_at} /></span>
     </button>`)}</nav>`;
 
@@ -156,7 +159,7 @@ function Called({ view, others }) {
   const given = me.answer || state?.stage === "failed" ? me : state?.given;
   const rests = shown.rests([view.id, others, given?.answer].join(" "));
   return html`
-    <${AlarmCard} view=${view} />
+    <${AlarmCard} view=${view} sameHome=${sameHome(view)} />
     <div class="slot" aria-live="polite"><${Slot} view=${view} state=${state} /></div>
     <${AnswerKeys} mine=${given} disabled=${rests} onAnswer=${(given) => answer(view, given)} />
     ${me.answer && html`<p class="why"><${T} of=${w.changeHint} /></p>`}
@@ -193,7 +196,7 @@ function Others({ view }) {
 const Over = ({ view }) => html`
   <section class="over" role="status" data-over=${view.id} data-status=${view.status}>
     ${view.drill && html`<span><span class="tag drill"><${T} of=${w.drill} /></span></span>`}
-    <p class="big-line"><${T} of=${view.status === "resolved" && view.closing.resolution === "helped" ? w.thanksHelped : w.standDown} /></p>
+    <p class="big-line"><${T} of=${overWords(view, live.cases)} /></p>
     <p>${nameOf(kinds, view.kind)[0]} · ${view.household.address || view.household.name}</p>
     <button type="button" class="button" onClick=${() => { dismissed.add(view.id); draw(); }}><${T} of=${w.close} /></button>
   </section>`;
