@@ -134,6 +134,7 @@ export const w = {
   // one-tap link
   linkLoading: ["正在读取…", "Loading…"],
   linkBad: ["链接无效或已过期", "This link is not valid any more"],
+  linkOver: ["这起警情已结束。如另有呼叫，以那次呼叫为准", "This case is over. If you have another call, that one still stands"],
   linkTapOne: ["请点一个应答", "Tap one answer"],
 
   // desk
