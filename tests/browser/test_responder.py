@@ -7,7 +7,7 @@ import json
 import pytest
 from playwright.async_api import Page, Request
 
-from dispatch.identifiers import CaseId, PersonId, notification_id
+from dispatch.identifiers import CaseId, HouseholdId, PersonId, notification_id
 from tests.browser.people import People, raised_next_door, sees
 from tests.live import LiveSystem
 from tests.waiting import until
@@ -269,6 +269,55 @@ async def test_an_alarm_that_comes_while_another_is_answered_is_seen_and_rings_a
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= 740, "also for somebody who has scrolled"
         await sees(page, ".alarm-kind:has-text('火警')")
+
+
+# How many other cases were on the page each time that the answer keys began to rest.
+RESTED = """() => {
+  const keys = document.querySelector(".answers"), others = () => document.querySelectorAll("[data-other]").length;
+  const look = () => keys.classList.contains("resting") && window.rested.push(others());
+  window.rested = [];
+  new MutationObserver(look).observe(keys, { attributes: true });
+}"""
+ON_TOP = """(key) => {
+  const { x, y, width, height } = key.getBoundingClientRect();
+  return [x, y, key.contains(document.elementFromPoint(x + width / 2, y + height / 2))];
+}"""
+
+
+async def test_in_a_storm_the_answer_keys_stay_where_they_are_and_can_be_used(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    page = await people.open("auxiliary")
+    await quiet_village.press(kind="fire")
+    key = page.locator("[data-answer=going]")
+    await sees(page, "[data-answer=going]:enabled")
+    await page.evaluate(RESTED)
+    others: list[CaseId] = []
+
+    async def another(household: str) -> None:
+        others.append(await quiet_village.press_at(HouseholdId(household)))
+        await sees(page, f"[data-other='{others[-1]}']")
+
+    try:
+        for household in ("h-0001", "h-0003", "h-0004"):
+            await another(household)
+            await sees(page, "[data-answer=going]:disabled")  # they have moved
+            await sees(page, "[data-answer=going]:enabled")
+        where = await key.evaluate(ON_TOP)
+        await page.evaluate("document.querySelector('.cases').scrollTo(0, 1000)")
+        for household in ("h-0005", "h-0006", "h-0007", "h-0008"):
+            await another(household)
+
+        async def newest_in_sight() -> bool:
+            return bool(await page.evaluate("document.querySelector('.cases').scrollTop === 0"))
+
+        await until(newest_in_sight, "the newest alarm to be scrolled to")
+        assert await page.evaluate("window.rested") == [1, 2, 3]
+        assert await key.evaluate(ON_TOP) == where
+        assert where[-1], "no other case lies over it"
+    finally:
+        for case in others:
+            await quiet_village.close(case)
 
 
 async def test_that_nobody_needs_to_come_is_not_said_beside_a_new_alarm_of_the_same_home(

@@ -13,6 +13,7 @@ import { isNeeded, overWords } from "../responder/over.js";
 import { Shown } from "../responder/shown.js";
 
 const SHOW_CLOSED_MS = 10 * 60_000;
+const FULL = 3; // so many other cases fill their place (responder.css); more of them move nothing
 const MISSED = new Set(["failed", "sent"]);
 
 const muted = new Set(); // cases that somebody hushed or answered since they last rang
@@ -59,6 +60,7 @@ function onRing(message) {
   rung.set(message.case, message.notification);
   muted.delete(message.case);
   receipt(message.notification, "delivered").catch(() => {});
+  document.querySelector(".cases")?.scrollTo(0, 0); // where what rings stands first
   ringOrHush();
 }
 
@@ -157,7 +159,7 @@ function Called({ view, others }) {
   const me = mine(view);
   const state = sending.get(view.id);
   const given = me.answer || state?.stage === "failed" ? me : state?.given;
-  const rests = shown.rests([view.id, others, given?.answer].join(" "));
+  const rests = shown.rests([view.id, Math.min(others, FULL), given?.answer].join(" "));
   return html`
     <${AlarmCard} view=${view} sameHome=${sameHome(view)} />
     <div class="slot" aria-live="polite"><${Slot} view=${view} state=${state} /></div>
