@@ -99,6 +99,27 @@ async def test_a_drill_stands_behind_an_alarm_in_earnest(people: People, quiet_v
         assert await page.locator("main > .banner.drill").count() == 0
 
 
+async def test_a_drill_that_was_answered_or_opened_gives_way_to_an_alarm_in_earnest_that_calls_after_that(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    page = await people.open("neighbour")
+    drill = await quiet_village.press(kind="fire", drill=True)
+    await sees(page, f"{RINGS}:has-text('火警')")
+    await page.locator("[data-answer=going]").click()
+    await sees(page, "[data-stage=recorded]")
+    await page.evaluate(TAPPED_AT_ONCE, ["急病", None])
+    async with raised_next_door(quiet_village, kind="medical") as medical:
+        await sees(page, f"{RINGS}:has-text('急病')")
+        assert await page.evaluate("window.tapped") == [True, True], "a second tap is none for the alarm"
+        assert await page.locator("main > .banner.drill").count() == 0
+
+        await page.locator(f"[data-other='{drill}']").click()  # whoever opens it over that alarm may look at it
+        await sees(page, "main > .banner.drill")
+        asked = {"responder": quiet_village.subject("neighbour")}
+        assert (await quiet_village.call("operator", "POST", f"/v1/cases/{medical}/calls", asked))[0] == 200
+        await sees(page, f"{RINGS}:has-text('急病')")
+
+
 @pytest.mark.usefixtures("quiet_village")
 async def test_a_page_that_cannot_ring_yet_says_so_and_does_not_say_that_it_rings(people: People) -> None:
     page = await people.open("neighbour")

@@ -75,6 +75,7 @@ function onCase(view, before) {
 
 // What was done about an earlier call must not keep a new one quiet.
 function calledAgain({ id }) {
+  shown.calledAgain(id);
   muted.delete(id);
   seen.delete(id);
   if (["recorded", "failed"].includes(sending.get(id)?.stage)) sending.delete(id);
@@ -115,7 +116,7 @@ function order(views) {
   return views.sort((a, b) => rank(a) - rank(b) || (a.raised_at < b.raised_at ? 1 : -1));
 }
 
-const givesWay = (view, first) => (view.drill || isStoodDown(mine(view))) && !first.drill && unanswered(first);
+const givesWay = (view, other) => (view.drill || isStoodDown(mine(view))) && !other.drill && unanswered(other);
 
 function Page() {
   const views = order([...live.cases.values()].filter(mine));
