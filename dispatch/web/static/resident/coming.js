@@ -34,8 +34,9 @@ const unheard = (responders) => responders.length > 0 && responders.every((one) 
 const nobodyAwaited = (responders) =>
   responders.length > 0 && responders.every((one) => one.stood_down || one.answer === "cannot" || one.state === "failed");
 
+// Nobody is told to call 110 in a drill.
 export function waitingWords({ responders, drill }) {
-  if (unheard(responders)) return w.nobodyReached;
+  if (unheard(responders)) return drill ? w.nobodyReached : w.nobodyReachedCall;
   if (nobodyAwaited(responders)) return drill ? w.nobodyOnTheWay : w.nobodyOnTheWayCall;
   return w.waitingAnswer;
 }
