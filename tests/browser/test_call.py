@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from playwright.async_api import Request, Route
 
-from tests.browser.people import People, hold, sees
+from tests.browser.people import PHONE, People, hold, sees
 from tests.live import LiveSystem
 from tests.waiting import until
 
@@ -235,6 +235,19 @@ async def test_the_link_answers_when_tapped_and_not_before(people: People, quiet
         return [reply.answer for reply in replies.values()] == ["going"]
 
     await until(going, "the changed answer")
+
+
+async def test_the_link_of_what_is_over_sends_nobody_home_from_another_alarm_of_the_same_household(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    case = await quiet_village.press(kind="help")
+    link = await quiet_village.one_tap(case, quiet_village.cast.neighbour.subject)
+    await quiet_village.close(case)
+    await quiet_village.press(kind="help")
+    page = await people.blank(PHONE)
+    await page.goto(link)
+    await sees(page, ".over:has-text('这起警情已结束'):has-text('If you have another call, that one still stands')")
+    assert await page.locator(":text('不用再前往')").count() == 0
 
 
 async def test_an_operator_records_an_answer_that_was_phoned_in_and_writes_a_note(

@@ -280,6 +280,37 @@ async def test_nobody_at_home_is_told_to_call_110_while_somebody_is_coming_nor_i
         assert ("110" in said) == alone, view
 
 
+WAITING_WORDS = """async (view) => {
+  const { waitingWords } = await import("/static/resident/coming.js");
+  return waitingWords(view);
+}"""
+
+
+@pytest.mark.usefixtures("quiet_village")
+async def test_an_answer_is_waited_for_at_home_only_while_somebody_can_give_one(people: People) -> None:
+    resident = await people.open("resident")
+    failed = {"state": "failed", "answer": None, "stood_down": False}
+    rung = {**failed, "state": "delivered"}
+    cannot, let_go = {**rung, "answer": "cannot"}, {**rung, "stood_down": True}
+    unreached = "还没有人收到", "，请同时拨打110"
+    nobody = "目前没有人前来", "；如仍需要帮助，请拨打110"
+    waiting = "正在等人应答，请保持警惕", ""
+    for responders, (words, advice) in (
+        ([failed, failed], unreached),
+        ([failed, cannot], nobody),
+        ([failed, let_go], nobody),
+        ([failed, {**failed, "answer": "cannot"}], nobody),  # who has answered by phone was reached
+        ([cannot, let_go], nobody),
+        ([failed, cannot, rung], waiting),
+        ([failed, {**failed, "state": "owed"}], waiting),
+    ):
+        said = await resident.evaluate(WAITING_WORDS, {"responders": responders, "drill": False})
+        assert said[0] == words + advice, responders
+        in_a_drill = await resident.evaluate(WAITING_WORDS, {"responders": responders, "drill": True})
+        assert in_a_drill[0] == words, "nobody is told to call 110 in a drill"
+        assert "110" not in in_a_drill[1]
+
+
 async def test_the_escalation_fits_every_screen(people: People, quiet_village: LiveSystem) -> None:
     async with agreed(quiet_village, Quorum(anyone=3), PATIENT, PATIENT):
         case = await quiet_village.press(kind="fire")

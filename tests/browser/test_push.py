@@ -164,6 +164,21 @@ async def test_an_answer_that_is_not_recorded_says_so(people: People, live_syste
     assert failed["requireInteraction"]
 
 
+async def test_an_answer_to_what_is_over_is_told_so_and_that_another_call_still_stands(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    people.excuse("409|Failed to load resource")
+    case = await quiet_village.press(kind="help")
+    page = await people.open("police")
+    ring = await ring_for(quiet_village, case, quiet_village.subject("police"))
+    worker = await deliver(page, msgspec.json.encode(ring))
+    await notification(worker, ring.title)
+    await quiet_village.close(case)
+    await worker.evaluate(TAP, [ring.notification, "cannot"])
+    over = await notification(worker, "这起警情已结束")
+    assert "如另有呼叫，以那次呼叫为准" in over["title"]
+
+
 async def test_a_push_that_cannot_be_read_still_calls(people: People, live_system: LiveSystem) -> None:
     page = await people.open("police")
     worker = await deliver(page, b"\x7f not JSON")

@@ -88,6 +88,27 @@ async def test_a_cancel_under_duress_looks_like_one_at_home_and_is_red_elsewhere
     await with_pins.close(CaseId(other))
 
 
+async def test_what_is_over_is_told_as_over_only_when_no_other_case_of_the_home_needs_them(
+    people: People, with_pins: LiveSystem
+) -> None:
+    first = await with_pins.press(kind="help")
+    neighbour = await people.open("neighbour")
+    path = f"/v1/cases/{first}/cancel"
+    assert (await with_pins.call("resident", "POST", path, {"pin": DURESS}))[0] == 200
+    await sees(neighbour, "[data-duress]")
+    await with_pins.press(kind="help")
+    second = CaseId(await neighbour.locator("[data-other]").get_attribute("data-other") or "")
+    beside = ".banner[data-duress]:has-text('同一户先前受胁迫的警情仍在处置')"
+    await neighbour.locator(f"[data-other='{second}']").click()
+    await sees(neighbour, beside)
+
+    await with_pins.close(first)
+    await sees(neighbour, ".banner[data-duress]:has-text('同一户先前发出过胁迫信号，地点相同')")
+    assert await neighbour.locator(f"{beside}, [data-over='{first}']").count() == 0
+    await with_pins.close(second)
+    await sees(neighbour, f"[data-over='{second}']:has-text('警情已解除，不用再前往')")
+
+
 async def test_a_household_with_a_pin_cancels_with_it(people: People, with_pins: LiveSystem) -> None:
     case = await with_pins.press(kind="help")
     resident = await people.open("resident")

@@ -13,7 +13,7 @@ const words = {
   sending: "正在送出应答… Sending your answer…",
   recorded: { going: "已记录：前往 Recorded: going", cannot: "已记录：无法前往 Recorded: cannot" },
   failed: "应答没有送出！点这里重试，或打电话。NOT recorded: tap to try again, or phone.",
-  over: "这起警情已结束，不用前往。This case is over; nobody needs to come.",
+  over: "这起警情已结束。如另有呼叫，以那次呼叫为准。This case is over. If you have another call, that one still stands.",
 };
 
 self.addEventListener("install", () => self.skipWaiting());

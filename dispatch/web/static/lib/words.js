@@ -49,7 +49,8 @@ export const w = {
   pressCalling: ["正在呼叫您的联防组和民警", "Calling your group and the police"],
   calledCount: (count) => [`已呼叫${count}人`, `${count} people were called`],
   reachedCount: (count) => [`其中${count}人已送达`, count === 1 ? "1 of them was reached" : `${count} of them were reached`],
-  nobodyReached: ["还没有人收到，请同时拨打110", "Nobody could be reached yet: call 110 as well"],
+  nobodyReached: ["还没有人收到", "Nobody could be reached yet"],
+  nobodyReachedCall: ["还没有人收到，请同时拨打110", "Nobody could be reached yet: call 110 as well"],
   nobodyOnTheWay: ["目前没有人前来", "Nobody is on the way at the moment"],
   nobodyOnTheWayCall: ["目前没有人前来；如仍需要帮助，请拨打110", "Nobody is on the way at the moment. If you still need help, call 110"],
   waitingAnswer: ["正在等人应答，请保持警惕", "Waiting for the first answer; stay alert"],
@@ -119,6 +120,7 @@ export const w = {
   duressLong: ["报警人受胁迫！不要回拨，不要让对方看出您已知情", "Duress! Do not ring back, do not show that you know"],
   duressDesk: ["住户用胁迫密码“取消”了报警：住户端显示已取消，呼叫仍在继续", "The household “cancelled” with its duress PIN: it is shown cancelled there, and the call goes on"],
   sameHome: ["同一户先前受胁迫的警情仍在处置，地点相同", "The same household: its case under duress still goes on, at the same place"],
+  sameHomeBefore: ["同一户先前发出过胁迫信号，地点相同", "This household has signalled duress before, at the same place"],
   duressBeside: ["该户在受胁迫期间再次报警，先前的警情仍在处置：住户端只看到一起普通的新警情", "The household pressed again while its case under duress goes on: there this is shown as a new case like any other"],
   callBack: ["打电话给住户", "Call the household"],
   othersGoing: ["其他人", "The others"],
@@ -134,6 +136,7 @@ export const w = {
   // one-tap link
   linkLoading: ["正在读取…", "Loading…"],
   linkBad: ["链接无效或已过期", "This link is not valid any more"],
+  linkOver: ["这起警情已结束。如另有呼叫，以那次呼叫为准", "This case is over. If you have another call, that one still stands"],
   linkTapOne: ["请点一个应答", "Tap one answer"],
 
   // desk

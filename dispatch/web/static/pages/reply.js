@@ -49,7 +49,7 @@ function Page() {
           : isStoodDown(me) ? html`<${StoodDown} view=${view} />` : !me?.answer && html`<p class="answer-state"><${T} of=${w.linkTapOne} /></p>`}</div>
         <${AnswerKeys} mine=${sending && sending.stage !== "failed" ? sending.given : me} onAnswer=${answer} />
         <p class="why"><${T} of=${w.changeHint} />${me && html` · <${T} of=${w.why} />：${reasonOf(me)}`}</p>`
-      : html`<section class="over" role="status"><p class="big-line"><${T} of=${w.standDown} /></p></section>`}
+      : html`<section class="over" role="status"><p class="big-line"><${T} of=${w.linkOver} /></p></section>`}
     </main>`;
 }
 

@@ -9,9 +9,11 @@ import { Phone } from "../lib/phone.js";
 import { hush, ring } from "../lib/sound.js";
 import { Elapsed, html, LineState, page, T } from "../lib/ui.js";
 import { kinds, nameOf, w } from "../lib/words.js";
+import { isNeeded, overWords } from "../responder/over.js";
 import { Shown } from "../responder/shown.js";
 
 const SHOW_CLOSED_MS = 10 * 60_000;
+const FULL = 3; // so many other cases fill their place (responder.css); more of them move nothing
 const MISSED = new Set(["failed", "sent"]);
 
 const muted = new Set(); // cases that somebody hushed or answered since they last rang
@@ -28,11 +30,13 @@ const answered = (one) => one?.answer && !(Date.parse(one.called_at) > Date.pars
 const unanswered = (view) => isOpen(view) && !answered(mine(view)) && !isStoodDown(mine(view));
 const ringing = (view) => unanswered(view) && !muted.has(view.id);
 
-// That nobody needs to come is not said beside a new alarm of the same household.
-const needsHelpAgain = (view) => live.open.some((one) => one.household.id === view.household.id && one.raised_at > view.closing.at);
-
 const justOver = (view) =>
-  view.closing && !dismissed.has(view.id) && now() - Date.parse(view.closing.at) < SHOW_CLOSED_MS && !needsHelpAgain(view);
+  view.closing && !dismissed.has(view.id) && now() - Date.parse(view.closing.at) < SHOW_CLOSED_MS && !isNeeded(view, live.open, mine);
+
+function sameHome({ beside }) {
+  const first = live.cases.get(beside);
+  return first && isOpen(first) ? w.sameHome : w.sameHomeBefore;
+}
 
 function ringOrHush() {
   if (live.open.some(ringing)) ring();
@@ -56,6 +60,7 @@ function onRing(message) {
   rung.set(message.case, message.notification);
   muted.delete(message.case);
   receipt(message.notification, "delivered").catch(() => {});
+  document.querySelector(".cases")?.scrollTo(0, 0); // where what rings stands first
   ringOrHush();
 }
 
@@ -70,6 +75,7 @@ function onCase(view, before) {
 
 // What was done about an earlier call must not keep a new one quiet.
 function calledAgain({ id }) {
+  shown.calledAgain(id);
   muted.delete(id);
   seen.delete(id);
   if (["recorded", "failed"].includes(sending.get(id)?.stage)) sending.delete(id);
@@ -110,7 +116,7 @@ function order(views) {
   return views.sort((a, b) => rank(a) - rank(b) || (a.raised_at < b.raised_at ? 1 : -1));
 }
 
-const givesWay = (view, first) => (view.drill || isStoodDown(mine(view))) && !first.drill && unanswered(first);
+const givesWay = (view, other) => (view.drill || isStoodDown(mine(view))) && !other.drill && unanswered(other);
 
 function Page() {
   const views = order([...live.cases.values()].filter(mine));
@@ -146,7 +152,7 @@ const OtherCases = ({ others }) => html`
       onClick=${() => { shown.keep(one.id); draw(); }}>
       ${unanswered(one) && html`<b class="another-head"><${T} of=${one.drill ? w.anotherDrill : w.anotherAlarm} /></b>`}
       <span>${one.drill && `【${w.drill[0]}】`}${one.duress && `【${w.duress[0]}】`}${one.silent && `【${w.silent[0]}】`}${nameOf(kinds, one.kind)[0]} · ${one.household.address || one.household.name}</span>
-      ${one.duress && one.beside && html`<span data-duress><${T} of=${w.sameHome} /></span>`}
+      ${one.duress && one.beside && html`<span data-duress><${T} of=${sameHome(one)} /></span>`}
       <span>${standing(one)} <${Elapsed} since=${one.pressed_at} /></span>
     </button>`)}</nav>`;
 
@@ -154,9 +160,9 @@ function Called({ view, others }) {
   const me = mine(view);
   const state = sending.get(view.id);
   const given = me.answer || state?.stage === "failed" ? me : state?.given;
-  const rests = shown.rests([view.id, others, given?.answer].join(" "));
+  const rests = shown.rests([view.id, Math.min(others, FULL), given?.answer].join(" "));
   return html`
-    <${AlarmCard} view=${view} />
+    <${AlarmCard} view=${view} sameHome=${sameHome(view)} />
     <div class="slot" aria-live="polite"><${Slot} view=${view} state=${state} /></div>
     <${AnswerKeys} mine=${given} disabled=${rests} onAnswer=${(given) => answer(view, given)} />
     ${me.answer && html`<p class="why"><${T} of=${w.changeHint} /></p>`}
@@ -193,7 +199,7 @@ function Others({ view }) {
 const Over = ({ view }) => html`
   <section class="over" role="status" data-over=${view.id} data-status=${view.status}>
     ${view.drill && html`<span><span class="tag drill"><${T} of=${w.drill} /></span></span>`}
-    <p class="big-line"><${T} of=${view.status === "resolved" && view.closing.resolution === "helped" ? w.thanksHelped : w.standDown} /></p>
+    <p class="big-line"><${T} of=${overWords(view, live.cases)} /></p>
     <p>${nameOf(kinds, view.kind)[0]} · ${view.household.address || view.household.name}</p>
     <button type="button" class="button" onClick=${() => { dismissed.add(view.id); draw(); }}><${T} of=${w.close} /></button>
   </section>`;

@@ -27,16 +27,18 @@ function Next({ view }) {
   return html`<p class="line next" data-waits=${wait.what}><${TickingT} of=${(time) => nextWords(view, time)} /></p>`;
 }
 
-// Everything that was tried has failed: nobody's phone can have rung.
-const unheard = (responders) => responders.length > 0 && responders.every((one) => one.state === "failed");
+// Everything that was tried has failed, and nobody has answered: nobody's phone can have rung.
+const unheard = (responders) => responders.length > 0 && responders.every((one) => one.state === "failed" && !one.answer);
 
-// All have said that they cannot, or were told that they need not.
+// Nobody is left who could answer: they cannot come, were told that they need not, or were not reached.
 const nobodyAwaited = (responders) =>
-  responders.length > 0 && responders.every((one) => one.stood_down || one.answer === "cannot");
+  responders.length > 0 && responders.every((one) => one.stood_down || one.answer === "cannot" || one.state === "failed");
 
-function waitingWords({ responders, drill }) {
+// Nobody is told to call 110 in a drill.
+export function waitingWords({ responders, drill }) {
+  if (unheard(responders)) return drill ? w.nobodyReached : w.nobodyReachedCall;
   if (nobodyAwaited(responders)) return drill ? w.nobodyOnTheWay : w.nobodyOnTheWayCall;
-  return unheard(responders) ? w.nobodyReached : w.waitingAnswer;
+  return w.waitingAnswer;
 }
 
 export function Coming({ view, quiet }) {
