@@ -14,7 +14,12 @@ from contextlib import contextmanager, suppress
 SECONDS = 60
 CTRL_C = "\x03"
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_ON_ITS_TERMINAL = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])"
+_ON_ITS_TERMINAL = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests that a shell runs in the background were given it ignored
+os.login_tty(0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 class OnTerminal:
