@@ -22,6 +22,10 @@ NEXT_DOOR = HouseholdId("h-0001")
 """A household of the same joint-defence group as the one that presses."""
 
 WITHIN_MS = 10_000
+RINGS = "main.ringing .alarm"
+"""On the page of a called person: it rings."""
+THANKED = "[data-stood-down]:has-text('已有足够人手，感谢您，不用前往')"
+"""On the same: enough help is there."""
 SIDEWAYS = "[document.documentElement.scrollWidth, document.body.scrollWidth].some((width) => width > innerWidth)"
 CSP_WATCH = """addEventListener("securitypolicyviolation",
   (event) => console.error("CSP", event.blockedURI, event.violatedDirective))"""

@@ -7,14 +7,13 @@ import asyncio
 import pytest
 from playwright.async_api import Request, Route
 
-from tests.browser.people import PHONE, People, hold, sees
+from tests.browser.people import PHONE, RINGS, People, hold, sees
 from tests.live import LiveSystem
 from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
 KEY = ".key"
-RINGS = "main.ringing .alarm"
 
 
 @pytest.mark.alone

@@ -1,4 +1,4 @@
-"""How a call widens, as everybody sees it: the operator steers it, and who is not needed is let go."""
+"""How a call widens, as the desk shows it, and how the operator steers it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import re
 
 import pytest
 from msgspec.structs import replace
-from playwright.async_api import Page
 
 from dispatch.events import Quorum
-from dispatch.identifiers import CaseId, PersonId
+from dispatch.identifiers import PersonId
 from dispatch.roster import ApprisePoint, WebhookPoint
-from tests.browser.people import DESK, PHONE, SIDEWAYS, People, raised_next_door, sees
+from tests.browser.people import DESK, PHONE, RINGS, SIDEWAYS, THANKED, People, sees
 from tests.browser.policies import LEADER_NEXT_DOOR, PATIENT, TO_110, agreed
+from tests.browser.steering import answer, at_the_desk, confirmed
 from tests.browser.test_layout import fits
 from tests.live import LiveSystem
 from tests.receivers import receiving
@@ -23,29 +23,8 @@ from tests.waiting import until
 pytestmark = pytest.mark.browser
 
 WAIT = ".escalation .wait .zh"
-RINGS = "main.ringing .alarm"
-THANKED = "[data-stood-down]:has-text('已有足够人手，感谢您，不用前往')"
-NOT_NEEDED = "[data-stood-down]:has-text('您不用前往，感谢您')"
+
 SOON = 2
-
-
-async def answer(live: LiveSystem, case: CaseId, who: str, what: str) -> None:
-    link = await live.one_tap(case, live.subject(who))
-    async with live.system.http.post(link, json={"answer": what}) as answered:
-        assert answered.status in {200, 201}
-
-
-async def at_the_desk(people: People, case: CaseId) -> Page:
-    desk = await people.open("operator")
-    await desk.locator(f".list-pane [data-case='{case}']").click()
-    await sees(desk, f".case-pane [data-case='{case}']")
-    return desk
-
-
-async def confirmed(desk: Page, deed: str) -> None:
-    await desk.locator(f"[data-deed='{deed}']").click()
-    await desk.locator("dialog [data-confirm]").click()
-    await sees(desk, "dialog", state="hidden")
 
 
 async def test_the_desk_counts_down_to_the_next_step(people: People, quiet_village: LiveSystem) -> None:
@@ -128,80 +107,6 @@ async def test_the_operator_pauses(people: People, quiet_village: LiveSystem) ->
         assert re.search(r"[45]分\d+秒后升级", await desk.locator(WAIT).inner_text())
 
 
-async def test_who_is_stood_down_stops_ringing_until_called_again(people: People, quiet_village: LiveSystem) -> None:
-    async with agreed(quiet_village, Quorum(anyone=2), PATIENT):
-        case = await quiet_village.press()
-        me = quiet_village.subject("neighbour")
-        desk, neighbour = await at_the_desk(people, case), await people.open("neighbour")
-        resident = await people.open("resident")
-        await sees(neighbour, RINGS)
-        await sees(resident, "[data-waiting]:has-text('正在等人应答')")
-        await desk.locator("[data-deed='stand-down']").click()
-        await sees(desk, "dialog [data-nobody-left]")
-        await desk.locator("dialog [data-confirm]").click()
-        await sees(desk, "dialog", state="hidden")
-        await sees(resident, "[data-waiting]:has-text('目前没有人前来；如仍需要帮助，请拨打110')")
-        row = f".responders [data-responder='{me}']"
-        await sees(desk, f"{row}[data-stood-down=true] .given:has-text('已解除')")
-        await sees(desk, ".timeline li:has-text('解除 Stood down')")
-        await sees(neighbour, NOT_NEEDED)
-        await sees(neighbour, RINGS, state="hidden")
-        assert await desk.locator("[data-deed='stand-down']").is_disabled()
-        link = await people.blank(PHONE)
-        await link.goto(await quiet_village.one_tap(case, me))
-        await sees(link, NOT_NEEDED)
-
-        await desk.locator("[data-deed=calls]").click()
-        await desk.locator("[name=responder]").fill(me)
-        await desk.locator("dialog [data-confirm]").click()
-        await sees(neighbour, RINGS)
-        await sees(desk, f"{row}[data-stood-down=false]:has-text('值班员指定')")
-
-
-async def test_enough_answers_let_the_others_go_and_they_can_still_come(
-    people: People, quiet_village: LiveSystem
-) -> None:
-    async with agreed(quiet_village, Quorum(anyone=1), PATIENT):
-        case = await quiet_village.press()
-        neighbour = await people.open("neighbour")
-        await sees(neighbour, RINGS)
-        await answer(quiet_village, case, "police", "going")
-        await sees(neighbour, THANKED)
-        await sees(neighbour, RINGS, state="hidden")
-
-        await neighbour.locator("[data-eta='5']").click()
-        await sees(neighbour, "[data-stage=recorded]")
-        await sees(neighbour, "[data-eta='5'][aria-pressed=true]")
-        await neighbour.reload()
-        await sees(neighbour, "[data-eta='5'][aria-pressed=true]")
-        assert await neighbour.locator(THANKED).count() == 0
-
-
-async def test_another_alarm_stands_before_the_one_that_needs_nobody_more(
-    people: People, quiet_village: LiveSystem
-) -> None:
-    async with agreed(quiet_village, Quorum(anyone=1), PATIENT):
-        case = await quiet_village.press(kind="fire")
-        neighbour = await people.open("neighbour")
-        await answer(quiet_village, case, "police", "going")
-        await sees(neighbour, THANKED)
-        async with raised_next_door(quiet_village, kind="medical"):
-            await sees(neighbour, f"{RINGS}:has-text('急病')")
-            await sees(neighbour, ".cases .button:only-child:has-text('不用前往')")
-
-
-async def test_a_silent_alarm_says_nothing_at_home_of_how_many_are_enough(
-    people: People, quiet_village: LiveSystem
-) -> None:
-    async with agreed(quiet_village, Quorum(anyone=2), PATIENT):
-        case = await quiet_village.press(silent=True)
-        desk, resident = await at_the_desk(people, case), await people.open("resident")
-        await answer(quiet_village, case, "neighbour", "on_scene")
-        await sees(desk, ".head-now [data-few='1/2']")
-        await sees(resident, "[data-status=on_scene]")
-        assert await resident.locator("[data-few]").count() == 0
-
-
 async def test_who_cannot_come_is_rung_again_when_called_by_name(people: People, quiet_village: LiveSystem) -> None:
     async with agreed(quiet_village, Quorum(anyone=2), PATIENT):
         case = await quiet_village.press()
@@ -232,83 +137,6 @@ async def test_a_person_who_is_not_known_is_not_called(people: People, quiet_vil
     await desk.locator("[name=responder]").fill("nobody")
     await desk.locator("dialog [data-confirm]").click()
     await sees(desk, "dialog [role=alert]:has-text('没有找到')")
-
-
-async def test_the_resident_reads_what_happens_next_and_not_in_silence(
-    people: People, quiet_village: LiveSystem
-) -> None:
-    async with agreed(quiet_village, Quorum(anyone=1), 90, PATIENT):
-        case = await quiet_village.press()
-        resident = await people.open("resident")
-        await sees(resident, ".next:has-text('秒后将呼叫邻组组长')")
-        await answer(quiet_village, case, "police", "going")
-        await sees(resident, ".next:has-text('已有足够的人赶来')")
-        await quiet_village.close(case)
-
-        await quiet_village.press(silent=True)
-        await sees(resident, "body.quiet [data-status=raised]")
-        assert await resident.locator(".next").count() == 0
-
-
-NEXT_WORDS = """async (view) => {
-  const { nextWords } = await import("/static/lib/escalation.js");
-  return nextWords(view, Date.now())[0];
-}"""
-
-
-async def test_nobody_at_home_is_told_to_call_110_while_somebody_is_coming_nor_in_a_drill(
-    people: People, quiet_village: LiveSystem
-) -> None:
-    async with agreed(quiet_village, Quorum(anyone=2), PATIENT, PATIENT, calls=TO_110):
-        case = await quiet_village.press()
-        resident = await people.open("resident")
-        await sees(resident, ".next:has-text('已没有更多人可呼叫，请自行拨打110')")
-        await answer(quiet_village, case, "police", "going")
-        await sees(resident, ".next .zh:text-is('已没有更多人可呼叫')")
-        await quiet_village.close(case)
-    passed = "2026-01-01T00:00:00Z"  # whoever is coming is late
-    for what, drill, coming, on_scene, alone in (
-        ("answers", False, 0, 0, True),
-        ("answers", True, 0, 0, False),
-        ("arrival", False, 1, 0, False),
-        ("answers", False, 0, 1, False),
-    ):
-        escalation = {"waits_for": {"what": what, "until": passed, "because": "late"}, "next_call": None}
-        view = {"escalation": escalation, "drill": drill, "coming": coming, "on_scene": on_scene, "handed_over": None}
-        said = await resident.evaluate(NEXT_WORDS, view)
-        assert said.startswith("已没有更多人可呼叫")
-        assert ("110" in said) == alone, view
-
-
-WAITING_WORDS = """async (view) => {
-  const { waitingWords } = await import("/static/resident/coming.js");
-  return waitingWords(view);
-}"""
-
-
-@pytest.mark.usefixtures("quiet_village")
-async def test_an_answer_is_waited_for_at_home_only_while_somebody_can_give_one(people: People) -> None:
-    resident = await people.open("resident")
-    failed = {"state": "failed", "answer": None, "stood_down": False}
-    rung = {**failed, "state": "delivered"}
-    cannot, let_go = {**rung, "answer": "cannot"}, {**rung, "stood_down": True}
-    unreached = "还没有人收到", "，请同时拨打110"
-    nobody = "目前没有人前来", "；如仍需要帮助，请拨打110"
-    waiting = "正在等人应答，请保持警惕", ""
-    for responders, (words, advice) in (
-        ([failed, failed], unreached),
-        ([failed, cannot], nobody),
-        ([failed, let_go], nobody),
-        ([failed, {**failed, "answer": "cannot"}], nobody),  # who has answered by phone was reached
-        ([cannot, let_go], nobody),
-        ([failed, cannot, rung], waiting),
-        ([failed, {**failed, "state": "owed"}], waiting),
-    ):
-        said = await resident.evaluate(WAITING_WORDS, {"responders": responders, "drill": False})
-        assert said[0] == words + advice, responders
-        in_a_drill = await resident.evaluate(WAITING_WORDS, {"responders": responders, "drill": True})
-        assert in_a_drill[0] == words, "nobody is told to call 110 in a drill"
-        assert "110" not in in_a_drill[1]
 
 
 async def test_the_escalation_fits_every_screen(people: People, quiet_village: LiveSystem) -> None:

@@ -1,4 +1,4 @@
-"""What a called person sees: also when the call came before their page did, or more than one household needs them."""
+"""What a called person sees of one alarm: that it rings, also when it came before their page did, and their answer."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import json
 import pytest
 from playwright.async_api import Page, Request
 
-from dispatch.identifiers import CaseId, HouseholdId, PersonId, notification_id
-from tests.browser.people import People, raised_next_door, sees
+from dispatch.identifiers import CaseId, PersonId, notification_id
+from tests.browser.people import RINGS, People, sees
 from tests.live import LiveSystem
 from tests.waiting import until
 
 pytestmark = pytest.mark.browser
-
-RINGS = "main.ringing .alarm"
 
 
 async def outcome_of(live: LiveSystem, case: CaseId, who: str) -> str:
@@ -85,41 +83,6 @@ async def test_a_new_ring_sounds_again_while_there_is_no_answer(people: People, 
     await sees(page, "[data-stage=recorded]")
 
 
-async def test_a_drill_stands_behind_an_alarm_in_earnest(people: People, quiet_village: LiveSystem) -> None:
-    page = await people.open("neighbour")
-    await quiet_village.press(kind="fire")
-    async with raised_next_door(quiet_village, kind="medical", drill=True):
-        await sees(page, ".cases .button:only-child:has-text('演练')")
-        await sees(page, ".alarm-kind:has-text('火警')")
-
-        await page.locator("[data-answer=going]").click()  # a drill does not push itself before it then either
-        await sees(page, "[data-stage=recorded]")
-        await sees(page, ".cases .button:only-child:has-text('演练')")
-        await sees(page, ".alarm-kind:has-text('火警')")
-        assert await page.locator("main > .banner.drill").count() == 0
-
-
-async def test_a_drill_that_was_answered_or_opened_gives_way_to_an_alarm_in_earnest_that_calls_after_that(
-    people: People, quiet_village: LiveSystem
-) -> None:
-    page = await people.open("neighbour")
-    drill = await quiet_village.press(kind="fire", drill=True)
-    await sees(page, f"{RINGS}:has-text('火警')")
-    await page.locator("[data-answer=going]").click()
-    await sees(page, "[data-stage=recorded]")
-    await page.evaluate(TAPPED_AT_ONCE, ["急病", None])
-    async with raised_next_door(quiet_village, kind="medical") as medical:
-        await sees(page, f"{RINGS}:has-text('急病')")
-        assert await page.evaluate("window.tapped") == [True, True], "a second tap is none for the alarm"
-        assert await page.locator("main > .banner.drill").count() == 0
-
-        await page.locator(f"[data-other='{drill}']").click()  # whoever opens it over that alarm may look at it
-        await sees(page, "main > .banner.drill")
-        asked = {"responder": quiet_village.subject("neighbour")}
-        assert (await quiet_village.call("operator", "POST", f"/v1/cases/{medical}/calls", asked))[0] == 200
-        await sees(page, f"{RINGS}:has-text('急病')")
-
-
 @pytest.mark.usefixtures("quiet_village")
 async def test_a_page_that_cannot_ring_yet_says_so_and_does_not_say_that_it_rings(people: People) -> None:
     page = await people.open("neighbour")
@@ -175,6 +138,7 @@ BEHIND = """() => {
     });
   };
 }"""
+
 SHOWN_SINCE = """() => {
   const keys = document.querySelector(".answers"), look = () => window.given.push(keys.dataset.given);
   window.given = [];
@@ -210,197 +174,3 @@ async def test_what_was_accepted_is_on_the_keys_at_once_and_nothing_older_comes_
     newer = {"answer": "going", "eta_minutes": 15, "responder": quiet_village.subject("neighbour")}
     assert (await quiet_village.call("operator", "POST", replies, newer))[0] == 200
     await sees(page, ".answers[data-given=going] [data-eta='15'][aria-pressed=true]")
-
-
-# A tap on the key as soon as the case that `begin` brings is on the page, before anybody can have read it.
-TAPPED_AT_ONCE = """([kind, begin]) => { window.tapped = new Promise((done) => {
-  const look = () => {
-    const key = document.querySelector("[data-answer=going]");
-    if (!key || !document.querySelector(".alarm-kind").textContent.includes(kind)) return;
-    watch.disconnect();
-    key.click();
-    done([key.disabled, Number(getComputedStyle(key).opacity) < 1]);
-  };
-  const watch = new MutationObserver(look);
-  watch.observe(document.getElementById("page"), { childList: true, subtree: true, characterData: true });
-  if (begin) document.querySelector(begin).click();
-}); }"""
-
-
-async def test_after_an_answer_the_page_stays_and_another_alarm_is_opened_by_a_tap(
-    people: People, quiet_village: LiveSystem
-) -> None:
-    him = PersonId(quiet_village.subject("neighbour"))
-    page = await people.open("neighbour")
-    fire = await quiet_village.press(kind="fire")
-    await sees(page, RINGS)
-    async with raised_next_door(quiet_village, kind="medical") as medical:
-        card = f".cases [data-other='{medical}']"
-        await sees(page, f"{card}.another:has-text('另一起警情'):has-text('ANOTHER alarm'):has-text('急病')")
-        await sees(page, ".alarm-kind:has-text('火警')")  # no key gets another household under a finger
-        await page.locator("[data-answer=going]").click()
-        await sees(page, "[data-stage=recorded]:has-text('应答已记录')")
-        await page.locator("[data-answer=going]").click()  # enabled again, and still the same household's
-        await sees(page, ".alarm-kind:has-text('火警')")
-        await sees(page, f"{card}.another")
-
-        await page.evaluate(TAPPED_AT_ONCE, ["急病", card])
-        assert await page.evaluate("window.tapped") == [True, True], "it does nothing, and looks like it"
-        await sees(page, "main.ringing .alarm:has-text('急病')")
-        await page.locator("[data-answer=cannot]").click()
-        await sees(page, "[data-stage=recorded]")
-        await sees(page, f".cases [data-other='{fire}']:not(.another):has-text('前往')")
-        assert (await quiet_village.case(medical)).replies[him].answer == "cannot"
-        assert (await quiet_village.case(fire)).replies[him].answer == "going"
-
-
-async def test_the_keys_rest_when_an_alarm_comes_while_nothing_was_on_the_page(
-    people: People, quiet_village: LiveSystem
-) -> None:
-    page = await people.open("neighbour")
-    await page.evaluate(TAPPED_AT_ONCE, ["火警", None])
-    case = await quiet_village.press(kind="fire")
-    assert await page.evaluate("window.tapped") == [True, True]
-    await sees(page, "[data-answer=going]:enabled")
-    assert (await quiet_village.case(case)).replies == {}
-
-
-async def test_an_alarm_that_comes_while_another_is_answered_is_seen_and_rings_at_once(
-    people: People, quiet_village: LiveSystem
-) -> None:
-    page = await people.open("neighbour")
-    await quiet_village.press(kind="fire")
-    await sees(page, RINGS)
-    await page.locator("[data-answer=on_scene]").click()  # the sound may play from now on
-    await sees(page, "[data-stage=recorded]")
-    await page.evaluate(
-        """() => {
-             window.tones = 0;
-             const { start } = OscillatorNode.prototype;
-             OscillatorNode.prototype.start = function (...when) { window.tones += 1; return start.apply(this, when); };
-             scrollTo(0, document.body.scrollHeight);
-           }"""
-    )
-    async with raised_next_door(quiet_village, kind="medical") as medical:
-        card = page.locator(f".cases [data-other='{medical}'].another")
-        await card.wait_for()
-        await page.wait_for_function("window.tones > 0")
-        box = await card.bounding_box()
-        assert box is not None
-        assert box["y"] >= 0
-        assert box["y"] + box["height"] <= 740, "also for somebody who has scrolled"
-        await sees(page, ".alarm-kind:has-text('火警')")
-
-
-# How many other cases were on the page each time that the answer keys began to rest.
-RESTED = """() => {
-  const keys = document.querySelector(".answers"), others = () => document.querySelectorAll("[data-other]").length;
-  const look = () => keys.classList.contains("resting") && window.rested.push(others());
-  window.rested = [];
-  new MutationObserver(look).observe(keys, { attributes: true });
-}"""
-ON_TOP = """(key) => {
-  const { x, y, width, height } = key.getBoundingClientRect();
-  return [x, y, key.contains(document.elementFromPoint(x + width / 2, y + height / 2))];
-}"""
-
-
-async def test_in_a_storm_the_answer_keys_stay_where_they_are_and_can_be_used(
-    people: People, quiet_village: LiveSystem
-) -> None:
-    page = await people.open("auxiliary")
-    await quiet_village.press(kind="fire")
-    key = page.locator("[data-answer=going]")
-    await sees(page, "[data-answer=going]:enabled")
-    await page.evaluate(RESTED)
-    others: list[CaseId] = []
-
-    async def another(household: str) -> None:
-        others.append(await quiet_village.press_at(HouseholdId(household)))
-        await sees(page, f"[data-other='{others[-1]}']")
-
-    try:
-        for household in ("h-0001", "h-0003", "h-0004"):
-            await another(household)
-            await sees(page, "[data-answer=going]:disabled")  # they have moved
-            await sees(page, "[data-answer=going]:enabled")
-        where = await key.evaluate(ON_TOP)
-        await page.evaluate("document.querySelector('.cases').scrollTo(0, 1000)")
-        for household in ("h-0005", "h-0006", "h-0007", "h-0008"):
-            await another(household)
-
-        async def newest_in_sight() -> bool:
-            return bool(await page.evaluate("document.querySelector('.cases').scrollTop === 0"))
-
-        await until(newest_in_sight, "the newest alarm to be scrolled to")
-        assert await page.evaluate("window.rested") == [1, 2, 3]
-        assert await key.evaluate(ON_TOP) == where
-        assert where[-1], "no other case lies over it"
-    finally:
-        for case in others:
-            await quiet_village.close(case)
-
-
-async def test_that_nobody_needs_to_come_is_not_said_beside_a_new_alarm_of_the_same_home(
-    people: People, quiet_village: LiveSystem
-) -> None:
-    page = await people.open("neighbour")
-    case = await quiet_village.press(kind="help")
-    await sees(page, RINGS)
-    await quiet_village.close(case)
-    await sees(page, f"[data-over='{case}']:has-text('警情已解除')")
-    await quiet_village.press(kind="help")
-    await sees(page, RINGS)
-    await sees(page, f"[data-over='{case}']", state="hidden")
-
-
-async def test_a_drill_hides_from_nobody_that_what_was_in_earnest_there_is_over(
-    people: People, quiet_village: LiveSystem
-) -> None:
-    page = await people.open("neighbour")
-    case = await quiet_village.press(kind="fire")
-    await sees(page, RINGS)
-    await quiet_village.close(case)
-    over = f"[data-over='{case}']:has-text('警情已解除，不用再前往')"
-    await sees(page, over)
-    await quiet_village.press(kind="fire", drill=True)
-    await sees(page, "main.ringing > .banner.drill")
-    assert await page.locator(over).is_visible(), "whoever is on the way still reads it"
-
-
-HOW_IT_ENDED = """async ([view, known, me]) => {
-  const { isNeeded, overWords } = await import("/static/responder/over.js");
-  const cases = new Map(known.map((one) => [one.id, one]));
-  const mine = (one) => one.responders.find(({ id }) => id === me);
-  return isNeeded(view, known.filter((one) => !one.closing), mine) ? null : overWords(view, cases)[0];
-}"""
-
-
-def of_one_home(case: str, *, over: bool = False, stood_down: bool = False, **more: object) -> dict[str, object]:
-    """A case as the page has it."""
-    me = {"id": "me", "answer": None, "stood_down": stood_down}
-    closing = {"resolution": "other"} if over else None
-    shown = {"id": case, "household": {"id": "h-1"}, "responders": [me], "closing": closing, "drill": False}
-    return {**shown, "status": "resolved" if over else "raised", "duress": False, "beside": None, **more}
-
-
-@pytest.mark.usefixtures("quiet_village")
-async def test_that_nobody_needs_to_come_is_said_where_it_is_known(people: People) -> None:
-    page = await people.open("neighbour")
-    first, second = of_one_home("c-1", over=True), of_one_home("c-2", over=True, duress=True, beside="c-1")
-    elsewhere = {**of_one_home("c-2"), "household": {"id": "h-2"}}
-    for_others = {**of_one_home("c-2"), "responders": []}
-    for view, others, words in (
-        (first, [], "警情已解除，不用再前往"),
-        (first, [of_one_home("c-2")], None),
-        (first, [elsewhere], "警情已解除，不用再前往"),
-        (first, [for_others], "警情已解除，不用再前往"),
-        (first, [of_one_home("c-2", stood_down=True)], "警情已解除，不用再前往"),
-        (first, [of_one_home("c-2", stood_down=True, duress=True)], None),
-        (first, [of_one_home("c-2", drill=True)], "警情已解除，不用再前往"),
-        (of_one_home("c-1", over=True, drill=True), [of_one_home("c-2")], None),
-        (second, [of_one_home("c-1", duress=True)], None),
-        (second, [first], "警情已解除，不用再前往"),
-        (second, [], "本次警情已结束"),  # they were not called for the one under duress, which may go on
-    ):
-        assert await page.evaluate(HOW_IT_ENDED, [view, [view, *others], "me"]) == words, others

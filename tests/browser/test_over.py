@@ -1,0 +1,75 @@
+"""When a called person reads that nobody needs to come, and when that is not said."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.people import RINGS, People, sees
+from tests.live import LiveSystem
+
+pytestmark = pytest.mark.browser
+
+
+async def test_that_nobody_needs_to_come_is_not_said_beside_a_new_alarm_of_the_same_home(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    page = await people.open("neighbour")
+    case = await quiet_village.press(kind="help")
+    await sees(page, RINGS)
+    await quiet_village.close(case)
+    await sees(page, f"[data-over='{case}']:has-text('警情已解除')")
+    await quiet_village.press(kind="help")
+    await sees(page, RINGS)
+    await sees(page, f"[data-over='{case}']", state="hidden")
+
+
+async def test_a_drill_hides_from_nobody_that_what_was_in_earnest_there_is_over(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    page = await people.open("neighbour")
+    case = await quiet_village.press(kind="fire")
+    await sees(page, RINGS)
+    await quiet_village.close(case)
+    over = f"[data-over='{case}']:has-text('警情已解除，不用再前往')"
+    await sees(page, over)
+    await quiet_village.press(kind="fire", drill=True)
+    await sees(page, "main.ringing > .banner.drill")
+    assert await page.locator(over).is_visible(), "whoever is on the way still reads it"
+
+
+HOW_IT_ENDED = """async ([view, known, me]) => {
+  const { isNeeded, overWords } = await import("/static/responder/over.js");
+  const cases = new Map(known.map((one) => [one.id, one]));
+  const mine = (one) => one.responders.find(({ id }) => id === me);
+  return isNeeded(view, known.filter((one) => !one.closing), mine) ? null : overWords(view, cases)[0];
+}"""
+
+
+def of_one_home(case: str, *, over: bool = False, stood_down: bool = False, **more: object) -> dict[str, object]:
+    """A case as the page has it."""
+    me = {"id": "me", "answer": None, "stood_down": stood_down}
+    closing = {"resolution": "other"} if over else None
+    shown = {"id": case, "household": {"id": "h-1"}, "responders": [me], "closing": closing, "drill": False}
+    return {**shown, "status": "resolved" if over else "raised", "duress": False, "beside": None, **more}
+
+
+@pytest.mark.usefixtures("quiet_village")
+async def test_that_nobody_needs_to_come_is_said_where_it_is_known(people: People) -> None:
+    page = await people.open("neighbour")
+    first, second = of_one_home("c-1", over=True), of_one_home("c-2", over=True, duress=True, beside="c-1")
+    elsewhere = {**of_one_home("c-2"), "household": {"id": "h-2"}}
+    for_others = {**of_one_home("c-2"), "responders": []}
+    for view, others, words in (
+        (first, [], "警情已解除，不用再前往"),
+        (first, [of_one_home("c-2")], None),
+        (first, [elsewhere], "警情已解除，不用再前往"),
+        (first, [for_others], "警情已解除，不用再前往"),
+        (first, [of_one_home("c-2", stood_down=True)], "警情已解除，不用再前往"),
+        (first, [of_one_home("c-2", stood_down=True, duress=True)], None),
+        (first, [of_one_home("c-2", drill=True)], "警情已解除，不用再前往"),
+        (of_one_home("c-1", over=True, drill=True), [of_one_home("c-2")], None),
+        (second, [of_one_home("c-1", duress=True)], None),
+        (second, [first], "警情已解除，不用再前往"),
+        (second, [], "本次警情已结束"),  # they were not called for the one under duress, which may go on
+    ):
+        assert await page.evaluate(HOW_IT_ENDED, [view, [view, *others], "me"]) == words, others
