@@ -10,7 +10,7 @@ from nats.aio.client import Client
 
 from dispatch.cases import Case
 from dispatch.events import PolicyStep, Quorum, Timers
-from dispatch.identifiers import AreaId, CaseId
+from dispatch.identifiers import AreaId, CaseId, PersonId
 from dispatch.roster import EscalationPolicy
 from dispatch.settings import Settings
 from tests.standing_in import hasten
@@ -49,6 +49,18 @@ async def test_each_step_is_taken_once_by_several_workers(village: Village, nats
         case = await stepped(village, await village.press(), 2)
     assert rings(village) == [3, 3, 3]
     assert len({step for step, _ in case.calls}) == 3
+
+
+async def test_a_step_is_taken_while_a_call_of_the_one_before_it_hangs(
+    village: Village, nats_settings: Settings
+) -> None:
+    await agree(village, 1, 3600)
+    busy = village.receivers[0]
+    busy.answer = busy.hang
+    async with several_working(village, nats_settings):
+        case = await village.case_where(await village.press(), lambda case: case.position >= 1, "the step")
+        busy.released.set()
+    assert case.calls[0, PersonId("p-0")].owed() == ("webhook",)
 
 
 async def test_a_timer_that_rings_for_nothing_does_nothing(village: Village, nats_settings: Settings) -> None:
