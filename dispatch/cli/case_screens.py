@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
@@ -11,7 +11,6 @@ from rich.text import Text
 
 from dispatch.cli.tables import folded_columns, whole_column
 from dispatch.cli.times import date_and_time
-from dispatch.projections.models.timeline import TimelineRow
 from dispatch.web.case_view import CaseView, ResponderView
 from dispatch.web.names import Names
 
@@ -49,20 +48,6 @@ RESOLUTIONS = {
     "other": "其他 other",
     None: "已取消 cancelled",
 }
-EVENTS = {
-    "alarm_raised": "报警 raised",
-    "pressed_again": "再次按键 pressed again",
-    "responders_called": "呼叫 called",
-    "calls_recorded": "呼叫结果 outcome",
-    "responder_replied": "应答 reply",
-    "case_noted": "备注 note",
-    "case_resolved": "结案 resolved",
-    "case_cancelled": "取消 cancelled",
-    "duress_signalled": "胁迫 duress",
-    "responder_left_out": "不得呼叫 left out",
-    "household_stamped": "该户 household",
-    "residents_spared": "同住不呼叫 live there",
-}
 
 
 def board(rows: Sequence[Mapping[str, Any]], names: Names) -> Table:
@@ -76,7 +61,7 @@ def board(rows: Sequence[Mapping[str, Any]], names: Names) -> Table:
         table.add_row(
             Text(row["case_id"]),
             Text(*STATUSES[row["status"]]),
-            Text(_kind(row["kind"], drill=row["drill"], silent=row["silent"])),
+            Text(_kind(row)),
             Text(date_and_time(row["raised_at"])),
             Text(f"{household.name if household else row['household']} {names.of(area)}"),
             Text(f"{row['coming']}/{row['on_scene']}/{row['called']}"),
@@ -93,21 +78,12 @@ def case(shown: CaseView) -> Group:
     return Group(_head(shown), people)
 
 
-def timeline(entries: Sequence[TimelineRow], names: Names) -> Table:
-    """What happened, one line per event, and per call or outcome in it."""
-    table = Table(*folded_columns("时间 at", "事件 event", "内容"))
-    for entry in entries:
-        text = "\n".join(_lines(entry.type, entry.data, names))
-        table.add_row(Text(date_and_time(entry.at)), Text(EVENTS.get(entry.type, entry.type)), Text(text))
-    return table
-
-
 def _head(shown: CaseView) -> Table:
     head = Table(*folded_columns("", ""), show_header=False, title=Text(shown["id"]))
     status, style = STATUSES[shown["status"]]
     household = shown["household"]
     head.add_row("状态 status", Text(status, style=style))
-    head.add_row("类别 kind", Text(_kind(shown["kind"], drill=shown["drill"], silent=shown["silent"])))
+    head.add_row("类别 kind", Text(_kind(shown)))
     head.add_row("户 household", Text(f"{household['name']}  {household['address']}  {household.get('phone') or ''}"))
     head.add_row("辖区 areas", Text(" < ".join(area["name"] for area in shown["areas"])))
     head.add_row("按键 presses", Text(f"{shown['presses']}, {date_and_time(shown['pressed_at'])}"))
@@ -141,30 +117,13 @@ def _responder(responder: ResponderView) -> tuple[str, ...]:
     )
 
 
-def _lines(type_: str, data: Mapping[str, Any], names: Names) -> Iterator[str]:
-    match type_:
-        case "alarm_raised" | "pressed_again":
-            yield f"{KINDS[data['kind']]}, {data['source']}, {data['device']}"
-        case "responders_called":
-            yield from (names.person(call.responder) for call in data["calls"])
-            yield from (f"! {gap.what}: {gap.reason}" for gap in data["gaps"])
-        case "calls_recorded":
-            for outcome in data["outcomes"]:
-                words = f"{names.person(outcome.responder)}: {outcome.channel} {STATES[outcome.outcome]}"
-                yield f"{words} ({outcome.reason})" if outcome.reason else words
-        case "responder_replied":
-            eta = f", {data['eta_minutes']} min" if data["eta_minutes"] is not None else ""
-            yield f"{names.person(data['responder'])}: {ANSWERS[data['answer']]}{eta}"
-        case "case_noted":
-            yield f"{names.who(data['author'])}: {data['text']}"
-        case "case_resolved":
-            yield f"{names.who(data['by'])}: {RESOLUTIONS[data['resolution']]} {data['text']}".rstrip()
-        case "case_cancelled":
-            yield f"{names.who(data['by'])}: {data['reason']}".rstrip(": ")
-        case _:
-            yield str(data)
-
-
-def _kind(kind: str, *, drill: bool, silent: bool) -> str:
-    marks = ("【演练 DRILL】" if drill else "", KINDS[kind], " 静默 silent" if silent else "")
+def _kind(case: Mapping[str, Any]) -> str:
+    """What kind of case, and what must not be overlooked. Under duress nobody may ring back, as on a silent alarm."""
+    duress = case.get("duress")
+    marks = (
+        "【演练 DRILL】" if case["drill"] else "",
+        "【胁迫 DURESS】" if duress else "",
+        KINDS[case["kind"]],
+        " 静默 silent" if case["silent"] or duress else "",
+    )
     return "".join(marks)

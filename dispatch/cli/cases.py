@@ -16,6 +16,7 @@ from rich.console import Console
 
 from dispatch.cases import AddNote, Cancel, Case, CaseDesk, Command, Resolve, fold
 from dispatch.cli import case_screens as screens
+from dispatch.cli import timeline_screen
 from dispatch.cli.connected import connected
 from dispatch.cli.operator import operator_here
 from dispatch.cli.tables import print_table
@@ -116,7 +117,7 @@ def timeline(case: _CASE, as_json: _JSON = False) -> None:
     if as_json:
         _print({"entries": entries})
         return
-    Console().print(screens.timeline(entries, names))
+    Console().print(timeline_screen.timeline(entries, names))
 
 
 def note(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -25,8 +26,8 @@ STANDINGS = {
     "proven": "可达，但有联系方式已失效 reachable, with a contact point that expired",
     "unproven": f"{PROOF_DAYS}天内未证实 not proven within {PROOF_DAYS} days",
     "retired": "联系方式全部失效 every contact point expired",
-    "none": "没有推送、电话等联系方式（打开的页面不算） "
-    "no push, phone or other contact point (an open page is not counted)",
+    "none": "没有推送、短信等联系方式（仅有电话号码或打开的页面不算） "
+    "no push, text message or other contact point (a telephone number alone or an open page is not counted)",
     "missing": "不在名册中 not in the roster",
 }
 
@@ -56,14 +57,21 @@ def reachability(
     table = Table(whole_column("id", [reach.group.id for reach in found]), *columns)
     for reach in found:
         share = f"{reach.proven}/{len(reach.people)} {reach.score:.0%}"
-        gaps = "\n".join(_gap(one) for one in reach.people if one.standing != "proven" or one.retired)
-        table.add_row(*map(Text, (reach.group.id, reach.group.name, share, gaps)))
+        table.add_row(*map(Text, (reach.group.id, reach.group.name, share, "\n".join(_gaps(reach)))))
     print_table(table)
 
 
-def _gap(one: Reachable) -> str:
+def _gaps(reach: GroupReach) -> Iterator[str]:
+    """Whom a group cannot count on: each reason once, with everybody of whom it is true."""
+    gaps = [one for one in reach.people if one.standing != "proven" or one.retired]
+    for standing, words in STANDINGS.items():
+        if people := [_named(one) for one in gaps if one.standing == standing]:
+            yield f"{words}: {', '.join(people)}"
+
+
+def _named(one: Reachable) -> str:
     expired = f" ({'; '.join(one.retired)})" if one.retired else ""
-    return f"{one.name} {one.person}: {STANDINGS[one.standing]}{expired}".strip()
+    return f"{one.name} {one.person}{expired}".strip()
 
 
 async def _read(area: AreaId | None) -> list[GroupReach]:

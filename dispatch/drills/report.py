@@ -25,7 +25,8 @@ from dispatch.identifiers import CaseId, GroupId, HouseholdId, PersonId
 
 NO_CASE = "没有开始：未收到、有真实警情，或时间已过 / not begun: not received, a real case was open, or it was too late"
 NO_POINT = (
-    "没有推送、电话等联系方式（打开的页面不算） / no push, phone or other contact point (an open page is not counted)"
+    "没有推送、短信等联系方式（仅有电话号码或打开的页面不算） / "
+    "no push, text message or other contact point (a telephone number alone or an open page is not counted)"
 )
 
 

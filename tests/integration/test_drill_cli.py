@@ -137,7 +137,12 @@ async def test_reachability_names_whom_a_group_cannot_count_on(terminal: Termina
     assert code == 0, err
     assert all(
         word in screen
-        for word in ("一组", "0/1 0%", "没有推送、电话等联系方式（打开的页面不算）", "(an open page is not counted)")
+        for word in (
+            "一组",
+            "0/1 0%",
+            "没有推送、短信等联系方式（仅有电话号码或打开的页面不算）",
+            "or an open page is not counted)",
+        )
     )
     assert (await terminal.run("roster", "reachability", "--area", "v-9"))[0] == 1
 

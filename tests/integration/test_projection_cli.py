@@ -162,7 +162,7 @@ async def test_a_case_is_shown_without_postgres(terminal: Terminal) -> None:
     assert all(word in screen for word in ("李家", "王芳", "+8613800000001", "前往 going 5 min", "送达 delivered"))
     code, screen, err = await terminal.run("case", "timeline", terminal.case, postgres=nowhere)
     assert code == 0, err
-    assert all(word in screen for word in ("报警 raised", "王芳: live 送达 delivered", "王芳: 前往 going, 5 min"))
+    assert all(word in screen for word in ("报警 raised", "王芳: 页面 page 送达 delivered", "王芳: 前往 going, 5 min"))
     code, _, err = await terminal.run("case", "list", postgres=nowhere)
     assert (code, "read models do not answer" in err) == (1, True)
 

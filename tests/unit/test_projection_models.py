@@ -13,7 +13,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from nats.aio.msg import Msg
 
-from dispatch.cases import Case, Command, LeaveOut, decide, fold
+from dispatch.cases import Case, Command, LeaveOut, SignalDuress, decide, fold
 from dispatch.errors import DispatchError
 from dispatch.events import Commit
 from dispatch.history.past_calls import PastCall, PastResponse, as_events
@@ -144,6 +144,11 @@ def test_what_a_batch_changed_is_held_against_the_case_as_it_was_before_all_of_i
 def test_a_cancelled_case_was_not_resolved() -> None:
     [row] = latency.rows(changed(history([cancelled(9)])))
     assert (row.resolved_at, row.cancelled_at) == (None, after(9))
+
+
+def test_the_board_says_that_somebody_is_under_duress() -> None:
+    signal = SignalDuress(id=CommitId("duress"), at=after(9), by="device:h-1")
+    assert [board.board_row(SITE, fold(history(done))).duress for done in ([], [signal])] == [False, True]
 
 
 def test_who_was_left_out_counts_for_no_step_and_is_marked() -> None:

@@ -33,5 +33,7 @@ def test_how_somebody_can_be_reached_has_its_words_on_the_desk_and_on_the_comman
 
 @pytest.mark.parametrize("said", [WORDS, STANDINGS["none"], NO_POINT], ids=["desk", "command line", "drill report"])
 def test_that_an_open_page_is_no_contact_point_is_said_wherever_there_is_none(said: str) -> None:
-    assert "没有推送、电话等联系方式（打开的页面不算）" in said
-    assert "no push, phone or other contact point (an open page is not counted)" in said
+    assert "没有推送、短信等联系方式（仅有电话号码或打开的页面不算）" in said
+    assert (
+        "no push, text message or other contact point (a telephone number alone or an open page is not counted)" in said
+    )

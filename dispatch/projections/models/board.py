@@ -25,6 +25,7 @@ class BoardRow(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     is_open: bool
     silent: bool
+    duress: bool
     drill: bool
     source: Source
     device: str
@@ -71,6 +72,7 @@ def board_row(site: Site, case: Case) -> BoardRow:
         status=case.status,
         is_open=case.is_open,
         silent=case.silent,
+        duress=case.duress is not None,
         drill=case.drill,
         source=alarm.source,
         device=alarm.device,

@@ -1,14 +1,14 @@
 -- name: write
 -- One row per case: the newest replaces what was there.
 insert into board (
-    site, case_id, seq, household, areas, group_id, kind, status, is_open, silent, drill,
+    site, case_id, seq, household, areas, group_id, kind, status, is_open, silent, duress, drill,
     source, device, pressed_at, accepted_at, raised_at, last_pressed_at, presses, called,
     reached, coming, on_scene, cannot, nearest_eta_at, first_called_at, first_delivered_at,
     first_answered_at, first_going_at, first_on_scene_at, gaps, notes, closed_at, closed_by,
     resolution, closing_text
 )
 select
-    site, case_id, seq, household, areas, group_id, kind, status, is_open, silent, drill,
+    site, case_id, seq, household, areas, group_id, kind, status, is_open, silent, duress, drill,
     source, device, pressed_at, accepted_at, raised_at, last_pressed_at, presses, called,
     reached, coming, on_scene, cannot, nearest_eta_at, first_called_at, first_delivered_at,
     first_answered_at, first_going_at, first_on_scene_at, gaps, notes, closed_at, closed_by,
@@ -23,6 +23,7 @@ on conflict (site, case_id) do update set
     status = excluded.status,
     is_open = excluded.is_open,
     silent = excluded.silent,
+    duress = excluded.duress,
     drill = excluded.drill,
     source = excluded.source,
     device = excluded.device,

@@ -5,7 +5,7 @@ export const standings = {
   proven: ["已证实", "proven"],
   unproven: ["近30天未证实", "not proven within 30 days"],
   retired: ["联系方式全部失效", "every contact point expired"],
-  none: ["没有推送、电话等联系方式（打开的页面不算）", "no push, phone or other contact point (an open page is not counted)"],
+  none: ["没有推送、短信等联系方式（仅有电话号码或打开的页面不算）", "no push, text message or other contact point (a telephone number alone or an open page is not counted)"],
   missing: ["不在名册中", "not in the roster"],
 };
 

@@ -1,0 +1,95 @@
+"""What an operator reads on a terminal of cases and of what happened on one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from dispatch.cases import fold
+from dispatch.cli.case_screens import board
+from dispatch.cli.timeline_screen import EVENTS, timeline
+from dispatch.events import Commit, Event
+from dispatch.events.codec import decode_events
+from dispatch.identifiers import CaseId, CommitId, Site
+from dispatch.projections.models.timeline import TimelineRow, rows
+from dispatch.projections.projection import Change
+from dispatch.web.names import Names
+
+GOLDEN = Path(__file__).parent / "golden" / "case.json"
+AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+def on_screen(table: Table) -> str:
+    console = Console(file=StringIO(), width=400)
+    console.print(table)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def everything_that_can_happen() -> list[TimelineRow]:
+    events = decode_events(GOLDEN.read_bytes())
+    commit = Commit(id=CommitId("golden"), case=CaseId("h-0012-7K3M2QXZ"), events=events, seq=1, stored_at=AT)
+    return rows(Change(site=Site("s"), case=fold([commit]), commits=(commit,)))
+
+
+def test_every_event_there_is_has_words() -> None:
+    assert EVENTS.keys() == {str(kind.__struct_config__.tag).rpartition(".")[0] for kind in get_args(Event)}
+
+
+def test_no_event_is_shown_as_the_program_holds_it() -> None:
+    shown = on_screen(timeline(everything_that_can_happen(), Names()))
+    assert [raw for raw in ("{", "}", "Quorum", "PolicyStep", "datetime", "None", "()") if raw in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("of", "data", "said"),
+    [
+        (
+            "escalated",
+            {"position": 1, "because": "no_answer", "by": "system"},
+            "第2步 step 2: 应答不够 too few answered",
+        ),
+        (
+            "responder_replied",
+            {"responder": "p-1", "answer": "going", "eta_minutes": 5, "via": "operator"},
+            "p-1: 前往 going, 5 min（代记 noted by an operator）",
+        ),
+        ("handed_over", {"to": (), "by": "operator:wang"}, "! 名册未登记110 the roster has no post of 110 (wang)"),
+        ("responders_stood_down", {"responders": ("p-1", "p-2"), "by": "operator:wang"}, "p-1, p-2 (wang)"),
+    ],
+)
+def test_what_is_said_of_an_event(of: str, data: dict[str, object], said: str) -> None:
+    _, lines = EVENTS[of]
+    assert list(lines(data, Names())) == [said]
+
+
+@pytest.mark.parametrize(
+    ("silent", "duress", "said"),
+    [
+        (False, False, "求助 help"),
+        (True, False, "求助 help 静默 silent"),
+        (False, True, "【胁迫 DURESS】求助 help 静默 silent"),
+    ],
+)
+def test_a_list_of_cases_says_where_nobody_may_ring_back(silent: bool, duress: bool, said: str) -> None:
+    row = {
+        "case_id": "h-1-7K3M2QXZ",
+        "status": "raised",
+        "kind": "help",
+        "drill": False,
+        "silent": silent,
+        "duress": duress,
+        "raised_at": AT,
+        "household": "h-1",
+        "areas": (),
+        "coming": 0,
+        "on_scene": 0,
+        "called": 3,
+    }
+    assert f" {said} │" in " ".join(on_screen(board([row], Names())).split())
