@@ -20,7 +20,7 @@ STATUSES = {
     "under_way": ("前往中 under way", "yellow"),
     "on_scene": ("已到场 on scene", "green"),
     "resolved": ("已结案 resolved", "dim"),
-    "cancelled": ("已取消 cancelled", "dim"),
+    "cancelled": ("已撤销 cancelled", "dim"),
 }
 STATES = {
     "owed": "待发 owed",
@@ -46,7 +46,7 @@ RESOLUTIONS = {
     "false_alarm": "误报 false alarm",
     "handed_over": "已移交 handed over",
     "other": "其他 other",
-    None: "已取消 cancelled",
+    None: "已撤销 cancelled",
 }
 
 

@@ -42,7 +42,7 @@ WORDS = {
     "cannot": "无法前往 cannot come",
     "on_scene": "到场 on scene",
     "resolved": "已结案 resolved",
-    "cancelled": "已取消 cancelled",
+    "cancelled": "已撤销 cancelled",
 }
 
 

@@ -132,10 +132,12 @@ def list_command(kind: _KIND, as_json: _JSON = False) -> None:
         for document in documents:
             typer.echo(json.dumps(_shown(document), ensure_ascii=False))
         return
-    table = Table(whole_column("id", [document.id for document in documents]), *folded_columns("name", ""))
+    columns = folded_columns("名称 name", "其余 the rest")
+    table = Table(whole_column("id", [document.id for document in documents]), *columns)
     for document in documents:
         rest = {name: value for name, value in _shown(document).items() if name not in {"id", "name"}}
-        table.add_row(*map(Text, (document.id, document.name, json.dumps(rest, ensure_ascii=False))))
+        lines = "\n".join(f"{name}: {_in_words(value)}" for name, value in rest.items())
+        table.add_row(*map(Text, (document.id, document.name, lines)))
     print_table(table)
 
 
@@ -159,6 +161,10 @@ async def _list(kind: DocumentKind) -> list[Document]:
     async with connected() as (nc, site):
         documents = [document async for document in Roster(nc, site).all(kind)]
     return sorted(documents, key=lambda document: document.id)
+
+
+def _in_words(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _shown(document: Document) -> dict[str, object]:

@@ -135,6 +135,6 @@ EVENTS: Mapping[str, tuple[str, Callable[[Data, Names], Lines]]] = {
         "结案 resolved",
         lambda data, names: _by(data, names, f"{RESOLUTIONS[data['resolution']]} {data['text']}".rstrip()),
     ),
-    "case_cancelled": ("取消 cancelled", lambda data, names: _by(data, names, data["reason"])),
+    "case_cancelled": ("撤销 cancelled", lambda data, names: _by(data, names, data["reason"])),
 }
 """For each type of event what it is called, and what there is to say of one."""

@@ -63,14 +63,15 @@ class CsvSheet:
         self._aside, self._writer = aside, csv.writer(aside)
         self._writer.writerow(
             ("case", "kind", "raised_at", "enough_was", "enough_would", "on_scene_was", "on_scene_would",
-             "called_was", "called_would", "also_called", "not_called")
+             "called_was", "called_would", "also_called", "not_called", "at_another_time")
         )  # fmt: skip
 
     def take(self, one: Compared) -> None:
         was, would = one.was, one.would
         self._writer.writerow(
             (one.case, one.kind, one.raised_at.isoformat(), was.enough, would.enough, was.on_scene, would.on_scene,
-             len(was.called), len(would.called), " ".join(one.never_called_before), " ".join(one.not_called_any_more))
+             len(was.called), len(would.called), " ".join(one.never_called_before), " ".join(one.not_called_any_more),
+             " ".join(_moved(one)))
         )  # fmt: skip
 
     def end(self, _over_all: Summary) -> None:
@@ -92,7 +93,8 @@ class TableSheet:
     def end(self, over_all: Summary) -> None:
         table = Table(
             whole_column("警情 case", [one.case for one in self._shown]),
-            *folded_columns("kind", "足够 enough, was", "would", "called, was", "would", "also called", "not called"),
+            *folded_columns("kind", "足够 enough, was", "would", "called, was", "would"),
+            *folded_columns("also called", "not called", "another time, s"),
         )
         for one in self._shown:
             cells = (
@@ -104,6 +106,7 @@ class TableSheet:
                 str(len(one.would.called)),
                 " ".join(one.never_called_before),
                 " ".join(one.not_called_any_more),
+                " ".join(_moved(one)),
             )
             table.add_row(*map(Text, cells))
         console = Console()
@@ -153,3 +156,10 @@ def _seconds(value: float | None) -> str:
 
 def _steps(steps: Sequence[float]) -> str:
     return ", ".join(map(_seconds, steps)) or "none"
+
+
+def _moved(one: Compared) -> list[str]:
+    """Who is called at another time, and the seconds as they were and would have been."""
+    return [
+        f"{person}:{one.was.called[person]:.0f}→{one.would.called[person]:.0f}" for person in one.called_at_another_time
+    ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
 
 from dispatch.cases import Case, Plan, Policy, Wait
+from dispatch.cli.what_if_sheets import CsvSheet
 from dispatch.events import (
     AlarmRaised,
     Answer,
@@ -128,6 +131,14 @@ async def test_under_a_quicker_policy_the_station_is_called_and_comes_the_sooner
     assert list(compared.would.steps) == [30]
     assert [compared.was.enough, compared.would.enough] == [90, 60]
     assert compared.called_at_another_time == (STATION,)
+
+
+async def test_a_list_says_who_would_have_been_called_at_another_time() -> None:
+    _, compared = await would(SLOW, policy(30, 600))
+    listed = StringIO()
+    CsvSheet(listed).take(compared)
+    (row,) = csv.DictReader(StringIO(listed.getvalue()))
+    assert row["at_another_time"] == f"{STATION}:60→30"
 
 
 async def test_under_a_smaller_quorum_the_station_is_not_called() -> None:
