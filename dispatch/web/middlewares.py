@@ -19,6 +19,8 @@ log = structlog.get_logger()
 
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 REQUEST_ID = web.RequestKey("request_id", str)
+CALLER_HAS_GONE = 499
+"""As nginx writes it down ("client closed request")."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -65,9 +67,9 @@ async def _answered(request: web.Request, handler: Next) -> web.StreamResponse:
         if error.status < 400:
             raise
         return _refusal(of_http(error, request), request)
-    except ConnectionError:
-        raise  # the caller has gone, nobody is left to tell
-    except Exception:
+    except Exception as error:
+        if isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing()):
+            return web.Response(status=CALLER_HAS_GONE)  # for the log and the counters: nobody is left to read it
         log.exception("http.fault")
         return problem_response(_fault(request))
 

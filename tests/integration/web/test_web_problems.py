@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 import structlog
+from aiohttp import web
 from aiohttp.test_utils import TestClient
 from multidict import CIMultiDict
 from structlog.testing import capture_logs
 
 from dispatch.cases import Case, CaseDesk
 from dispatch.web import reading, routes
+from dispatch.web.middlewares import observed
 from dispatch.web.openapi import document
 from dispatch.web.parts import PARTS
 from tests.integration.web_world import World
+from tests.waiting import until
 
 Client = TestClient[Any, Any]
 JSON = {"Content-Type": "application/json"}
@@ -189,6 +192,32 @@ async def test_our_own_fault_tells_nothing_but_its_number(
     assert "secret" not in await response.text()
     fault = next(line for line in logs if line["event"] == "http.fault")
     assert fault["request"] == found["request"] == response.headers["Request-Id"]
+
+
+async def test_who_hangs_up_within_a_request_is_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """On a server as it runs: that of the test client cancels what the caller has left."""
+
+    async def read(request: web.Request) -> web.Response:
+        return web.Response(body=await request.read())
+
+    app = web.Application(middlewares=[observed])
+    app.router.add_post("/", read)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    with capture_logs() as logs:
+        reader, writer = await asyncio.open_connection(*runner.addresses[0])
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n{")
+        assert b"100 Continue" in await reader.readline()
+        writer.transport.abort()
+
+        def answered() -> list[int]:
+            return [line["status"] for line in logs if line["event"] == "http.answered"]
+
+        await until(answered, "the request to end")
+        await runner.cleanup()
+    assert answered() == [499]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_a_request_s_line_in_the_log_holds_no_secret(client: Client, village: World, case: Case) -> None:
