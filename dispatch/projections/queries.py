@@ -12,6 +12,7 @@ import msgspec
 
 from dispatch.errors import Malformed
 from dispatch.identifiers import AreaId, CaseId, PersonId, Site
+from dispatch.projections.few import has_few
 from dispatch.projections.models import all_projections
 from dispatch.projections.reader import Reader, Row
 from dispatch.projections.remembered import Question, Remembered
@@ -34,7 +35,8 @@ class ReadQueries(msgspec.Struct, frozen=True, kw_only=True):
     calls: str
     latency: str
     case_summary: str
-    response_summary: str
+    answering_summary: str
+    coming_summary: str
     counted: str
     responses: str
     proofs: str
@@ -42,6 +44,8 @@ class ReadQueries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 queries = load(Path(__file__).with_suffix(".sql"), ReadQueries)
+queries_of_few = load(Path(__file__).with_suffix(".sql"), ReadQueries, calls="calls_of_few")
+"""The same for an area that has few of the cases."""
 
 
 class ReadModels:
@@ -126,13 +130,15 @@ class ReadModels:
         self._check_limit(limit)
 
         async def counted() -> Mapping[str, Any]:
-            cases, counts, per_case, per_responder = await asyncio.gather(
+            calls = queries_of_few if await has_few(self._reader, area, since, until) else queries
+            cases, counts, per_case, answering, coming = await asyncio.gather(
                 self._reader.fetch(queries.latency, area, since, until, limit),
                 self._reader.fetch(queries.counted, area, since, until),
                 self._reader.fetch(queries.case_summary, area, since, until),
-                self._reader.fetch(queries.response_summary, area, since, until),
+                self._reader.fetch(calls.answering_summary, area, since, until),
+                self._reader.fetch(calls.coming_summary, area, since, until),
             )
-            summary = {**counts[0], "case": _summary(per_case), "responder": _summary(per_responder)}
+            summary = {**counts[0], "case": _summary(per_case), "responder": _summary([*answering, *coming])}
             return {"cases": cases, "summary": summary}
 
         if since is None or until is None:

@@ -42,6 +42,18 @@ select * from calls where site = $1 and case_id = $2 order by step, responder, c
         and ($3::timestamptz is null or accepted_at >= $3)
         and ($4::timestamptz is null or accepted_at < $4)
 
+-- part: calls
+-- All calls, or those of an area.
+        select * from responses where $2::text is null or areas @> array[$2]
+
+-- part: calls_of_few
+-- Those of an area that has few of the cases: these come first, as in `reports.sql`.
+        select responses.*
+        from (select case_id, accepted_at as at from latency where -- here: these_cases
+        ) as found
+        join responses using (case_id)
+        where responses.accepted_at between at and at
+
 -- name: latency
 -- The steps of each case and the seconds between them, newest first.
 select * from latency
@@ -111,8 +123,16 @@ from sums cross join lateral (values
     ('accepted_to_resolved', count_10, backwards_10, percentiles_10)
 ) as intervals (name, count, backwards, percentiles)
 
--- name: response_summary
--- The same over the responders who were called, but for those who were left out. Within an area its cases come first.
+-- part: these_calls
+-- Those of the responders who were called in the period, but for those who were left out.
+    site = $1
+        and ($3::timestamptz is null or accepted_at >= $3)
+        and ($4::timestamptz is null or accepted_at < $4)
+        and not drill
+        and not left_out
+
+-- name: answering_summary
+-- The same over the responders: until they answered.
 with sums as (
     select
         count(*) filter (where called_to_delivered >= 0) as count_1,
@@ -122,37 +142,39 @@ with sums as (
         count(*) filter (where delivered_to_answered >= 0) as count_2,
         count(*) filter (where delivered_to_answered < 0) as backwards_2,
         percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by delivered_to_answered)
-            filter (where delivered_to_answered >= 0) as percentiles_2,
-        count(*) filter (where going_to_on_scene >= 0) as count_3,
-        count(*) filter (where going_to_on_scene < 0) as backwards_3,
-        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by going_to_on_scene)
-            filter (where going_to_on_scene >= 0) as percentiles_3,
-        count(*) filter (where called_to_on_scene >= 0) as count_4,
-        count(*) filter (where called_to_on_scene < 0) as backwards_4,
-        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_on_scene)
-            filter (where called_to_on_scene >= 0) as percentiles_4
+            filter (where delivered_to_answered >= 0) as percentiles_2
     from (
-        select * from responses where $2::text is null
-        union all
-        select responses.*
-        from (select case_id, accepted_at as at from latency where -- here: these_cases
-        ) as found
-        join responses using (case_id)
-        where $2::text is not null
-            and responses.accepted_at between at and at
+        -- here: calls
     ) as calls
-    where site = $1
-        and ($3::timestamptz is null or accepted_at >= $3)
-        and ($4::timestamptz is null or accepted_at < $4)
-        and not drill
-        and not left_out
+    where -- here: these_calls
 )
 select name, count, backwards, percentiles
 from sums cross join lateral (values
     ('called_to_delivered', count_1, backwards_1, percentiles_1),
-    ('delivered_to_answered', count_2, backwards_2, percentiles_2),
-    ('going_to_on_scene', count_3, backwards_3, percentiles_3),
-    ('called_to_on_scene', count_4, backwards_4, percentiles_4)
+    ('delivered_to_answered', count_2, backwards_2, percentiles_2)
+) as intervals (name, count, backwards, percentiles)
+
+-- name: coming_summary
+-- And of those who came. Apart from the one above, to be counted beside it: a month's calls are many.
+with sums as (
+    select
+        count(*) filter (where going_to_on_scene >= 0) as count_1,
+        count(*) filter (where going_to_on_scene < 0) as backwards_1,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by going_to_on_scene)
+            filter (where going_to_on_scene >= 0) as percentiles_1,
+        count(*) filter (where called_to_on_scene >= 0) as count_2,
+        count(*) filter (where called_to_on_scene < 0) as backwards_2,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_on_scene)
+            filter (where called_to_on_scene >= 0) as percentiles_2
+    from (
+        -- here: calls
+    ) as calls
+    where -- here: these_calls
+)
+select name, count, backwards, percentiles
+from sums cross join lateral (values
+    ('going_to_on_scene', count_1, backwards_1, percentiles_1),
+    ('called_to_on_scene', count_2, backwards_2, percentiles_2)
 ) as intervals (name, count, backwards, percentiles)
 
 -- name: counted

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from dispatch.identifiers import AreaId, GroupId, PersonId, Site
+from dispatch.projections.few import has_few
 from dispatch.projections.reader import Reader, Row, Values
 from dispatch.projections.remembered import Question, Remembered
 from dispatch.projections.sql import load
@@ -42,6 +43,8 @@ class ReportQueries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 queries = load(Path(__file__).with_suffix(".sql"), ReportQueries)
+queries_of_few = load(Path(__file__).with_suffix(".sql"), ReportQueries, calls="calls_of_few")
+"""The same for an area that has few of the cases."""
 
 
 class Reports:
@@ -147,11 +150,12 @@ class Reports:
         asked = (area, kind, group, since, until, responder, officers, by)
 
         async def counted() -> Sequence[Row]:
+            calls = queries_of_few if await has_few(self._reader, area, since, until) else queries
             async with self._reader.at_one_moment() as values:
                 keys = None
                 if by == "responder" or (by == "group" and limit <= FEW):
-                    keys = [key for (key,) in await values(queries.most_called, *asked, limit, nobody)]
-                rows = await values(queries.workload, *asked, limit, nobody, keys, ANSWERED_SECONDS)
+                    keys = [key for (key,) in await values(calls.most_called, *asked, limit, nobody)]
+                rows = await values(calls.workload, *asked, limit, nobody, keys, ANSWERED_SECONDS)
             return [_workload(row) for row in rows]
 
         return cast("Sequence[Row]", await self._answer(("workload", asked, limit, nobody), since, until, counted))
@@ -169,7 +173,8 @@ class Reports:
         asked = (area, None, None, since, until, None, officers, by)
 
         async def counted() -> int:
-            [row] = await self._reader.fetch(queries.called, *asked)
+            calls = queries_of_few if await has_few(self._reader, area, since, until) else queries
+            [row] = await self._reader.fetch(calls.called, *asked)
             return int(row["called"])
 
         return int(await self._answer(("called", asked), since, until, counted))
@@ -295,14 +300,14 @@ def _workload(values: Values) -> Row:
         "cannot": cannot,
         "prompt": prompt,
         "prompt_share": prompt / rung if rung else None,
-        "to_answered": _took(values[9:12]),
-        "to_on_scene": _took(values[12:15]),
+        "to_answered": _took(values[9:15]),
+        "to_on_scene": _took(values[15:21]),
     }
 
 
 def _took(values: Values) -> Row:
-    backwards, count, known = values
-    return {"count": count, "backwards": backwards, **percentiles(known)}
+    backwards, count, p50, p90, p95, p99 = values
+    return {"count": count, "backwards": backwards, "p50": p50, "p90": p90, "p95": p95, "p99": p99}
 
 
 def percentiles(values: Sequence[float] | None) -> dict[str, float | None]:

@@ -15,19 +15,24 @@
                 and not left_out
         )))
 
--- part: work_by_key
--- The calls in question, by `$9`. Within an area its cases are found first, by the index of `latency`, and each looked
--- for in its own month: `between` says so to Postgres without making it think that hardly any will be found.
-    select key, calls.*
-    from (
-        select * from responses where $2::text is null
-        union all
+-- part: calls
+-- All calls, or those of an area.
+        select * from responses where $2::text is null or areas @> array[$2]
+
+-- part: calls_of_few
+-- Those of an area that has few of the cases: these are found first, by the index of `latency`, and each looked for in its
+-- own month: `between` says so to Postgres without making it think that hardly any will be found.
         select responses.* from latency join responses using (site, case_id)
-        where $2::text is not null
-            and latency.areas @> array[$2]
+        where latency.areas @> array[$2]
             and latency.accepted_at >= $5
             and latency.accepted_at < $6
             and responses.accepted_at between latency.accepted_at and latency.accepted_at
+
+-- part: work_by_key
+-- The calls in question, by `$9`.
+    select key, calls.*
+    from (
+        -- here: calls
     ) as calls
     cross join lateral (
         select case $9::text
@@ -209,33 +214,60 @@ limit $10
 
 -- name: workload
 -- What the `$10` who were called most did when they were called, by `$9`; with `$11` also what belongs to nobody; with `$12`
--- of those with these keys alone.
+-- of those with these keys alone. Their seconds are gathered as they come: to sort the calls of all by key takes longer.
 select
     key,
-    count(*) as called,
-    count(called_at) as rung,
-    count(delivered_at) as delivered,
-    count(answered_at) as answered,
-    count(going_at) as going,
-    count(on_scene_at) as on_scene,
-    count(*) filter (where answer = 'cannot') as cannot,
-    count(*) filter (where called_to_answered between 0 and $13) as prompt,
-    count(*) filter (where called_to_answered < 0) as answered_backwards,
-    count(*) filter (where called_to_answered >= 0) as answered_count,
-    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_answered)
-        filter (where called_to_answered >= 0) as answered_percentiles,
-    count(*) filter (where called_to_on_scene < 0) as on_scene_backwards,
-    count(*) filter (where called_to_on_scene >= 0) as on_scene_count,
-    percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by called_to_on_scene)
-        filter (where called_to_on_scene >= 0) as on_scene_percentiles
+    called,
+    rung,
+    delivered,
+    answered,
+    going,
+    on_scene,
+    cannot,
+    prompt,
+    answered_backwards,
+    coalesce(cardinality(answered_in), 0) as answered_count,
+    answered_percentiles[1] as answered_p50,
+    answered_percentiles[2] as answered_p90,
+    answered_percentiles[3] as answered_p95,
+    answered_percentiles[4] as answered_p99,
+    on_scene_backwards,
+    coalesce(cardinality(on_scene_in), 0) as on_scene_count,
+    on_scene_percentiles[1] as on_scene_p50,
+    on_scene_percentiles[2] as on_scene_p90,
+    on_scene_percentiles[3] as on_scene_p95,
+    on_scene_percentiles[4] as on_scene_p99
 from (
-    -- here: work_by_key
-) as work
-where ($11::boolean or key <> '')
-    and ($12::text[] is null or key = any($12))
-group by key
+    select
+        key,
+        count(*) as called,
+        count(called_at) as rung,
+        count(delivered_at) as delivered,
+        count(answered_at) as answered,
+        count(going_at) as going,
+        count(on_scene_at) as on_scene,
+        count(*) filter (where answer = 'cannot') as cannot,
+        count(*) filter (where called_to_answered between 0 and $13) as prompt,
+        count(*) filter (where called_to_answered < 0) as answered_backwards,
+        array_agg(called_to_answered) filter (where called_to_answered >= 0) as answered_in,
+        count(*) filter (where called_to_on_scene < 0) as on_scene_backwards,
+        array_agg(called_to_on_scene) filter (where called_to_on_scene >= 0) as on_scene_in
+    from (
+        -- here: work_by_key
+    ) as work
+    where ($11::boolean or key <> '')
+        and ($12::text[] is null or key = any($12))
+    group by key
+    order by called desc, key
+    limit $10
+) as most
+cross join lateral (
+    select
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by answered_after) as answered_percentiles,
+        percentile_cont(array[0.5, 0.9, 0.95, 0.99]) within group (order by on_scene_after) as on_scene_percentiles
+    from (select unnest(answered_in) as answered_after, unnest(on_scene_in) as on_scene_after) as each_of_them
+) as percentiles
 order by called desc, key
-limit $10
 
 -- name: hot_spots
 -- How many cases there were: in each hour of the week (1: Monday) where the clocks are those of `$8`; of each kind in

@@ -108,11 +108,17 @@ def test_whatever_the_desk_and_the_reports_ask_is_guarded() -> None:
     }
     named = {name: module.queries for name, module in modules.items() if hasattr(module, "queries")}
     own = {name: of for name, of in named.items() if type(of).__module__ == modules[name].__name__}
-    assert own.keys() == {"queries", "reports", "remembered"} | FILLING
+    assert own.keys() == {"queries", "reports", "remembered", "few"} | FILLING
     asked = {
         f"{module}.{name}": query
         for module in own.keys() - FILLING
         for name, query in msgspec.structs.asdict(own[module]).items()
+    }
+    asked |= {
+        f"{module}.{name}, of few": query
+        for module in ("queries", "reports")
+        for name, query in msgspec.structs.asdict(modules[module].queries_of_few).items()
+        if query != asked[f"{module}.{name}"]
     }
     guarded = {case[0] for case in (*BY_KEY.values(), *plans.READS.values())}
     guarded |= {query for _, query, _ in RARE.values()} | {query for query, _ in COMMON.values()}

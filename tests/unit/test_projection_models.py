@@ -234,6 +234,16 @@ def test_what_queries_have_in_common_stands_once(tmp_path: Path) -> None:
         load(path, _Two)
 
 
+def test_a_part_may_hold_another_and_give_way_to_another(tmp_path: Path) -> None:
+    path = tmp_path / "some.sql"
+    parts = "-- part: all\ntrue\n-- part: few\nfalse\n-- part: mine\nsite = $1 and -- here: all\n"
+    path.write_text(f"{parts}-- name: one\nselect -- here: mine\n-- name: two\nselect -- here: all\n")
+    assert load(path, _Two) == _Two(one="select site = $1 and true", two="select true")
+    assert load(path, _Two, all="few") == _Two(one="select site = $1 and false", two="select false")
+    with pytest.raises(KeyError, match="none"):
+        load(path, _Two, all="none")
+
+
 def test_a_file_of_queries_must_hold_exactly_those_expected(tmp_path: Path) -> None:
     path = tmp_path / "some.sql"
     path.write_text("-- name: one\nselect 1\n\n-- name: two\nselect 2\n")
