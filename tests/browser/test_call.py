@@ -212,6 +212,8 @@ async def test_the_alarm_is_cancelled_only_after_a_hold_and_a_question(
     await hold(resident, ".stop")
     await resident.locator("dialog .button.main").click()  # no, I still need help
     assert (await quiet_village.case(case)).is_open
+    await hold(resident, KEY)  # which puts nothing aside that is still to be told of this case
+    await sees(resident, ".card:has-text('Pressed 2 times')")
     await hold(resident, ".stop")
     await resident.locator("dialog [data-confirm]").click()
     await asyncio.gather(*(sees(page, "[data-status=cancelled]") for page in (resident, neighbour)))

@@ -44,7 +44,7 @@ function note(words) {
 
 function send() {
   say.note = null;
-  say.dismissed = shown()?.id;
+  if (!live.open.length) say.dismissed = shown()?.id; // of what is open the end is still to be told
   press.start(choice);
 }
 
