@@ -26,9 +26,9 @@ export function reasonOf(responder) {
 // Whether they were told that they need not come. Who answers all the same is not held back.
 export const isStoodDown = (responder) => Boolean(responder?.stood_down && !responder.answer);
 
-// An operator can stand everybody down, and then nobody is there.
+// An operator can stand somebody down before there is enough help.
 export const StoodDown = ({ view }) => html`
-  <p class="answer-state recorded" data-stood-down><${T} of=${view.coming || view.on_scene ? w.enoughHelp : w.noNeed} /></p>`;
+  <p class="answer-state recorded" data-stood-down><${T} of=${view.escalation.enough ? w.enoughHelp : w.noNeed} /></p>`;
 
 export function answerText({ answer, eta_minutes: minutes }) {
   const [zh, en] = nameOf(answers, answer);
