@@ -37,6 +37,19 @@ async def test_a_drill_hides_from_nobody_that_what_was_in_earnest_there_is_over(
     assert await page.locator(over).is_visible(), "whoever is on the way still reads it"
 
 
+async def test_an_alarm_in_earnest_where_a_drill_was_answered_says_that_the_drill_is_over(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    page = await people.open("neighbour")
+    await quiet_village.press(kind="fire", drill=True)
+    await page.locator("[data-answer=going]:enabled").click()
+    await sees(page, "[data-stage=recorded]")
+    await quiet_village.press(kind="fire")
+    await sees(page, f"{RINGS}:has-text('火警')")
+    await sees(page, "[data-after-drill]:has-text('演练已结束，这是真实警情'):has-text('this is REAL')")
+    assert await page.locator("main > .banner.drill").count() == 0
+
+
 HOW_IT_ENDED = """async ([view, known, me]) => {
   const { isNeeded, overWords } = await import("/static/responder/over.js");
   const cases = new Map(known.map((one) => [one.id, one]));

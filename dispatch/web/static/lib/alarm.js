@@ -3,10 +3,11 @@
 import { Elapsed, html, T } from "./ui.js";
 import { answers, kinds, nameOf, roles, w } from "./words.js";
 
-// `sameHome` where it is known that the home's case under duress still goes on.
-export function AlarmCard({ view, sameHome = w.sameHomeBefore }) {
+// `sameHome` where it is known that the home's case under duress still goes on; `afterDrill` where a drill was there lately.
+export function AlarmCard({ view, sameHome = w.sameHomeBefore, afterDrill = false }) {
   return html`
     ${view.drill && html`<div class="banner drill"><${T} of=${w.drillLong} /></div>`}
+    ${afterDrill && html`<div class="banner bad" role="alert" data-after-drill><${T} of=${w.drillIsOver} /></div>`}
     ${view.duress ? html`<div class="banner bad" role="alert" data-duress><${T} of=${w.duressLong} />${view.beside && html` <${T} of=${sameHome} />`}</div>`
       : view.silent && html`<div class="banner warn" data-silent><${T} of=${w.doNotRing} /></div>`}
     <section class="alarm">

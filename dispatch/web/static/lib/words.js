@@ -21,6 +21,7 @@ export const w = {
   due: ["应已到达", "Due now"],
   drill: ["演练", "DRILL"],
   drillLong: ["这是演练，不是真实警情", "This is a drill, not a real emergency"],
+  drillIsOver: ["演练已结束，这是真实警情", "The drill is over: this is REAL"],
   silent: ["静默", "Silent"],
   minutes: (count) => [`${count}分钟`, `${count} min`],
 

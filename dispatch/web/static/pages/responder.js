@@ -9,7 +9,7 @@ import { Phone } from "../lib/phone.js";
 import { hush, ring } from "../lib/sound.js";
 import { Elapsed, html, LineState, page, T } from "../lib/ui.js";
 import { kinds, nameOf, w } from "../lib/words.js";
-import { isNeeded, overWords } from "../responder/over.js";
+import { followsDrill, isNeeded, overWords } from "../responder/over.js";
 import { Shown } from "../responder/shown.js";
 
 const SHOW_CLOSED_MS = 10 * 60_000;
@@ -30,8 +30,8 @@ const answered = (one) => one?.answer && !(Date.parse(one.called_at) > Date.pars
 const unanswered = (view) => isOpen(view) && !answered(mine(view)) && !isStoodDown(mine(view));
 const ringing = (view) => unanswered(view) && !muted.has(view.id);
 
-const justOver = (view) =>
-  view.closing && !dismissed.has(view.id) && now() - Date.parse(view.closing.at) < SHOW_CLOSED_MS && !isNeeded(view, live.open, mine);
+const lately = (view) => view.closing && now() - Date.parse(view.closing.at) < SHOW_CLOSED_MS;
+const justOver = (view) => lately(view) && !dismissed.has(view.id) && !isNeeded(view, live.open, mine);
 
 function sameHome({ beside }) {
   const first = live.cases.get(beside);
@@ -162,7 +162,7 @@ function Called({ view, others }) {
   const given = me.answer || state?.stage === "failed" ? me : state?.given;
   const rests = shown.rests([view.id, Math.min(others, FULL), given?.answer].join(" "));
   return html`
-    <${AlarmCard} view=${view} sameHome=${sameHome(view)} />
+    <${AlarmCard} view=${view} sameHome=${sameHome(view)} afterDrill=${followsDrill(view, [...live.cases.values()].filter(lately))} />
     <div class="slot" aria-live="polite"><${Slot} view=${view} state=${state} /></div>
     <${AnswerKeys} mine=${given} disabled=${rests} onAnswer=${(given) => answer(view, given)} />
     ${me.answer && html`<p class="why"><${T} of=${w.changeHint} /></p>`}
