@@ -1,5 +1,6 @@
 // What a called person must see of a case at a glance.
 
+import { span } from "./clock.js";
 import { Elapsed, html, T } from "./ui.js";
 import { answers, kinds, nameOf, roles, w } from "./words.js";
 
@@ -10,12 +11,14 @@ export function AlarmCard({ view, sameHome = w.sameHomeBefore, afterDrill = fals
     ${afterDrill && html`<div class="banner bad" role="alert" data-after-drill><${T} of=${w.drillIsOver} /></div>`}
     ${view.duress ? html`<div class="banner bad" role="alert" data-duress><${T} of=${w.duressLong} />${view.beside && html` <${T} of=${sameHome} />`}</div>`
       : view.silent && html`<div class="banner warn" data-silent><${T} of=${w.doNotRing} /></div>`}
-    <section class="alarm">
+    <section class=${`alarm ${view.closing ? "ended" : ""}`}>
       <p class="alarm-kind"><${T} of=${nameOf(kinds, view.kind)} /></p>
       <p class="alarm-address">${view.household.address || view.household.name}</p>
-      <p class="alarm-name">${view.household.name} · ${view.areas?.[0]?.name ?? ""}</p>
+      <p class="alarm-name">${[view.household.address && view.household.name, view.areas?.[0]?.name].filter(Boolean).join(" · ")}</p>
       ${view.household.note && html`<p class="alarm-note">${view.household.note}</p>`}
-      <p class="alarm-clock"><span class="dim"><${T} of=${w.sinceAlarm} /></span> <${Elapsed} since=${view.pressed_at} /></p>
+      <p class="alarm-clock"><span class="dim"><${T} of=${view.closing ? w.lasted : w.sinceAlarm} /></span> ${view.closing
+        ? html`<span class="clock">${span(Date.parse(view.closing.at) - Date.parse(view.pressed_at))}</span>`
+        : html`<${Elapsed} since=${view.pressed_at} />`}</p>
     </section>`;
 }
 

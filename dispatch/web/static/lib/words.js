@@ -70,6 +70,7 @@ export const w = {
   pressAgain: ["再次按键", "Press again"],
   pressedTimes: (count) => [`已按${count}次`, `Pressed ${count} times`],
   sinceAlarm: ["报警已过", "Since the alarm"],
+  lasted: ["历时", "It lasted"],
   cancelHold: ["按住取消报警", "Hold to cancel the alarm"],
   cancelSure: ["确定已经没有危险，不需要人来了吗？", "Are you sure that the danger is over and nobody needs to come?"],
   cancelYes: ["是，取消报警", "Yes, cancel the alarm"],

@@ -6,6 +6,7 @@ import { identity, insist, whoAmI } from "../lib/api.js";
 import { now } from "../lib/clock.js";
 import { isOpen, Live } from "../lib/live.js";
 import { Phone } from "../lib/phone.js";
+import { Rest } from "../lib/rest.js";
 import { hush, ring } from "../lib/sound.js";
 import { Elapsed, html, LineState, page, T } from "../lib/ui.js";
 import { kinds, nameOf, w } from "../lib/words.js";
@@ -160,9 +161,10 @@ function Called({ view, others }) {
   const me = mine(view);
   const state = sending.get(view.id);
   const given = me.answer || state?.stage === "failed" ? me : state?.given;
-  const rests = shown.rests([view.id, Math.min(others, FULL), given?.answer].join(" "));
+  const afterDrill = followsDrill(view, [...live.cases.values()].filter(lately));
+  const rests = rest.holds([view.id, Math.min(others, FULL), given?.answer, view.silent, view.duress, afterDrill].join(" "));
   return html`
-    <${AlarmCard} view=${view} sameHome=${sameHome(view)} afterDrill=${followsDrill(view, [...live.cases.values()].filter(lately))} />
+    <${AlarmCard} view=${view} sameHome=${sameHome(view)} afterDrill=${afterDrill} />
     <div class="slot" aria-live="polite"><${Slot} view=${view} state=${state} /></div>
     <${AnswerKeys} mine=${given} disabled=${rests} onAnswer=${(given) => answer(view, given)} />
     ${me.answer && html`<p class="why"><${T} of=${w.changeHint} /></p>`}
@@ -206,7 +208,8 @@ const Over = ({ view }) => html`
 
 const draw = page(() => html`<${Page} />`);
 const phone = new Phone(draw);
-const shown = new Shown(draw);
+const shown = new Shown();
+const rest = new Rest(draw);
 const live = new Live({ changed: draw, onCase, onRing });
 let begun = false;
 const begin = (key) => { if (!begun) phone.begin(key); begun = true; };
