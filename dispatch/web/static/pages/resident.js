@@ -198,7 +198,7 @@ function CancelDialog({ view }) {
 }
 
 const draw = page(() => html`<${Page} />`);
-const live = new Live({ changed: draw, onCase });
+const live = new Live({ changed: draw, onCase, onSignedOut: () => live.forgetAll() });
 const press = new Press(identity.subject, () => {
   // The case can be here before the answer is, and then nothing may come after it for long.
   if (press.state.stage === "accepted" && live.open.length) press.clear();

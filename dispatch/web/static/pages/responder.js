@@ -74,6 +74,12 @@ function onCase(view, before) {
   ringOrHush();
 }
 
+// Whose phone this is now, nobody knows: nothing of any home stays on it.
+function onSignedOut() {
+  live.forgetAll();
+  ringOrHush();
+}
+
 // What was done about an earlier call must not keep a new one quiet.
 function calledAgain({ id }) {
   shown.calledAgain(id);
@@ -138,7 +144,7 @@ function Page() {
       ${view && html`<${Called} view=${view} key=${view.id} others=${open.length - 1} />`}
       ${views.filter(justOver).map((one) => html`<${Over} key=${one.id} view=${one} />`)}
       ${!view && html`<div class="idle"><p class="state"><${T} of=${good ? w.onCall : w.offCall} /></p>
-        ${known && !phone.sounds && html`<${phone.SoundKey} large />`}
+        ${known && live.state !== "signed-out" && !phone.sounds && html`<${phone.SoundKey} large />`}
         ${good && phone.sounds && html`<p class="dim"><${T} of=${w.onCallHint} /></p>`}</div>`}
       <${phone.Switches} quiet=${Boolean(view)} />
     </main>
@@ -210,7 +216,7 @@ const draw = page(() => html`<${Page} />`);
 const phone = new Phone(draw);
 const shown = new Shown();
 const rest = new Rest(draw);
-const live = new Live({ changed: draw, onCase, onRing });
+const live = new Live({ changed: draw, onCase, onRing, onSignedOut });
 let begun = false;
 const begin = (key) => { if (!begun) phone.begin(key); begun = true; };
 whoAmI((answer) => { me = answer; begin(me.vapid_public_key); draw(); }).then(() => begin());
