@@ -42,6 +42,7 @@ async def test_an_alarm_in_earnest_where_a_drill_was_answered_says_that_the_dril
 ) -> None:
     page = await people.open("neighbour")
     await quiet_village.press(kind="fire", drill=True)
+    await sees(page, "p[role=alert]:has-text('演练，请应答'):not(:has-text('有人求助'))")
     await page.locator("[data-answer=going]:enabled").click()
     await sees(page, "[data-stage=recorded]")
     await quiet_village.press(kind="fire")

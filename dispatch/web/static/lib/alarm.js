@@ -34,6 +34,10 @@ export const isStoodDown = (responder) => Boolean(responder?.stood_down && !resp
 export const StoodDown = ({ view }) => html`
   <p class="answer-state recorded" data-stood-down><${T} of=${view.escalation.enough ? w.enoughHelp : w.noNeed} /></p>`;
 
+// On scene first, then by arrival, then those who did not say when; who cannot come is last.
+const nearness = (one) => (one.answer === "on_scene" ? "" : one.answer === "going" ? one.eta_at ?? "~" : "~~");
+export const byNearness = (one, other) => (nearness(one) < nearness(other) ? -1 : Number(nearness(one) > nearness(other)));
+
 export function answerText({ answer, eta_minutes: minutes }) {
   const [zh, en] = nameOf(answers, answer);
   if (answer !== "going" || minutes == null) return [zh, en];

@@ -104,6 +104,7 @@ export const w = {
   pushMissing: ["此浏览器不支持通知，请保持页面打开", "This browser has no notifications; keep this page open"],
   pushFailed: ["通知没有打开，请重试", "Notifications could not be turned on; try again"],
   needsHelp: ["有人求助，请应答", "Somebody needs help: answer"],
+  drillCalls: ["演练，请应答", "A drill: answer"],
   anotherAlarm: ["另一起警情！点这里查看", "ANOTHER alarm: tap here to open it"],
   anotherDrill: ["另一起演练，点这里查看", "Another drill: tap here to open it"],
   muteRing: ["停止响铃", "Stop ringing"],

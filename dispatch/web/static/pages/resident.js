@@ -135,7 +135,6 @@ const Over = ({ view }) => html`
 
 function notCancelledWords(problem) {
   const type = problem.document.type ?? "";
-  if (type.endsWith(":pin-needed")) return w.cancelPin;
   if (type.endsWith(":wrong-pin")) return w.cancelWrongPin;
   if (type.endsWith(":too-frequent")) return w.cancelTooOften(Math.ceil(problem.retryAfter));
   return problem.status === 403 ? w.cancelSilent : problem.words;
@@ -157,7 +156,7 @@ function notCancelled(view, problem, close) {
     close();
     return;
   }
-  say.refusedPin = problem;
+  say.refusedPin = type.endsWith(":pin-needed") ? null : problem; // the field itself asks for one
   draw();
   const field = document.querySelector("dialog [name=pin]");
   if (!field) return; // they have gone back meanwhile

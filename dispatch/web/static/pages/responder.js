@@ -1,6 +1,6 @@
 // The responder's page: stands by, rings until it is answered, and shows who else goes.
 
-import { AlarmCard, answerText, isStoodDown, reasonOf, StoodDown } from "../lib/alarm.js";
+import { AlarmCard, answerText, byNearness, isStoodDown, reasonOf, StoodDown } from "../lib/alarm.js";
 import { AnswerKeys, AnswerState } from "../lib/answers.js";
 import { identity, insist, whoAmI } from "../lib/api.js";
 import { now } from "../lib/clock.js";
@@ -148,7 +148,7 @@ function Page() {
         ${good && phone.sounds && html`<p class="dim"><${T} of=${w.onCallHint} /></p>`}</div>`}
       <${phone.Switches} quiet=${Boolean(view)} />
     </main>
-    <p class="visually-hidden" role="alert">${open.filter(unanswered).map((one) => `${w.needsHelp.join(" ")} ${one.household.address}`).join(" ")}</p>`;
+    <p class="visually-hidden" role="alert">${open.filter(unanswered).map((one) => `${(one.drill ? w.drillCalls : w.needsHelp).join(" ")} ${one.household.address}`).join(" ")}</p>`;
 }
 
 const standing = (view) => (unanswered(view) ? "" : isStoodDown(mine(view)) ? w.notToCome[0] : answerText(mine(view))[0]);
@@ -192,7 +192,7 @@ function Slot({ view, state }) {
 
 function Others({ view }) {
   const others = view.responders.filter((one) => one.id !== identity.subject);
-  const heardOf = others.filter((one) => one.answer);
+  const heardOf = others.filter((one) => one.answer).sort(byNearness);
   return html`
     <section class="others" aria-live="polite">
       <h2><${T} of=${w.othersGoing} /></h2>
