@@ -8,7 +8,7 @@ import { answers, kinds, nameOf, roles, w } from "./words.js";
 export function AlarmCard({ view, sameHome = w.sameHomeBefore, afterDrill = false }) {
   return html`
     ${view.drill && html`<div class="banner drill"><${T} of=${w.drillLong} /></div>`}
-    ${afterDrill && html`<div class="banner bad" role="alert" data-after-drill><${T} of=${w.drillIsOver} /></div>`}
+    ${afterDrill && html`<div class="banner bad stack" role="alert" data-after-drill><${T} of=${w.drillIsOver} /></div>`}
     ${view.duress ? html`<div class="banner bad" role="alert" data-duress><${T} of=${w.duressLong} />${view.beside && html` <${T} of=${sameHome} />`}</div>`
       : view.silent && html`<div class="banner warn" data-silent><${T} of=${w.doNotRing} /></div>`}
     <section class=${`alarm ${view.closing ? "ended" : ""}`}>
