@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.people import RINGS, People, sees
+from dispatch.identifiers import CaseId
+from tests.browser.people import NEXT_DOOR, RINGS, People, sees
 from tests.live import LiveSystem
 
 pytestmark = pytest.mark.browser
@@ -21,6 +22,27 @@ async def test_that_nobody_needs_to_come_is_not_said_beside_a_new_alarm_of_the_s
     await quiet_village.press(kind="help")
     await sees(page, RINGS)
     await sees(page, f"[data-over='{case}']", state="hidden")
+
+
+async def test_of_what_is_over_the_newest_is_seen_and_the_others_when_asked_for(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    page = await people.open("neighbour")
+    cases: list[CaseId] = []
+    for _ in range(3):
+        cases.append(await quiet_village.press_at(NEXT_DOOR))
+        await sees(page, RINGS)
+        await quiet_village.close(cases[-1])
+        await sees(page, f"main > [data-over='{cases[-1]}']")
+    assert await page.locator("[data-over]").filter(visible=True).count() == 1
+    folded = await page.locator("details [data-over]").count()
+    assert folded >= 2, "and those of the stories before"
+    await page.locator(f"summary:has-text('另有{folded}起已结束'):has-text('and {folded} more')").click()
+    for case in cases[:2]:
+        await sees(page, f"[data-over='{case}']")
+    await page.locator(f"[data-over='{cases[0]}'] .button").click()
+    await sees(page, f"[data-over='{cases[0]}']", state="hidden")
+    await sees(page, f"[data-over='{cases[1]}']")
 
 
 async def test_a_drill_hides_from_nobody_that_what_was_in_earnest_there_is_over(

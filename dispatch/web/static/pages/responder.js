@@ -142,7 +142,7 @@ function Page() {
     <main class=${view && ringing(view) ? "ringing" : ""} onPointerDown=${touched} onKeyDown=${touched}>
       ${open.length > 1 && html`<${OtherCases} others=${open.filter((one) => one !== view)} />`}
       ${view && html`<${Called} view=${view} key=${view.id} others=${open.length - 1} />`}
-      ${views.filter(justOver).map((one) => html`<${Over} key=${one.id} view=${one} />`)}
+      <${Ended} views=${views.filter(justOver)} />
       ${!view && html`<div class="idle"><p class="state"><${T} of=${good ? w.onCall : w.offCall} /></p>
         ${known && live.state !== "signed-out" && !phone.sounds && html`<${phone.SoundKey} large />`}
         ${good && phone.sounds && html`<p class="dim"><${T} of=${w.onCallHint} /></p>`}</div>`}
@@ -151,17 +151,27 @@ function Page() {
     <p class="visually-hidden" role="alert">${open.filter(unanswered).map((one) => `${(one.drill ? w.drillCalls : w.needsHelp).join(" ")} ${one.household.address}`).join(" ")}</p>`;
 }
 
-const standing = (view) => (unanswered(view) ? "" : isStoodDown(mine(view)) ? w.notToCome[0] : answerText(mine(view))[0]);
+const isBeingAnswered = (view) => ["sending", "retrying"].includes(sending.get(view.id)?.stage);
+const calls = (view) => unanswered(view) && !isBeingAnswered(view);
+
+function standing(view) {
+  if (isBeingAnswered(view)) return w.answerSending[0];
+  if (unanswered(view)) return "";
+  return isStoodDown(mine(view)) ? w.notToCome[0] : answerText(mine(view))[0];
+}
+
+const callWords = (view) => (mine(view).answer ? w.calledOnceMore : view.drill ? w.anotherDrill : w.anotherAlarm);
 
 const OtherCases = ({ others }) => html`
   <nav class="cases">${others.map((one) => html`
-    <button type="button" key=${one.id} class=${`button ${unanswered(one) ? "another" : ""}`} data-other=${one.id}
+    <button type="button" key=${one.id} class=${`button ${calls(one) ? "another" : ""}`} data-other=${one.id}
       onClick=${() => { shown.keep(one.id); draw(); }}>
-      ${unanswered(one) && html`<b class="another-head"><${T} of=${one.drill ? w.anotherDrill : w.anotherAlarm} /></b>`}
+      ${calls(one) && html`<b class="another-head"><${T} of=${callWords(one)} /></b>`}
       <span>${one.drill && `【${w.drill[0]}】`}${one.duress && `【${w.duress[0]}】`}${one.silent && `【${w.silent[0]}】`}${nameOf(kinds, one.kind)[0]} · ${one.household.address || one.household.name}</span>
       ${one.duress && one.beside && html`<span data-duress><${T} of=${sameHome(one)} /></span>`}
       <span>${standing(one)} <${Elapsed} since=${one.pressed_at} /></span>
-    </button>`)}</nav>`;
+    </button>`)}
+    ${others.length >= FULL && html`<p class="how-many"><${T} of=${w.otherCases(others.length)} /></p>`}</nav>`;
 
 function Called({ view, others }) {
   const me = mine(view);
@@ -202,6 +212,16 @@ function Others({ view }) {
           <b class=${one.answer === "cannot" ? "no" : ""}><${T} of=${answerText(one)} /></b></li>`)}</ul>
       <p class="dim"><${T} of=${w.calledAlso(others.length)} /></p>
     </section>`;
+}
+
+// The newest to be seen, the others when they are asked for: what calls stands above them.
+function Ended({ views }) {
+  const [newest, ...others] = views.sort((a, b) => Date.parse(b.closing.at) - Date.parse(a.closing.at));
+  return newest && html`
+    <${Over} key=${newest.id} view=${newest} />
+    ${others.length > 0 && html`
+      <details class="more-over"><summary class="button"><${T} of=${w.moreOver(others.length)} /></summary>
+        ${others.map((one) => html`<${Over} key=${one.id} view=${one} />`)}</details>`}`;
 }
 
 const Over = ({ view }) => html`
