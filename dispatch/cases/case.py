@@ -163,11 +163,6 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def help_comes(self) -> bool:
-        """Whether anybody is going or on scene."""
-        return any(reply.answer != "cannot" for reply in self.replies.values())
-
-    @property
     def nearest_eta_at(self) -> datetime | None:
         """When the first of those who are coming said they will be there, or None when nobody said."""
         return min(filter(None, (reply.eta_at for reply in self.replies.values())), default=None)

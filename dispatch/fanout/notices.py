@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 from nats.aio.msg import Msg
 
-from dispatch.cases import Call, Case, CaseDesk
+from dispatch.cases import Call, Case, CaseDesk, enough
 from dispatch.errors import Unavailable
 from dispatch.events import (
     CASES,
@@ -135,7 +135,7 @@ class Notices:
         place = Place(Rank.NOTICE, case.drill, area_of(case))
 
         async def tell(call: Call, channel: Channel) -> None:
-            ring = take_back(rings.of(call), word, help_comes=case.help_comes)
+            ring = take_back(rings.of(call), word, enough=enough(case))
             person = page.people.get(call.responder)
             sent = await self._sending.send(
                 ring, channel, person, place, unless=partial(self._unless, word, call, case.id)

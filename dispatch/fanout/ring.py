@@ -43,7 +43,7 @@ WORDS: Mapping[Word, tuple[str, str]] = {
     "over": ("警情已结束，感谢您，不用前往。", "The case is over. Thank you; nobody needs to come any more."),
 }
 NO_NEED = ("您不用前往，感谢您。", "You need not come. Thank you.")
-"""In the place of `stood_down` where nobody is going or on scene: that there is enough help would be untrue."""
+"""In the place of `stood_down` where fewer are going or on scene than the policy asks for: “enough” would be untrue."""
 
 NAME_CHARACTERS, ADDRESS_CHARACTERS, NOTE_CHARACTERS = 60, 160, 400
 """A roster may hold more; with these every ring but its body fits one Web Push message."""
@@ -136,12 +136,12 @@ def for_another(ring: Ring, call: Call, link: str) -> Ring:
     return replace(ring, notification=who, step=call.step, responder=call.responder, link=link)
 
 
-def take_back(ring: Ring, word: Word, *, help_comes: bool) -> Ring:
+def take_back(ring: Ring, word: Word, *, enough: bool) -> Ring:
     """The ring that replaces `ring` on the phone, to say that its owner need not come. It asks for no answer.
 
     The first line of its body says it by itself.
     """
-    zh, en = NO_NEED if word == "stood_down" and not help_comes else WORDS[word]
+    zh, en = NO_NEED if word == "stood_down" and not enough else WORDS[word]
     return replace(ring, word=word, body=f"{zh}\n{en}", link="")
 
 

@@ -16,7 +16,7 @@ from typing import Literal, Self
 import structlog
 from nats.aio.client import Client
 
-from dispatch.access import Principal
+from dispatch.access import Principal, revocations
 from dispatch.cases import Case, fold
 from dispatch.clock import Clock, now
 from dispatch.errors import TooFrequent, Unavailable, Unreadable
@@ -62,6 +62,7 @@ class LiveBoard:
     async def __aenter__(self) -> Self:
         self._tasks.keep("board", self._follow)
         self._tasks.keep("board.prune", self._prune_for_ever)
+        self._tasks.keep("board.revoked", self._close_revoked)
         self.trouble.start(self._tasks)
         return self
 
@@ -112,11 +113,16 @@ class LiveBoard:
             if not pages:
                 del of_role[principal.subject]
 
-    def close_pages(self) -> None:
-        """End every open page's stream, as the process is about to stop."""
+    def close_pages(self, token_id: str | None = None) -> None:
+        """End the streams of the pages of one token; without, of all, as the process is about to stop."""
         for role in list(self._listeners):
             for listener in self._of_role(role):
-                listener.close()
+                if token_id in {None, listener.principal.token_id}:
+                    listener.close()
+
+    async def _close_revoked(self) -> None:
+        async for token_id in revocations(self._nc, self._log.site):
+            self.close_pages(token_id)
 
     def pages_of(self, principal_role: str, subject: str) -> list[Listener]:
         """The open pages of one identity."""

@@ -32,6 +32,7 @@ STUCK_SECONDS = 10.0
 GONE_SECONDS = 1.0
 """How soon a page that has been closed is noticed."""
 CHECK_SECONDS = 30.0
+"""A token that was revoked ends its pages at once; so often it is seen whether that was missed, or it was outlived."""
 GATHER_SECONDS = 0.02
 """After each write changes gather for this long, so that a storm is told in few strokes."""
 VIEWS_AT_ONCE = 16

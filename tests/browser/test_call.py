@@ -14,6 +14,8 @@ from tests.waiting import until
 pytestmark = pytest.mark.browser
 
 KEY = ".key"
+ASKED_AGAIN_MS = 5000
+"""As often a one-tap page asks how the case stands."""
 
 
 @pytest.mark.alone
@@ -212,6 +214,8 @@ async def test_the_alarm_is_cancelled_only_after_a_hold_and_a_question(
     await hold(resident, ".stop")
     await resident.locator("dialog .button.main").click()  # no, I still need help
     assert (await quiet_village.case(case)).is_open
+    await hold(resident, KEY)  # which puts nothing aside that is still to be told of this case
+    await sees(resident, ".card:has-text('Pressed 2 times')")
     await hold(resident, ".stop")
     await resident.locator("dialog [data-confirm]").click()
     await asyncio.gather(*(sees(page, "[data-status=cancelled]") for page in (resident, neighbour)))
@@ -234,6 +238,46 @@ async def test_the_link_answers_when_tapped_and_not_before(people: People, quiet
         return [reply.answer for reply in replies.values()] == ["going"]
 
     await until(going, "the changed answer")
+
+
+async def test_a_link_that_is_looked_at_hears_what_happens_and_no_key_of_it_moves(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    people.excuse("ERR_INTERNET_DISCONNECTED|Failed to load resource")
+    case, person = await quiet_village.press(kind="help"), quiet_village.cast.neighbour.subject
+    page = await people.blank(PHONE)
+    await page.clock.install()
+    await page.goto(await quiet_village.one_tap(case, person))
+    key, clock = page.locator("[data-answer=going]"), page.locator(".alarm-clock .clock")
+    await sees(page, ".slot:has-text('请点一个应答')")
+    where = await key.bounding_box()
+    await page.context.set_offline(True)
+    await page.clock.fast_forward(ASKED_AGAIN_MS)
+    await sees(page, ".problem:has-text('画面可能不是最新')")
+    await page.context.set_offline(False)
+    stand_down = f"/v1/cases/{case}/stand-down"
+    assert (await quiet_village.call("operator", "POST", stand_down, {"responders": [person]}))[0] == 200
+    await page.clock.fast_forward(ASKED_AGAIN_MS)
+    await sees(page, "[data-stood-down]:has-text('您不用前往')")
+    await sees(page, ".problem", state="hidden")
+    assert await key.bounding_box() == where
+
+    await quiet_village.close(case)
+    await page.evaluate("dispatchEvent(new Event('visibilitychange'))")  # as for somebody who comes back to it
+    await sees(page, ".alarm.ended:has-text('历时 It lasted')")
+    await sees(page, ".over:has-text('这起警情已结束')")
+    assert await key.count() == 0
+    said = await page.locator(".alarm-address, .alarm-name").all_text_contents()
+    assert said == [said[0], "茅州村"], "who, and no more where, is told once"
+    ended = await clock.text_content()
+    asked: list[str] = []
+
+    def count(request: Request) -> None:
+        asked.append(request.url)
+
+    page.on("request", count)
+    await page.clock.fast_forward(3 * ASKED_AGAIN_MS)
+    assert (await clock.text_content(), asked) == (ended, [])
 
 
 async def test_the_link_of_what_is_over_sends_nobody_home_from_another_alarm_of_the_same_household(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.people import RINGS, People, sees
+from dispatch.identifiers import CaseId
+from tests.browser.people import NEXT_DOOR, RINGS, People, sees
 from tests.live import LiveSystem
 
 pytestmark = pytest.mark.browser
@@ -23,6 +24,27 @@ async def test_that_nobody_needs_to_come_is_not_said_beside_a_new_alarm_of_the_s
     await sees(page, f"[data-over='{case}']", state="hidden")
 
 
+async def test_of_what_is_over_the_newest_is_seen_and_the_others_when_asked_for(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    page = await people.open("neighbour")
+    cases: list[CaseId] = []
+    for _ in range(3):
+        cases.append(await quiet_village.press_at(NEXT_DOOR))
+        await sees(page, RINGS)
+        await quiet_village.close(cases[-1])
+        await sees(page, f"main > [data-over='{cases[-1]}']")
+    assert await page.locator("[data-over]").filter(visible=True).count() == 1
+    folded = await page.locator("details [data-over]").count()
+    assert folded >= 2, "and those of the stories before"
+    await page.locator(f"summary:has-text('另有{folded}起已结束'):has-text('and {folded} more')").click()
+    for case in cases[:2]:
+        await sees(page, f"[data-over='{case}']")
+    await page.locator(f"[data-over='{cases[0]}'] .button").click()
+    await sees(page, f"[data-over='{cases[0]}']", state="hidden")
+    await sees(page, f"[data-over='{cases[1]}']")
+
+
 async def test_a_drill_hides_from_nobody_that_what_was_in_earnest_there_is_over(
     people: People, quiet_village: LiveSystem
 ) -> None:
@@ -35,6 +57,20 @@ async def test_a_drill_hides_from_nobody_that_what_was_in_earnest_there_is_over(
     await quiet_village.press(kind="fire", drill=True)
     await sees(page, "main.ringing > .banner.drill")
     assert await page.locator(over).is_visible(), "whoever is on the way still reads it"
+
+
+async def test_an_alarm_in_earnest_where_a_drill_was_answered_says_that_the_drill_is_over(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    page = await people.open("neighbour")
+    await quiet_village.press(kind="fire", drill=True)
+    await sees(page, "p[role=alert]:has-text('演练，请应答'):not(:has-text('有人求助'))")
+    await page.locator("[data-answer=going]:enabled").click()
+    await sees(page, "[data-stage=recorded]")
+    await quiet_village.press(kind="fire")
+    await sees(page, f"{RINGS}:has-text('火警')")
+    await sees(page, "[data-after-drill]:has-text('演练已结束，这是真实警情'):has-text('this is REAL')")
+    assert await page.locator("main > .banner.drill").count() == 0
 
 
 HOW_IT_ENDED = """async ([view, known, me]) => {

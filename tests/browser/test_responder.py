@@ -83,6 +83,22 @@ async def test_a_new_ring_sounds_again_while_there_is_no_answer(people: People, 
     await sees(page, "[data-stage=recorded]")
 
 
+async def test_of_the_others_those_who_come_stand_first(people: People, quiet_village: LiveSystem) -> None:
+    case = await quiet_village.press(kind="fire")
+    page = await people.open("neighbour")
+    came: list[str] = []
+    for who, given in (
+        ("leader", {"answer": "cannot"}),
+        ("auxiliary", {"answer": "going", "eta_minutes": 10}),
+        ("police", {"answer": "on_scene"}),
+    ):
+        came.insert(0, quiet_village.subject(who))
+        assert (await quiet_village.call(who, "POST", f"/v1/cases/{case}/replies", given))[0] == 200
+        await sees(page, f".others [data-responder='{came[0]}']")
+    shown = "[...document.querySelectorAll('.others li')].map((one) => one.dataset.responder)"
+    assert await page.evaluate(shown) == came
+
+
 @pytest.mark.usefixtures("quiet_village")
 async def test_a_page_that_cannot_ring_yet_says_so_and_does_not_say_that_it_rings(people: People) -> None:
     page = await people.open("neighbour")
@@ -107,9 +123,11 @@ async def test_after_going_the_key_for_being_there_is_the_largest_and_after_that
       const { width, height } = key.getBoundingClientRect();
       return [key.dataset.answer ?? key.dataset.eta, width * height];
     }))"""
-    await page.locator("[data-eta='5']").click()
-    await sees(page, "[data-stage=recorded]:has-text('应答已记录：前往 5分钟')")
+    await page.locator("[data-eta='15']").click()
+    await sees(page, "[data-stage=recorded]:has-text('应答已记录：前往 15分钟')")
     await sees(page, ".answers[data-given=going]")  # once the case itself says it
+    heights = "[...document.querySelectorAll('.eta-key .zh')].map((words) => words.offsetHeight)"
+    assert len(set(await page.evaluate(heights))) == 1, "the one that was chosen stands on one line, too"
     after_going = await page.evaluate(sizes)
     assert max(after_going, key=after_going.get) == "on_scene"
     ticked = "(key) => getComputedStyle(key, '::before').content"

@@ -84,6 +84,9 @@ async def test_after_an_answer_the_page_stays_and_another_alarm_is_opened_by_a_t
         await page.locator("[data-answer=cannot]").click()
         await sees(page, "[data-stage=recorded]")
         await sees(page, f".cases [data-other='{fire}']:not(.another):has-text('前往')")
+        asked = {"responder": him}
+        assert (await quiet_village.call("operator", "POST", f"/v1/cases/{fire}/calls", asked))[0] == 200
+        await sees(page, f".cases [data-other='{fire}'].another:has-text('再次呼叫您'):not(:has-text('另一起'))")
         assert (await quiet_village.case(medical)).replies[him].answer == "cannot"
         assert (await quiet_village.case(fire)).replies[him].answer == "going"
 
@@ -134,6 +137,12 @@ RESTED = """() => {
   new MutationObserver(look).observe(keys, { attributes: true });
 }"""
 
+# How many of the other cases cannot be read whole.
+CUT_OFF = """() => {
+  const box = (one) => one.getBoundingClientRect(), { top } = box(document.querySelector(".how-many"));
+  return [...document.querySelectorAll("[data-other]")].filter((one) => box(one).bottom > top).length;
+}"""
+
 ON_TOP = """(key) => {
   const { x, y, width, height } = key.getBoundingClientRect();
   return [x, y, key.contains(document.elementFromPoint(x + width / 2, y + height / 2))];
@@ -159,6 +168,8 @@ async def test_in_a_storm_the_answer_keys_stay_where_they_are_and_can_be_used(
             await another(household)
             await sees(page, "[data-answer=going]:disabled")  # they have moved
             await sees(page, "[data-answer=going]:enabled")
+        await sees(page, ".how-many:has-text('另有3起'):has-text('3 others: scroll')")
+        assert await page.evaluate(CUT_OFF) == 1, "two others stand there whole, the third is scrolled to"
         where = await key.evaluate(ON_TOP)
         await page.evaluate("document.querySelector('.cases').scrollTo(0, 1000)")
         for household in ("h-0005", "h-0006", "h-0007", "h-0008"):

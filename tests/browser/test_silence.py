@@ -117,6 +117,24 @@ async def test_a_household_with_a_pin_cancels_with_it(people: People, with_pins:
     assert (await with_pins.case(case)).status == "cancelled"
 
 
+async def test_a_page_that_was_open_before_there_was_a_pin_asks_for_it_once(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    people.excuse("403")
+    await quiet_village.press(kind="help")
+    resident = await people.open("resident")
+    path = f"/v1/households/{quiet_village.household}/pin"
+    try:
+        assert (await quiet_village.call("operator", "POST", path, {"pin": PIN, "duress_pin": DURESS}))[0] == 200
+        await hold(resident, STOP)
+        await resident.locator("dialog [data-confirm]").click()
+        await sees(resident, "dialog [name=pin]")
+        assert await resident.locator("dialog :text('请输入密码')").count() == 1
+        assert await resident.evaluate("document.activeElement.name") == "pin"
+    finally:
+        await quiet_village.call("operator", "POST", path, {"pin": None, "duress_pin": None})
+
+
 async def test_a_wrong_pin_keeps_the_dialog_with_an_empty_field_and_the_alarm_goes_on(
     people: People, with_pins: LiveSystem
 ) -> None:

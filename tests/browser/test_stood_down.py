@@ -37,6 +37,10 @@ async def test_who_is_stood_down_stops_ringing_until_called_again(people: People
         link = await people.blank(PHONE)
         await link.goto(await quiet_village.one_tap(case, me))
         await sees(link, NOT_NEEDED)
+        await answer(quiet_village, case, "police", "going")
+        await sees(resident, "[data-few='1/2']")
+        await sees(neighbour, ".others li:has-text('前往')")
+        assert await neighbour.locator(THANKED).count() == 0, "one of two is going"
 
         await desk.locator("[data-deed=calls]").click()
         await desk.locator("[name=responder]").fill(me)

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page
 
 from dispatch.access import TokenRole, Tokens
-from tests.browser.people import PHONE, SMALL_PHONE, People, sees
+from tests.browser.people import PHONE, RINGS, SMALL_PHONE, People, sees
 from tests.browser.test_layout import fits
 from tests.live import LiveSystem
 
@@ -19,11 +19,16 @@ IS_BAD = "[role=alert]:has-text('拨打110')"
 
 async def stranger(people: People, live: LiveSystem, role: TokenRole, subject: str) -> Page:
     """The page of somebody whose token was made before they left the roster."""
+    return (await signed_in(people, live, role, subject))[0]
+
+
+async def signed_in(people: People, live: LiveSystem, role: TokenRole, subject: str) -> tuple[Page, str]:
+    """The page of `subject`, and the id of the token made for it."""
     issued = await Tokens(live.system.nc, live.system.settings.site).issue(role, subject)
     page = await people.blank(PHONE)
     await page.goto(f"/in#{issued.secret}")
     await page.wait_for_url(re.compile(rf"/{subject}$"))
-    return page
+    return page, issued.token_id
 
 
 @pytest.mark.parametrize("path", ["/resident/h-0002", "/resident/h-9999", "/responder/p-0003"])
@@ -56,3 +61,21 @@ async def test_a_person_who_is_not_in_the_roster_does_not_stand_by(people: Peopl
     page = await stranger(people, live_system, "responder", "p-9999")
     await sees(page, f"{IS_BAD}:has-text('您没有登记')")
     await sees(page, ".idle:has-text('现在收不到呼叫')")
+
+
+async def test_a_phone_whose_token_is_revoked_shows_nothing_of_any_home_any_more(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    people.excuse("401|ERR_")
+    neighbour, of_neighbour = await signed_in(people, quiet_village, "responder", quiet_village.subject("neighbour"))
+    resident, of_resident = await signed_in(people, quiet_village, "device", quiet_village.household)
+    await quiet_village.press(kind="fire")
+    await sees(neighbour, RINGS)
+    address = str(await neighbour.locator(".alarm-address").text_content())
+    await sees(resident, "[data-case]")
+    for token in (of_neighbour, of_resident):
+        await quiet_village.system.tokens.revoke(token)
+    for page, shown in ((neighbour, ".alarm, .answers, .others"), (resident, "[data-case], .people")):
+        await sees(page, "[role=alert]:has-text('登录已失效 You are signed out')")
+        await page.locator(shown).first.wait_for(state="hidden")
+        assert address not in await page.locator("body").inner_text()

@@ -98,7 +98,7 @@ async def between_two_tries(village: Village, settings: Settings, deed: Command)
         await all_read(village)
 
 
-async def test_whom_an_operator_stands_down_is_told_of_enough_help_only_where_somebody_comes(
+async def test_of_enough_help_is_told_only_who_is_stood_down_when_there_is(
     village: Village, nats_settings: Settings
 ) -> None:
     desk = CaseDesk(village.log)
@@ -110,11 +110,15 @@ async def test_whom_an_operator_stands_down_is_told_of_enough_help_only_where_so
         await until(lambda: told(village.receivers[3])[1:] == [(case, "stood_down")], "the word to the last")
         going = GiveAnswer(id=CommitId("going"), at=now(), responder=PersonId("p-0"), answer="going", via="page")
         await desk.handle(case, going)
-        await desk.handle(case, stand_down())
+        second = replace(first, id=CommitId("second"), at=now(), responders=(PersonId("p-1"),))
+        await desk.handle(case, second)
+        await until(lambda: told(village.receivers[1])[1:] == [(case, "stood_down")], "the word with one of two going")
+        await desk.handle(case, replace(going, id=CommitId("too"), at=now(), responder=PersonId("p-1")))
+        await until(lambda: told(village.receivers[2])[1:] == [(case, "stood_down")], "the word when it is enough")
         await all_read(village)
     said = [json.loads(phone.requests[-1].body)["data"]["body"] for phone in village.receivers[1:]]
-    assert ["已有足够人手" in one for one in said] == [True, True, False]
-    assert said[2].startswith("您不用前往，感谢您。\n")
+    assert ["已有足够人手" in one for one in said] == [False, True, False]
+    assert all(said[number].startswith("您不用前往，感谢您。\n") for number in (0, 2))
 
 
 async def test_who_is_called_again_between_two_tries_of_the_word_is_not_told_it_in_the_place_of_the_new_ring(

@@ -74,7 +74,7 @@ async def test_a_drill_and_a_silent_alarm_say_so(server: Messenger) -> None:
 
 
 async def test_word_that_one_need_not_come_is_quiet_and_has_no_link(server: Messenger) -> None:
-    notice = take_back(ring(), "stood_down", help_comes=True)
+    notice = take_back(ring(), "stood_down", enough=True)
     sender = AppriseSender(guarded=False)
     for schema in ("ntfy", "bark"):
         assert await sender.send(notice, ApprisePoint(url=f"{schema}://{server.host}/t")) == Sent("sent")

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from dispatch.access import LinkClaims, Links
-from dispatch.cases import evolve
+from dispatch.cases import enough, evolve
 from dispatch.events import DuressSignalled, HouseholdStamped, Reason, ResponderReplied, RespondersCalled
 from dispatch.fanout.calls import Rings, place_of
 from dispatch.fanout.ring import make_ring, plain, scene_of, take_back
@@ -124,22 +124,23 @@ def test_the_first_ring_in_earnest_after_a_drill_goes_as_a_first_ring() -> None:
     ]  # fmt: skip
 
 
-def test_that_there_is_enough_help_is_said_where_somebody_comes() -> None:
+def test_that_there_is_enough_help_is_said_where_as_many_come_as_are_asked_for() -> None:
     of = evolve(case(), RespondersCalled(at=AT, step=0, calls=(planned("p-1"), planned("p-2"))))
     going = ResponderReplied(at=AT, reply=CommitId("r"), responder=PersonId("p-2"), answer="going", via="page")
+    one_of_two = evolve(of, going)
     known = [
         of,
         evolve(of, replace(going, answer="cannot")),
-        evolve(of, going),
-        evolve(of, replace(going, answer="on_scene")),
+        one_of_two,
+        evolve(one_of_two, replace(going, responder=PersonId("p-1"), answer="on_scene")),
     ]
-    said = [take_back(ring(), "stood_down", help_comes=one.help_comes) for one in known]
+    said = [take_back(ring(), "stood_down", enough=enough(one)) for one in known]
     nobody = "您不用前往，感谢您。\nYou need not come. Thank you."
-    enough = "已有足够人手，感谢您，不用前往。\nEnough help is there. Thank you; you need not come."
-    assert [one.body for one in said] == [nobody, nobody, enough, enough]
+    thanks = "已有足够人手，感谢您，不用前往。\nEnough help is there. Thank you; you need not come."
+    assert [one.body for one in said] == [nobody, nobody, nobody, thanks]
     assert [text_of(one) for one in said] == [f"{ring().title}：{one.body.splitlines()[0]}" for one in said]
     assert {one.word for one in said} == {"stood_down"}
-    over = [take_back(ring(), "over", help_comes=comes) for comes in (True, False)]
+    over = [take_back(ring(), "over", enough=comes) for comes in (True, False)]
     assert over[0] == over[1]
 
 

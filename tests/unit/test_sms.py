@@ -95,7 +95,7 @@ def test_a_long_address_is_cut_and_nothing_else(*, silent: bool) -> None:
 
 @pytest.mark.parametrize("word", ["stood_down", "over"])
 def test_word_that_one_need_not_come_asks_for_no_answer(word: str) -> None:
-    text = text_of(take_back(RING, word, help_comes=True))  # type: ignore[arg-type]
+    text = text_of(take_back(RING, word, enough=True))  # type: ignore[arg-type]
     assert text.startswith("火警 · 茅州村 李家：")
     assert "不用前往" in text
     assert "回复" not in text

@@ -41,7 +41,7 @@ async def test_an_endpoint_that_drops_what_it_knows_rings_for_each_step_and_take
     async with receiving() as receiver, Poster(guarded=False) as poster:
         sender, point = WebhookSender(poster), WebhookPoint(url=receiver.url, secret=SECRET)
         first, again = ring(), replace(ring(), step=1)
-        backs = [take_back(again, word, help_comes=True) for word in ("stood_down", "over")]
+        backs = [take_back(again, word, enough=True) for word in ("stood_down", "over")]
         for one in (first, first, again, *backs):
             assert await sender.send(one, point) == Sent("sent")
     heard = {request.headers["webhook-id"]: json.loads(request.body)["data"] for request in receiver.requests}

@@ -13,9 +13,9 @@ export const isOpen = (view) => OPEN.has(view.status);
 export class Live {
   // `changed()` at most once a frame; `onCase(view, before, started)` and `onRing(ring)` at once, also in a hidden
   // tab. `started` is false for what was there when the page opened. What is over is let go of after a while, unless
-  // the page `keeps(view)`.
-  constructor({ changed, onCase = () => {}, onRing = () => {}, keeps = () => false }) {
-    Object.assign(this, { changed, onCase, onRing, keeps });
+  // the page `keeps(view)`. `onSignedOut()` when the server lets this page in no more.
+  constructor({ changed, onCase = () => {}, onRing = () => {}, onSignedOut = () => {}, keeps = () => false }) {
+    Object.assign(this, { changed, onCase, onRing, onSignedOut, keeps });
     this.cases = new Map();
     this.learned = new Map(); // what answers to requests told and the stream has not told yet
     this.dlq = { count: 0 };
@@ -38,9 +38,16 @@ export class Live {
 
   // The case as a request was answered with it; the stream may be behind that, also with a snapshot.
   learn(view) {
+    if (this.state === "signed-out") return;
     this.#take(view);
     if (this.cases.get(view.id) === view) this.learned.set(view.id, view);
     this.paint();
+  }
+
+  // Of no case anything is known any more.
+  forgetAll() {
+    this.cases.clear();
+    this.learned.clear();
   }
 
   #connect() {
@@ -127,6 +134,7 @@ export class Live {
       if (problem.status !== 401 && problem.status !== 403) return;
       clearTimeout(this.retry);
       this.state = "signed-out";
+      this.onSignedOut();
       this.paint();
     });
   }

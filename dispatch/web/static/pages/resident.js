@@ -44,7 +44,7 @@ function note(words) {
 
 function send() {
   say.note = null;
-  say.dismissed = shown()?.id;
+  if (!live.open.length) say.dismissed = shown()?.id; // of what is open the end is still to be told
   press.start(choice);
 }
 
@@ -135,7 +135,6 @@ const Over = ({ view }) => html`
 
 function notCancelledWords(problem) {
   const type = problem.document.type ?? "";
-  if (type.endsWith(":pin-needed")) return w.cancelPin;
   if (type.endsWith(":wrong-pin")) return w.cancelWrongPin;
   if (type.endsWith(":too-frequent")) return w.cancelTooOften(Math.ceil(problem.retryAfter));
   return problem.status === 403 ? w.cancelSilent : problem.words;
@@ -157,7 +156,7 @@ function notCancelled(view, problem, close) {
     close();
     return;
   }
-  say.refusedPin = problem;
+  say.refusedPin = type.endsWith(":pin-needed") ? null : problem; // the field itself asks for one
   draw();
   const field = document.querySelector("dialog [name=pin]");
   if (!field) return; // they have gone back meanwhile
@@ -198,7 +197,7 @@ function CancelDialog({ view }) {
 }
 
 const draw = page(() => html`<${Page} />`);
-const live = new Live({ changed: draw, onCase });
+const live = new Live({ changed: draw, onCase, onSignedOut: () => live.forgetAll() });
 const press = new Press(identity.subject, () => {
   // The case can be here before the answer is, and then nothing may come after it for long.
   if (press.state.stage === "accepted" && live.open.length) press.clear();

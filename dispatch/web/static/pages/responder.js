@@ -1,15 +1,16 @@
 // The responder's page: stands by, rings until it is answered, and shows who else goes.
 
-import { AlarmCard, answerText, isStoodDown, reasonOf, StoodDown } from "../lib/alarm.js";
+import { AlarmCard, answerText, byNearness, isStoodDown, reasonOf, StoodDown } from "../lib/alarm.js";
 import { AnswerKeys, AnswerState } from "../lib/answers.js";
 import { identity, insist, whoAmI } from "../lib/api.js";
 import { now } from "../lib/clock.js";
 import { isOpen, Live } from "../lib/live.js";
 import { Phone } from "../lib/phone.js";
+import { Rest } from "../lib/rest.js";
 import { hush, ring } from "../lib/sound.js";
 import { Elapsed, html, LineState, page, T } from "../lib/ui.js";
 import { kinds, nameOf, w } from "../lib/words.js";
-import { isNeeded, overWords } from "../responder/over.js";
+import { followsDrill, isNeeded, overWords } from "../responder/over.js";
 import { Shown } from "../responder/shown.js";
 
 const SHOW_CLOSED_MS = 10 * 60_000;
@@ -30,8 +31,8 @@ const answered = (one) => one?.answer && !(Date.parse(one.called_at) > Date.pars
 const unanswered = (view) => isOpen(view) && !answered(mine(view)) && !isStoodDown(mine(view));
 const ringing = (view) => unanswered(view) && !muted.has(view.id);
 
-const justOver = (view) =>
-  view.closing && !dismissed.has(view.id) && now() - Date.parse(view.closing.at) < SHOW_CLOSED_MS && !isNeeded(view, live.open, mine);
+const lately = (view) => view.closing && now() - Date.parse(view.closing.at) < SHOW_CLOSED_MS;
+const justOver = (view) => lately(view) && !dismissed.has(view.id) && !isNeeded(view, live.open, mine);
 
 function sameHome({ beside }) {
   const first = live.cases.get(beside);
@@ -70,6 +71,12 @@ function onCase(view, before) {
     rung.set(view.id, view.notification);
     confirmLate(view);
   }
+  ringOrHush();
+}
+
+// Whose phone this is now, nobody knows: nothing of any home stays on it.
+function onSignedOut() {
+  live.forgetAll();
   ringOrHush();
 }
 
@@ -135,34 +142,45 @@ function Page() {
     <main class=${view && ringing(view) ? "ringing" : ""} onPointerDown=${touched} onKeyDown=${touched}>
       ${open.length > 1 && html`<${OtherCases} others=${open.filter((one) => one !== view)} />`}
       ${view && html`<${Called} view=${view} key=${view.id} others=${open.length - 1} />`}
-      ${views.filter(justOver).map((one) => html`<${Over} key=${one.id} view=${one} />`)}
+      <${Ended} views=${views.filter(justOver)} />
       ${!view && html`<div class="idle"><p class="state"><${T} of=${good ? w.onCall : w.offCall} /></p>
-        ${known && !phone.sounds && html`<${phone.SoundKey} large />`}
+        ${known && live.state !== "signed-out" && !phone.sounds && html`<${phone.SoundKey} large />`}
         ${good && phone.sounds && html`<p class="dim"><${T} of=${w.onCallHint} /></p>`}</div>`}
       <${phone.Switches} quiet=${Boolean(view)} />
     </main>
-    <p class="visually-hidden" role="alert">${open.filter(unanswered).map((one) => `${w.needsHelp.join(" ")} ${one.household.address}`).join(" ")}</p>`;
+    <p class="visually-hidden" role="alert">${open.filter(unanswered).map((one) => `${(one.drill ? w.drillCalls : w.needsHelp).join(" ")} ${one.household.address}`).join(" ")}</p>`;
 }
 
-const standing = (view) => (unanswered(view) ? "" : isStoodDown(mine(view)) ? w.notToCome[0] : answerText(mine(view))[0]);
+const isBeingAnswered = (view) => ["sending", "retrying"].includes(sending.get(view.id)?.stage);
+const calls = (view) => unanswered(view) && !isBeingAnswered(view);
+
+function standing(view) {
+  if (isBeingAnswered(view)) return w.answerSending[0];
+  if (unanswered(view)) return "";
+  return isStoodDown(mine(view)) ? w.notToCome[0] : answerText(mine(view))[0];
+}
+
+const callWords = (view) => (mine(view).answer ? w.calledOnceMore : view.drill ? w.anotherDrill : w.anotherAlarm);
 
 const OtherCases = ({ others }) => html`
   <nav class="cases">${others.map((one) => html`
-    <button type="button" key=${one.id} class=${`button ${unanswered(one) ? "another" : ""}`} data-other=${one.id}
+    <button type="button" key=${one.id} class=${`button ${calls(one) ? "another" : ""}`} data-other=${one.id}
       onClick=${() => { shown.keep(one.id); draw(); }}>
-      ${unanswered(one) && html`<b class="another-head"><${T} of=${one.drill ? w.anotherDrill : w.anotherAlarm} /></b>`}
+      ${calls(one) && html`<b class="another-head"><${T} of=${callWords(one)} /></b>`}
       <span>${one.drill && `【${w.drill[0]}】`}${one.duress && `【${w.duress[0]}】`}${one.silent && `【${w.silent[0]}】`}${nameOf(kinds, one.kind)[0]} · ${one.household.address || one.household.name}</span>
       ${one.duress && one.beside && html`<span data-duress><${T} of=${sameHome(one)} /></span>`}
       <span>${standing(one)} <${Elapsed} since=${one.pressed_at} /></span>
-    </button>`)}</nav>`;
+    </button>`)}
+    ${others.length >= FULL && html`<p class="how-many"><${T} of=${w.otherCases(others.length)} /></p>`}</nav>`;
 
 function Called({ view, others }) {
   const me = mine(view);
   const state = sending.get(view.id);
   const given = me.answer || state?.stage === "failed" ? me : state?.given;
-  const rests = shown.rests([view.id, Math.min(others, FULL), given?.answer].join(" "));
+  const afterDrill = followsDrill(view, [...live.cases.values()].filter(lately));
+  const rests = rest.holds([view.id, Math.min(others, FULL), given?.answer, view.silent, view.duress, afterDrill].join(" "));
   return html`
-    <${AlarmCard} view=${view} sameHome=${sameHome(view)} />
+    <${AlarmCard} view=${view} sameHome=${sameHome(view)} afterDrill=${afterDrill} />
     <div class="slot" aria-live="polite"><${Slot} view=${view} state=${state} /></div>
     <${AnswerKeys} mine=${given} disabled=${rests} onAnswer=${(given) => answer(view, given)} />
     ${me.answer && html`<p class="why"><${T} of=${w.changeHint} /></p>`}
@@ -184,7 +202,7 @@ function Slot({ view, state }) {
 
 function Others({ view }) {
   const others = view.responders.filter((one) => one.id !== identity.subject);
-  const heardOf = others.filter((one) => one.answer);
+  const heardOf = others.filter((one) => one.answer).sort(byNearness);
   return html`
     <section class="others" aria-live="polite">
       <h2><${T} of=${w.othersGoing} /></h2>
@@ -194,6 +212,16 @@ function Others({ view }) {
           <b class=${one.answer === "cannot" ? "no" : ""}><${T} of=${answerText(one)} /></b></li>`)}</ul>
       <p class="dim"><${T} of=${w.calledAlso(others.length)} /></p>
     </section>`;
+}
+
+// The newest to be seen, the others when they are asked for: what calls stands above them.
+function Ended({ views }) {
+  const [newest, ...others] = views.sort((a, b) => Date.parse(b.closing.at) - Date.parse(a.closing.at));
+  return newest && html`
+    <${Over} key=${newest.id} view=${newest} />
+    ${others.length > 0 && html`
+      <details class="more-over"><summary class="button"><${T} of=${w.moreOver(others.length)} /></summary>
+        ${others.map((one) => html`<${Over} key=${one.id} view=${one} />`)}</details>`}`;
 }
 
 const Over = ({ view }) => html`
@@ -206,8 +234,9 @@ const Over = ({ view }) => html`
 
 const draw = page(() => html`<${Page} />`);
 const phone = new Phone(draw);
-const shown = new Shown(draw);
-const live = new Live({ changed: draw, onCase, onRing });
+const shown = new Shown();
+const rest = new Rest(draw);
+const live = new Live({ changed: draw, onCase, onRing, onSignedOut });
 let begun = false;
 const begin = (key) => { if (!begun) phone.begin(key); begun = true; };
 whoAmI((answer) => { me = answer; begin(me.vapid_public_key); draw(); }).then(() => begin());

@@ -1,5 +1,6 @@
 // What becomes of a press: whether it was sent, who is coming, and what happens next.
 
+import { byNearness } from "../lib/alarm.js";
 import { nextWords, tooFew } from "../lib/escalation.js";
 import { Elapsed, Eta, html, T, TickingT } from "../lib/ui.js";
 import { nameOf, roles, w } from "../lib/words.js";
@@ -17,9 +18,6 @@ export function Sending({ state }) {
       ${state.problem && html`<p class="dim"><${T} of=${state.problem.words} /></p>`}
     </section>`;
 }
-
-// On scene first, then by arrival, then those who did not say when.
-const nearness = (one) => (one.answer === "on_scene" ? "" : one.eta_at ?? "~");
 
 function Next({ view }) {
   const wait = view.escalation?.waits_for;
@@ -42,8 +40,7 @@ export function waitingWords({ responders, drill }) {
 }
 
 export function Coming({ view, quiet }) {
-  const helpers = view.responders.filter((one) => one.answer === "going" || one.answer === "on_scene")
-    .sort((a, b) => (nearness(a) < nearness(b) ? -1 : 1));
+  const helpers = view.responders.filter((one) => one.answer === "going" || one.answer === "on_scene").sort(byNearness);
   const reached = view.responders.filter((one) => one.state === "delivered" || one.state === "seen").length;
   const few = !quiet && tooFew(view);
   const headline = view.on_scene ? w.onSceneCount(view.on_scene)

@@ -1,11 +1,8 @@
-// Which case is on the page, and for how long its answer keys rest: no second tap may answer for another household.
-
-const REST_MS = 1000; // a second tap of the same hand comes well within it
+// Which case is on the page.
 
 export class Shown {
-  // `changed()` when the keys have rested.
-  constructor(changed) {
-    Object.assign(this, { changed, id: null, open: [], passed: new Set(), arrangement: "", restsUntil: 0 });
+  constructor() {
+    Object.assign(this, { id: null, open: [], passed: new Set() });
   }
 
   // Opened by a tap or answered: it stays until it is over, another is opened, or one calls that was not there by then.
@@ -27,15 +24,5 @@ export class Shown {
     const view = current ? open.find(calls) ?? current : open[0];
     this.id = view?.id ?? null;
     return view;
-  }
-
-  // Whether the keys do nothing yet, because what is under a finger has just changed.
-  rests(arrangement) {
-    if (arrangement !== this.arrangement) {
-      this.arrangement = arrangement;
-      this.restsUntil = performance.now() + REST_MS;
-      setTimeout(this.changed, REST_MS);
-    }
-    return performance.now() < this.restsUntil;
   }
 }

@@ -72,13 +72,21 @@ async def test_one_identity_has_so_many_pages_and_no_more(
         pass
 
 
-async def test_a_revoked_token_ends_its_pages(client: Client, village: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "CHECK_SECONDS", 0.1)
+@pytest.mark.parametrize("heard", [True, False])
+async def test_a_revoked_token_ends_its_pages(
+    client: Client, village: World, operator: dict[str, str], monkeypatch: pytest.MonkeyPatch, heard: bool
+) -> None:
+    if heard:  # at once, and by nothing else
+        monkeypatch.setattr(stream, "CHECK_SECONDS", 3600)
+    else:
+        monkeypatch.setattr(live.LiveBoard, "close_pages", lambda *_: None)
+        monkeypatch.setattr(stream, "CHECK_SECONDS", 0.1)
     issued = await village.tokens.issue("operator", "chen")
-    async with page(client, {"Authorization": f"Bearer {issued.secret}"}) as desk:
+    async with page(client, {"Authorization": f"Bearer {issued.secret}"}) as desk, page(client, operator):
         await desk.next("snapshot")
         await village.tokens.revoke(issued.token_id)
         assert await desk.is_over()
+        assert board_of(client).pages_of("operator", "wang"), "another's goes on"
 
 
 async def test_a_shutdown_ends_every_page_at_once(village: World, operator: dict[str, str]) -> None:
