@@ -22,10 +22,9 @@ async def letters(village: Village, by: str) -> list[str]:
     return [decode_letter(last.data or b"").reason] * info.state.subjects[f"dlq.{village.site}.{by}"]
 
 
-async def all_acknowledged(nc: Client, stream: str, consumer: str, *, but: int = 0) -> bool:
-    """Whether nothing is left to deal with, but for so many messages that are in hand."""
+async def all_acknowledged(nc: Client, stream: str, consumer: str) -> bool:
     info = await nc.jetstream().consumer_info(stream, consumer)
-    return bool(info.num_pending == 0 and info.num_ack_pending == but)
+    return bool(info.num_pending == 0 and info.num_ack_pending == 0)
 
 
 async def exists(nc: Client, stream: str, consumer: str) -> bool:

@@ -60,10 +60,10 @@ def silent_press() -> RaiseAlarm:
     return RaiseAlarm(id=CommitId("press-silent"), at=at, accepted_at=at, press=pressed)
 
 
-async def handled(village: Village, stream: str, job: str, *, but: int = 0) -> bool:
-    """Whether a fan-out has dealt with everything, but for so many messages in hand, once it is there."""
+async def handled(village: Village, stream: str, job: str) -> bool:
+    """Whether a fan-out has dealt with everything, once it is there."""
     with contextlib.suppress(NotFoundError):
-        return await all_acknowledged(village.nc, stream, f"{job}-{village.site}", but=but)
+        return await all_acknowledged(village.nc, stream, f"{job}-{village.site}")
     return False
 
 

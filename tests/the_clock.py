@@ -22,7 +22,7 @@ from tests.fanout_streams import all_acknowledged
 from tests.system import System
 from tests.waiting import until
 
-JOBS = {"fanout": INTAKE, "due": TIMERS, "notices": CASES, "calls": CASES}
+JOBS = {"fanout": INTAKE, "due": TIMERS, "escalation": CASES, "notices": CASES, "calls": CASES}
 MILLISECOND = timedelta(milliseconds=1)
 """As exactly as the server takes the time of a timer."""
 LATENESS = timedelta(milliseconds=100)

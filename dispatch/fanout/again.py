@@ -24,7 +24,7 @@ from dispatch.identifiers import CaseId, Site
 
 log = structlog.get_logger()
 
-JOBS = ("calls", "notices")
+JOBS = ("calls", "escalation", "notices")
 """The work on commits that can be asked for again."""
 DUE = "due"
 TEXTS = "texts"

@@ -9,11 +9,9 @@ from functools import partial
 
 import structlog
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 
 from dispatch.cases import CaseDesk
 from dispatch.events import CASES, INTAKE, TIMERS, Channel, Timers
-from dispatch.events.stopping import stopping
 from dispatch.fanout.again import JOBS, TEXTS, answering_again
 from dispatch.fanout.calls import Calls, Links
 from dispatch.fanout.channels import Sender
@@ -24,7 +22,6 @@ from dispatch.fanout.lanes import LIMITS
 from dispatch.fanout.metrics import DECISIONS_WAITING
 from dispatch.fanout.notices import Notices, telling
 from dispatch.fanout.presses import Presses
-from dispatch.fanout.recorder import insist
 from dispatch.fanout.rubbish import tell_rubbish
 from dispatch.fanout.senders import Keys, open_senders
 from dispatch.fanout.sending import Sending
@@ -42,7 +39,7 @@ log = structlog.get_logger()
 DECIDED_AT_ONCE = 64
 """Presses, steps and notices that are read and decided at the same time; more would only wait for the log together."""
 PRESSES_IN_HAND = 1024
-COMMITS_IN_HAND = 4096
+CALLS_IN_HAND = 4096
 """Cases with calls under way; a storm in which each has one endpoint that hangs must fit."""
 STEPS_IN_HAND = 2048
 
@@ -104,8 +101,15 @@ class Fanout:
                     stream=CASES,
                     subject=f"cases.{self._site}.*.*",
                     name="calls",
-                    handler=partial(_follow_up, calls, escalation),
-                    at_once=COMMITS_IN_HAND,
+                    handler=calls.handle,
+                    at_once=CALLS_IN_HAND,
+                ),
+                Job(
+                    stream=CASES,
+                    subject=f"cases.{self._site}.*.*",
+                    name="escalation",
+                    handler=escalation.seen,
+                    at_once=STEPS_IN_HAND,
                 ),
                 telling(self._site, notices),
                 Job(
@@ -129,18 +133,3 @@ class Fanout:
             texts = texting(self._nc, account, site=self._site, desk=self._desk, roster=self._roster)
             senders["sms"] = await stack.enter_async_context(texts)
         return senders
-
-
-async def _follow_up(calls: Calls, escalation: Escalation, message: Msg) -> None:
-    """Make the calls that a commit asks for, and see what its case waits for now. Raises `Unreadable` when it is none.
-
-    One consumer brings it for both: a second copy would be read while the phones have not rung. Neither waits for the
-    other.
-    """
-    steps = asyncio.create_task(insist(lambda: escalation.seen(message)))
-    try:
-        await calls.handle(message)
-    finally:
-        if stopping():
-            steps.cancel()
-        await steps

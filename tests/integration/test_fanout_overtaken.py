@@ -89,7 +89,7 @@ async def test_a_ring_that_waited_for_its_turn_is_not_made_to_who_need_not_hear_
         await village.case_where(case_id, lambda case: (LAST, "live") in outcomes(case), "the open pages to be asked")
         done = await CaseDesk(village.log).handle(case_id, command())
         assert done.events
-        await until(lambda: handled(village, CASES, "calls", but=1), "the worker to have read of it")
+        await until(lambda: handled(village, CASES, "escalation"), "the worker to have read of it")
         busy.released.set()
         rung = {PersonId(f"p-{number}") for number in range(1 if deed == "closed" else 3)}
 
@@ -124,7 +124,7 @@ async def test_a_ring_that_waited_for_its_turn_is_not_made_where_another_process
         await until(held, "the first ring")
         await village.case_where(case_id, lambda case: not case.owed() or len(outcomes(case)) >= 4, "the open pages")
         await settle_up(village, case_id, outcome)
-        await until(lambda: handled(village, CASES, "calls", but=1), "the worker to have read of it")
+        await until(lambda: handled(village, CASES, "escalation"), "the worker to have read of it")
         busy.released.set()
         await until(lambda: handled(village, CASES, "calls"), "every ring")
     assert len(busy.requests) == rings
