@@ -59,6 +59,8 @@ FLOOD_SPACING = timedelta(seconds=10)
 REPEAT_WINDOW = timedelta(minutes=10)
 CALL_AGAIN_AFTER = timedelta(minutes=5)
 """A case that nobody closed must not swallow the next emergency."""
+ANSWERS_PER_PERSON = 60
+"""On one case. Each is a commit that everybody reads who loads the case; who changes their mind needs a few."""
 REPORTED_LATER: frozenset[Channel] = frozenset({"sms"})
 """Whose provider takes a ring first and says later that it could not be delivered."""
 
@@ -263,6 +265,7 @@ def _answer(case: Case, command: GiveAnswer) -> list[Event]:
     known = None if command.responder in case.awaited else case.replies.get(command.responder)
     if known is not None and (known.answer, known.eta_minutes) == (command.answer, command.eta_minutes):
         return []
+    _require_room(case, command)
     replied = ResponderReplied(
         at=command.at,
         reply=command.id,
@@ -272,6 +275,17 @@ def _answer(case: Case, command: GiveAnswer) -> list[Event]:
         eta_minutes=command.eta_minutes,
     )
     return with_stand_down(case, replied)
+
+
+def _require_room(case: Case, command: GiveAnswer) -> None:
+    before = case.replies.get(command.responder)
+    if before is not None and before.given >= ANSWERS_PER_PERSON:
+        raise Conflict(
+            f"answer: {ANSWERS_PER_PERSON} answers were given on case {case.id}, which is the limit for one person; "
+            "tell the command centre by telephone what has changed",
+            field="answer",
+            limit=ANSWERS_PER_PERSON,
+        )
 
 
 def _require_open(case: Case) -> None:

@@ -127,7 +127,8 @@ def answered(case: Case, events: Sequence[ResponderReplied]) -> Case:
         person, answer, at = event.responder, event.answer, event.at
         if answer == "cannot" and (gave_up_at := _given_up_at(case, replies.get(person), at)) is not None:
             given_up_at = _later(given_up_at, gave_up_at)
-        replies[person] = Reply(id=event.reply, answer=answer, at=at, eta_minutes=event.eta_minutes)
+        given = replies[person].given + 1 if person in replies else 1
+        replies[person] = Reply(id=event.reply, answer=answer, at=at, eta_minutes=event.eta_minutes, given=given)
         new = Firsts(
             answered=at, going=at if answer == "going" else None, on_scene=at if answer == "on_scene" else None
         )

@@ -16,12 +16,13 @@ OUTCOME_RANK = {"unknown": 1, "failed": 2, "sent": 3, "delivered": 4, "seen": 5}
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """A responder's latest answer, with minutes to arrival if they said."""
+    """A responder's latest answer, with minutes to arrival if they said; `given` counts it and those before it."""
 
     id: str
     answer: Answer
     at: datetime
     eta_minutes: int | None = None
+    given: int = 1
 
     @property
     def eta_at(self) -> datetime | None:

@@ -19,6 +19,7 @@ from dispatch.cli.connected import connected
 from dispatch.cli.problems import counted, show_problems
 from dispatch.cli.progress import HowFar, bars
 from dispatch.cli.stopped import stopped
+from dispatch.cli.tables import visible
 from dispatch.events import CaseLog
 from dispatch.history import Report, import_history
 from dispatch.roster import Roster
@@ -114,7 +115,7 @@ def _tell(report: Report, *, dry_run: bool) -> None:
     console = Console(stderr=True)
     show_problems(console, report.problems)
     if report.unused:
-        console.print(Text(f"columns passed over: {', '.join(report.unused)}"), soft_wrap=True)
+        console.print(Text(visible(f"columns passed over: {', '.join(report.unused)}")), soft_wrap=True)
     if report.written is None:
         problems = counted(len(report.problems), "problem")
         otherwise = ", or use --partial" if report.calls else ""

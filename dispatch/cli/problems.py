@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from dispatch.cli.tables import visible
+
 SHOWN = 50
 
 
@@ -18,6 +20,6 @@ def counted(number: int, what: str) -> str:
 def show_problems(console: Console, problems: Sequence[object]) -> None:
     """Print `problems`, each on a line that a program can read, up to `SHOWN` of them."""
     for problem in problems[:SHOWN]:
-        console.print(Text(str(problem)), soft_wrap=True)
+        console.print(Text(visible(str(problem))), soft_wrap=True)
     if len(problems) > SHOWN:
         console.print(f"… and {len(problems) - SHOWN} more; --json gives all")

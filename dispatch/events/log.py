@@ -85,7 +85,7 @@ class CaseLog:
             headers["Nats-Expected-Last-Subject-Sequence-Subject"] = self._household_subject(household)
             if newest != case:
                 headers[NEWEST_CASE] = newest
-        stored = await self._store(subject, encode_events(events), headers, case, commit)
+        stored = await self._store(subject, events, headers, case, after)
         if isinstance(stored, Commit):
             return stored
         return Commit(id=commit, case=case, events=tuple(events), seq=stored, stored_at=at)
@@ -99,12 +99,13 @@ class CaseLog:
         headers["Nats-Msg-Id"] = f"{self.site}:{case}:{commit}"
         headers["Nats-Expected-Last-Subject-Sequence"] = "0"
         subject = case_subject(self.site, case, household_of(case))
-        return isinstance(await self._store(subject, encode_events(events), headers, case, commit), int)
+        return isinstance(await self._store(subject, events, headers, case, 0), int)
 
     async def _store(
-        self, subject: str, body: bytes, headers: dict[str, str], case: CaseId, commit: CommitId
+        self, subject: str, events: Sequence[Event], headers: dict[str, str], case: CaseId, after: int
     ) -> int | Commit:
         """The sequence it was stored at; or the commit of that id that was there, for its events need not be these."""
+        body, commit = encode_events(events), CommitId(headers["ce-id"])
         for attempt in range(APPEND_TRIES):
             try:
                 # publish() changes the headers it is given.
@@ -113,7 +114,7 @@ class CaseLog:
                 if error.err_code != WRONG_LAST_SEQUENCE:
                     raise Unavailable(f"the log refused case {case}: {error.description}") from error
                 # Our own earlier try may be what came in between: its acknowledgement was lost.
-                if (mine := await self._find(case, commit)) is not None:
+                if (mine := await self._find(case, commit, after)) is not None:
                     return mine
                 raise Stale(f"case {case} has moved on") from None
             except (NatsError, TimeoutError) as error:
@@ -124,8 +125,8 @@ class CaseLog:
                 return found or ack.seq
         raise Unavailable(f"the log did not acknowledge commit {commit} of case {case}; send it again")
 
-    async def _find(self, case: CaseId, commit: CommitId) -> Commit | None:
-        return next((c for c in await self.load(case) if c.id == commit), None)
+    async def _find(self, case: CaseId, commit: CommitId, after: int = 0) -> Commit | None:
+        return next((c for c in await self.load(case, after=after) if c.id == commit), None)
 
     async def load(self, case: CaseId, *, after: int = 0) -> list[Commit]:
         """The commits of `case` behind sequence `after`, oldest first; none when there is no such case.

@@ -64,6 +64,13 @@ async def stored(nc: Client, pattern: str) -> int:
     return len(await direct_get(nc, CASES, {"next_by_subj": pattern, "seq": 1, "batch": 256}))
 
 
+async def test_a_header_gives_no_orders_to_the_terminal(run: Run, file: Path) -> None:
+    file.write_text(HEADER.replace("remarks", "re\x1b[2Jmarks") + ROWS)
+    _, _, errors = await run("history", "import", file, "--timezone", "Asia/Shanghai", "--dry-run")
+    assert r"re\x1b[2Jmarks" in errors
+    assert "\x1b" not in errors
+
+
 async def test_past_calls_go_into_the_log_where_nobody_acts_on_them(
     run: Run, file: Path, nc: Client, site: Site
 ) -> None:

@@ -13,7 +13,14 @@ from dispatch.cases import (
     decide,
     evolve,
 )
-from dispatch.cases.decisions import PRESSES_RECORDED, is_news, is_overtaken, is_repeat, was_passed_over
+from dispatch.cases.decisions import (
+    ANSWERS_PER_PERSON,
+    PRESSES_RECORDED,
+    is_news,
+    is_overtaken,
+    is_repeat,
+    was_passed_over,
+)
 from dispatch.errors import Conflict, DispatchError, NotFound
 from dispatch.events import (
     AlarmRaised,
@@ -170,6 +177,16 @@ def test_closing() -> None:
     assert decide(case, CANCEL) == [CaseCancelled(at=at(30), by="device", reason="a slip")]
     assert given(*RAISED, RESOLVE).status == "resolved"
     assert given(*RAISED, CANCEL).status == "cancelled"
+
+
+def test_a_person_answers_a_case_so_often_and_no_more() -> None:
+    """Each answer is a commit that everybody reads who loads the case."""
+    changes = [answer(ANNA, "going", seconds=n, eta=n % 2 + 1, name=f"r{n}") for n in range(ANSWERS_PER_PERSON)]
+    case = given(*RAISED, *changes)
+    assert decide(case, changes[-1]) == [], "the same again changes nothing"
+    with pytest.raises(Conflict, match="command centre by telephone"):
+        decide(case, answer(ANNA, "on_scene", seconds=900))
+    assert decide(case, answer(BO, "on_scene", seconds=900)), "nobody else is kept from it"
 
 
 @pytest.mark.parametrize("command", [press("late", 700), answer(ANNA, "going"), RESOLVE, CANCEL])

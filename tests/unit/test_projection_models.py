@@ -11,13 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from msgspec import structs
 from nats.aio.msg import Msg
 
 from dispatch.cases import Case, Command, LeaveOut, SignalDuress, decide, fold
 from dispatch.errors import DispatchError
-from dispatch.events import Commit
+from dispatch.events import Commit, HouseholdStamped
 from dispatch.history.past_calls import PastCall, PastResponse, as_events
-from dispatch.identifiers import AreaId, CommitId, PersonId, Site, case_id_for
+from dispatch.identifiers import AreaId, CommitId, HouseholdId, PersonId, PressId, Site, case_id_for
 from dispatch.projections import Change, all_projections
 from dispatch.projections.models import board, calls, latency, reachability, responses, timeline
 from dispatch.projections.sql import load
@@ -150,6 +151,13 @@ def test_the_board_says_that_somebody_is_under_duress() -> None:
     signal: Command = SignalDuress(id=CommitId("duress"), at=after(9), by="device:h-1")
     assert not board.board_row(SITE, fold(history([]))).duress
     assert board.board_row(SITE, fold(history([signal]))).duress
+
+
+def test_the_board_says_so_of_a_case_beside_one_under_duress() -> None:
+    [commit] = history([])
+    stamped = HouseholdStamped(at=after(0), beside=case_id_for(HouseholdId("h-1"), PressId("earlier")))
+    beside = structs.replace(commit, events=(*commit.events, stamped))
+    assert board.board_row(SITE, fold([beside])).duress
 
 
 def test_who_was_left_out_counts_for_no_step_and_is_marked() -> None:

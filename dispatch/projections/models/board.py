@@ -72,7 +72,7 @@ def board_row(site: Site, case: Case) -> BoardRow:
         status=case.status,
         is_open=case.is_open,
         silent=case.silent,
-        duress=case.duress is not None,
+        duress=case.is_under_duress,
         drill=case.drill,
         source=alarm.source,
         device=alarm.device,

@@ -16,6 +16,7 @@ from dispatch.errors import Unavailable
 from dispatch.events import (
     CaseLog,
     CaseNoted,
+    Commit,
     Stale,
     commit_of,
 )
@@ -68,6 +69,27 @@ async def test_a_decision_on_an_old_state_is_refused(log: CaseLog) -> None:
     with pytest.raises(Stale):
         await append(log, "late", first)
     assert await texts(log) == ["one", "two"]
+
+
+async def test_who_comes_too_late_reads_no_more_of_a_long_case_than_what_came_in_between(
+    log: CaseLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = await append(log, "one", 0, opens=True)
+    for number in range(20):
+        last = await append(log, f"{number}", last)
+    await append(log, "in between", last)
+    read: list[str] = []
+    load = CaseLog.load
+
+    async def loaded(self: CaseLog, case: CaseId, *, after: int = 0) -> list[Commit]:
+        commits = await load(self, case, after=after)
+        read.extend(commit.id for commit in commits)
+        return commits
+
+    monkeypatch.setattr(CaseLog, "load", loaded)
+    with pytest.raises(Stale):
+        await append(log, "late", last)
+    assert read == ["in between"]
 
 
 async def test_the_same_commit_sent_again_is_stored_once(log: CaseLog) -> None:
