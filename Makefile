@@ -8,8 +8,9 @@ PIP := PIP_USE_PEP517=1 $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUN_READY := $(VENV)/.run-ready
 TEST_READY := $(VENV)/.test-ready
 SOURCES := dispatch tests bench
-# Each test process has servers of its own, but for those that are given from outside.
-WORKERS ?= $(if $(filter external,$(DISPATCH_TEST_SERVERS)),0,3)
+# Each test process has servers of its own, but for those that are given from outside. Much of a test is
+# waiting: with three of them two cores were idle for a third of the time.
+WORKERS ?= $(if $(filter external,$(DISPATCH_TEST_SERVERS)),0,4)
 # In the order of the folders: whole systems come first, so that nobody waits for the last of them.
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder
 

@@ -28,7 +28,7 @@ from dispatch.embedded.nats import configuration, new_account_seed
 PASSWORD = "for-tests-only"
 MEMORY = Path("/dev/shm")  # noqa: S108 - what is made there has a name that nobody can foresee
 ROOM_BYTES = 3 << 30
-"""Several times what the servers of three processes were seen to fill: 0.4 GB."""
+"""Several times what the servers of four processes were seen to fill: 0.7 GB."""
 
 
 @dataclass(frozen=True)

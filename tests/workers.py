@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Self
 
+import pytest
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
@@ -17,7 +18,7 @@ from dispatch.access import Links, load_keys
 from dispatch.cases import CaseDesk
 from dispatch.clock import Clock, now
 from dispatch.events import CaseLog, connect
-from dispatch.fanout import Fanout, Watchdog
+from dispatch.fanout import Fanout, Watchdog, work
 from dispatch.fanout.stand_in import StandIn
 from dispatch.roster import Roster
 from dispatch.settings import Settings
@@ -64,6 +65,11 @@ async def on_watch(
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+def leave_what_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is stopped waits but shortly for what it has in hand: it would wait in vain."""
+    monkeypatch.setattr(work, "LEAVE_SECONDS", 0.5)
 
 
 async def _worker(nc: Client, settings: Settings) -> Fanout:

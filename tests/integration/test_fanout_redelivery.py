@@ -28,7 +28,7 @@ from dispatch.settings import Settings
 from tests.fanout_streams import HOOK_SENT, all_acknowledged, letters
 from tests.village import Village, opened, outcomes, village_of
 from tests.waiting import until
-from tests.workers import working
+from tests.workers import leave_what_hangs, working
 
 
 @pytest.fixture
@@ -104,7 +104,10 @@ async def test_whose_phone_may_have_rung_is_told_that_the_case_is_over(
     assert [[ring["word"] for ring in rings] for rings in heard] == [["over"]] * 4
 
 
-async def test_a_redelivery_calls_only_whom_nothing_is_known_of(village: Village, nats_settings: Settings) -> None:
+async def test_a_redelivery_calls_only_whom_nothing_is_known_of(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_what_hangs(monkeypatch)
     village.receivers[3].answer = village.receivers[3].hang
     async with working(village, nats_settings) as task:
         case_id = await village.press()

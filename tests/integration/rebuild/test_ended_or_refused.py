@@ -13,7 +13,7 @@ import pytest
 from dispatch.errors import Refused
 from dispatch.projections.shadow import schema_of
 from dispatch.settings import Settings
-from tests.integration.rebuild.site import Site, read
+from tests.integration.rebuild.site import Site
 from tests.projection_stories import fill, projecting, sums
 from tests.waiting import until
 
@@ -36,7 +36,7 @@ async def test_ended_in_the_middle_it_leaves_the_live_tables_and_begins_anew(
     async with projecting(site.projector()):
         await site.caught_up()
     before = await sums(site.dsn)
-    connection = await asyncpg.connect(site.dsn)
+    connection, beside = await asyncpg.connect(site.dsn), await asyncpg.connect(site.dsn)
     held = connection.transaction()
     await held.start()
     await connection.execute("lock table board in row exclusive mode")  # everything is built, and waits for a writer
@@ -54,7 +54,7 @@ async def test_ended_in_the_middle_it_leaves_the_live_tables_and_begins_anew(
     find = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
 
     async def waits() -> bool:
-        return bool((await read(site.dsn, find))[0])  # in a transaction it would be told the same for ever
+        return bool(await beside.fetchval(find))  # in a transaction it would be told the same for ever
 
     await until(waits, "the rebuild to be in the middle", seconds=60)
     process.send_signal(how)
@@ -66,6 +66,7 @@ async def test_ended_in_the_middle_it_leaves_the_live_tables_and_begins_anew(
         gone = await connection.fetchval("select to_regnamespace($1) is null", f'"{schema_of(site.log.site)}"')
         assert gone, "what was built is taken away"
     await connection.close()
+    await beside.close()
     assert await sums(site.dsn) == before
     await site.rebuild()
     assert await sums(site.dsn) == before

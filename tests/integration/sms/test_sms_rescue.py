@@ -30,7 +30,7 @@ from tests.standing_in import be_away_for, everybody_here, handled, hasten, in_h
 from tests.texting import ANNA, BO, close, happens, of, where_it_is
 from tests.village import HOUSEHOLD, Village, opened
 from tests.waiting import until
-from tests.workers import working
+from tests.workers import leave_what_hangs, working
 
 OTHERS = HouseholdId("h-2")
 
@@ -93,6 +93,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return await sending(self, ring, point)
 
     monkeypatch.setattr(SmsSender, "send", send)
+    leave_what_hangs(monkeypatch)
     return hang
 
 
