@@ -14,24 +14,26 @@ import { CaseList } from "../desk/list.js";
 import { byUrgency } from "../desk/order.js";
 import { Dlq, Incidents, Letters, Recent } from "../desk/side.js";
 import { History } from "../desk/timeline.js";
+import { Unseen } from "../desk/unseen.js";
 import { report } from "../report/words.js";
 
 const RESORT_MS = 5000;
 const PAUSE_MINUTES = 5;
 const SOUND = `dispatch.desk.sound.${identity.subject}`;
+const SEEN = `dispatch.desk.seen.${identity.subject}`;
 
 const state = {
   me: null, selected: null, awaited: null, area: "", kind: "", recording: null, asked: null, problem: null, busy: false, said: null, dealt: null,
   sound: localStorage.getItem(SOUND) !== "off",
 };
-const unseen = new Set(); // cases that came while the desk was open and that nobody here has looked at yet
+const unseen = new Unseen(SEEN);
 const WIDE = matchMedia("(min-width: 761px)"); // where a case stands beside the list, not in its place
 let declined = new Set(); // what was open when the operator went back to no case at all
 
 function select(id) {
   const other = id !== state.selected;
   if (!id) declined = new Set(live.open.map((view) => view.id));
-  unseen.delete(id);
+  unseen.look(id);
   Object.assign(state, { selected: id, awaited: null, recording: null, problem: null });
   draw();
   if (other && id) document.querySelector(".case-pane").firstElementChild.scrollIntoView(); // from its top
@@ -48,12 +50,8 @@ function showTheOnly() {
   if (!state.selected && open.length === 1 && !declined.has(open[0].id) && WIDE.matches) state.selected = open[0].id;
 }
 
-function onCase(view, before, started) {
-  if (started && !before && isOpen(view)) {
-    unseen.add(view.id);
-    if (state.sound) chime();
-  }
-  if (!isOpen(view)) unseen.delete(view.id);
+function onCase(view, before) {
+  if (unseen.take(view, before) && state.sound) chime();
   const { awaited } = state;
   if (awaited?.household !== view.household.id || !isOpen(view)) return;
   awaited.case = view.id;
@@ -205,7 +203,7 @@ function Bar({ open }) {
       <div class="tools">
         <button type="button" class="small" aria-pressed=${String(state.sound && canSound())} onClick=${toggleSound}>
           ${state.sound && canSound() ? "✓" : "○"} <${T} of=${w.soundCases} /></button>
-        <a class="small" data-report-link href=${`/desk/${identity.subject}/report`}><${T} of=${report.link} /></a>
+        <a class="small" data-report-link target="report" href=${`/desk/${identity.subject}/report`}><${T} of=${report.link} /></a>
         <button type="button" class="small" data-new-drill onClick=${() => { Object.assign(state, { asked: { drill: true }, problem: null }); draw(); }}>
           <${T} of=${w.newDrill} /></button>
         <button type="button" class="small raise" onClick=${() => { Object.assign(state, { asked: { key: newKey() }, problem: null, said: null }); draw(); }}>
@@ -292,8 +290,10 @@ addEventListener("keydown", (event) => {
   else act();
 });
 async function touched() {
-  if (unseen.delete(state.selected)) draw();
-  if (state.sound && !canSound() && await unlock()) draw();
+  if (unseen.look(state.selected)) draw();
+  if (!state.sound || canSound() || !await unlock()) return;
+  if (live.open.some((view) => unseen.has(view.id))) chime();
+  draw();
 }
 for (const gesture of ["click", "keydown"]) addEventListener(gesture, touched);
 
