@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from playwright.async_api import Page
 
 from dispatch.identifiers import CaseId
 from tests.browser.people import People, hold, sees
+from tests.browser.pins import DURESS, PIN
 from tests.live import LiveSystem
 from tests.waiting import until
 
 KEY, STOP = ".key", ".stop"
-PIN, DURESS = "4711", "0815"
 LISTEN = """
 window.noise = [];
 navigator.vibrate = (pattern) => { window.noise.push(["vibrate", pattern]); return true; };
 const Context = window.AudioContext;
 window.AudioContext = class extends Context { constructor() { super(); window.noise.push(["sound"]); } };
 """
-
-
-@pytest.fixture
-async def with_pins(quiet_village: LiveSystem) -> AsyncIterator[LiveSystem]:
-    path = f"/v1/households/{quiet_village.household}/pin"
-    assert (await quiet_village.call("operator", "POST", path, {"pin": PIN, "duress_pin": DURESS}))[0] == 200
-    yield quiet_village
-    await quiet_village.call("operator", "POST", path, {"pin": None, "duress_pin": None})
 
 
 async def answer(live: LiveSystem, case: str, who: str, what: str) -> None:

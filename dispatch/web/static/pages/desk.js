@@ -18,6 +18,7 @@ import { Unseen } from "../desk/unseen.js";
 import { report } from "../report/words.js";
 
 const RESORT_MS = 5000;
+const REMIND_MS = 10_000;
 const PAUSE_MINUTES = 5;
 const SOUND = `dispatch.desk.sound.${identity.subject}`;
 const SEEN = `dispatch.desk.seen.${identity.subject}`;
@@ -292,10 +293,15 @@ addEventListener("keydown", (event) => {
 async function touched() {
   if (unseen.look(state.selected)) draw();
   if (!state.sound || canSound() || !await unlock()) return;
-  if (live.open.some((view) => unseen.has(view.id))) chime();
+  remind();
   draw();
 }
 for (const gesture of ["click", "keydown"]) addEventListener(gesture, touched);
+
+// As long as nobody has looked at an alarm in earnest.
+function remind() {
+  if (state.sound && live.open.some((view) => unseen.has(view.id) && !view.drill)) chime();
+}
 
 const draw = page(() => html`<${Page} />`);
 const history = new History(draw);
@@ -305,4 +311,5 @@ const live = new Live({ changed: () => { showTheOnly(); draw(); }, onCase, keeps
 onSound(draw);
 get("/v1/me").then((me) => { state.me = me; draw(); }, () => {});
 setInterval(draw, RESORT_MS);
+setInterval(remind, REMIND_MS);
 draw();
