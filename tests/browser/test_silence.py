@@ -8,6 +8,7 @@ from playwright.async_api import Page
 from dispatch.identifiers import CaseId
 from tests.browser.people import People, hold, sees
 from tests.browser.pins import DURESS, PIN
+from tests.browser.steering import chosen
 from tests.live import LiveSystem
 from tests.waiting import until
 
@@ -148,9 +149,7 @@ async def test_operators_alone_see_who_is_left_out(people: People, quiet_village
         await desk.locator("[data-left-out] + button").click()
         await sees(desk, "[data-trail]:has-text('打过她')")
         people.excuse("409")
-        await desk.locator("[data-deed=calls]").click()
-        await desk.locator("dialog input[name=responder]").fill(him)
-        await desk.locator("dialog [data-confirm]").click()
+        await chosen(desk, him, him)
         await sees(desk, "dialog input[name=even_left_out]")
         for page in (resident, neighbour):
             await sees(page, "[data-case], .alarm")

@@ -4,7 +4,7 @@ import { now, span } from "../lib/clock.js";
 import { Dialog } from "../lib/dialog.js";
 import { At, html, T } from "../lib/ui.js";
 import { kinds, nameOf, w } from "../lib/words.js";
-import { HouseholdSearch } from "./search.js";
+import { HouseholdSearch, PersonSearch } from "./search.js";
 import { deeds, resolutions } from "./words.js";
 
 function Form({ title, onClose, onSubmit, danger, confirm, problem, busy, children }) {
@@ -36,18 +36,7 @@ export function CloseDialog({ asked, ...rest }) {
     <//>`;
 }
 
-const NUMBER = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
-
-// The number of whoever `said` names, among `people`, which are the known ones: [id, name]. Throws what is to be said.
-export function numberOf(said, people) {
-  const wanted = said.trim();
-  const named = people.filter(([, name]) => name === wanted);
-  if (named.length === 1) return named[0][0];
-  if (named.length || !NUMBER.test(wanted)) throw { words: named.length ? w.severalOfThatName : w.nobodyOfThatName };
-  return wanted;
-}
-
-export function DeedDialog({ asked, people, ...rest }) {
+export function DeedDialog({ asked, ...rest }) {
   const { view, deed, responders } = asked;
   const { words, sure } = deeds[deed];
   return html`
@@ -57,9 +46,7 @@ export function DeedDialog({ asked, people, ...rest }) {
       ${deed === "stand-down" && !view.coming && !view.on_scene && html`
         <p class="problem" role="alert" data-nobody-left><${T} of=${w.nobodyLeft} /></p>`}
       ${deed === "calls" && html`
-        <label class="field"><span><${T} of=${w.whomToCall} /></span>
-          <input type="text" name="responder" list="known-people" required maxlength="64" autofocus autocomplete="off" /></label>
-        <datalist id="known-people">${people.map(([id, name]) => html`<option key=${id} value=${id}>${name}</option>`)}</datalist>
+        <${PersonSearch} />
         ${rest.problem?.document?.type?.endsWith(":left-out") && html`
           <label class="check"><input type="checkbox" name="even_left_out" /> <${T} of=${w.callLeftOut} /></label>`}`}
       ${deed === "hand-over" && view.handed_over && html`<p class="problem" role="alert"><${T} of=${w.handOverAgain} /></p>`}

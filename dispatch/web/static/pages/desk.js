@@ -7,7 +7,7 @@ import { chime, canSound, onSound, unlock } from "../lib/sound.js";
 import { html, LineState, page, T } from "../lib/ui.js";
 import { kinds, w } from "../lib/words.js";
 import { Detail } from "../desk/detail.js";
-import { AlarmDialog, CloseDialog, DeedDialog, LetterDialog, numberOf } from "../desk/dialogs.js";
+import { AlarmDialog, CloseDialog, DeedDialog, LetterDialog } from "../desk/dialogs.js";
 import { DrillDialog, DrillList, Drills, ReportDialog } from "../desk/drills.js";
 import { unneeded } from "../desk/escalation.js";
 import { CaseList } from "../desk/list.js";
@@ -101,14 +101,11 @@ async function closeCase({ text }) {
   if (await done) dismiss();
 }
 
-const knownPeople = () =>
-  [...new Map([...live.cases.values()].flatMap((view) => view.responders).map((one) => [one.id, one.name]))];
-
 async function carryOut({ responder = "", even_left_out: even }) {
   const { view, deed, responders, key } = state.asked;
   const body = {
     widen: () => ({}), pause: () => ({ minutes: PAUSE_MINUTES }), "stand-down": () => ({ responders, rest: true }),
-    calls: () => ({ responder: numberOf(responder, knownPeople()), even_left_out: even === "on" }),
+    calls: () => ({ responder, even_left_out: even === "on" }),
     "hand-over": () => ({ again: Boolean(view.handed_over) }),
   }[deed];
   // Another name in the same dialog is another call.
@@ -256,7 +253,7 @@ function Asked() {
   if (!state.asked) return null;
   const common = { problem: state.problem, busy: state.busy, onClose: dismiss };
   if (state.asked.deed) {
-    return html`<${DeedDialog} asked=${state.asked} people=${knownPeople()} onSubmit=${carryOut} ...${common} />`;
+    return html`<${DeedDialog} asked=${state.asked} onSubmit=${carryOut} ...${common} />`;
   }
   if (state.asked.report) return html`<${ReportDialog} key=${state.asked.report} id=${state.asked.report} onClose=${dismiss} onEnded=${() => drills.look()} />`;
   if (state.asked.drill) return html`<${DrillDialog} onClose=${dismiss} onBegun=${(drill) => { drills.look(); showDrill(drill.id); }} />`;
