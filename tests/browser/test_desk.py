@@ -126,6 +126,30 @@ async def test_why_a_call_failed_is_said_in_chinese(people: People, live_system:
     assert "no open page" not in await desk.locator(".case-pane").inner_text()
 
 
+async def test_on_a_case_that_is_over_nothing_runs_on_and_that_it_is_over_stays_in_sight(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    case = await quiet_village.press(kind="help")
+    desk = await people.open("operator", {"width": 1440, "height": 500})
+    who = quiet_village.subject("police")
+    reply = {"responder": who, "answer": "going", "eta_minutes": 5}
+    assert (await quiet_village.call("operator", "POST", f"/v1/cases/{case}/replies", reply, key="going"))[0] == 200
+    assert (await quiet_village.call("operator", "POST", f"/v1/cases/{case}/hand-over", {}, key="110"))[0] == 200
+    await desk.locator(f".list-pane [data-case='{case}']").click()
+    await sees(desk, f"[data-responder='{who}'] .given .clock")
+    await sees(desk, "[role=alert][data-reached=false]:has-text('请立即自行拨打110')")
+    await quiet_village.close(case)
+    over = desk.locator(".case-pane .over:has-text('已结案 Resolved'):has-text('其他')")
+    await over.wait_for()
+    assert await desk.locator(".case-pane .clock").count() == 0
+    await sees(desk, "[role=status][data-reached=false]:has-text('未能通知到110')")
+    assert "自行" not in await desk.locator(".case-pane").inner_text()
+    await desk.locator(".timeline li").last.scroll_into_view_if_needed()
+    box = await over.bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] < 500
+
+
 async def test_a_drill_stands_below_an_alarm_in_earnest(people: People, quiet_village: LiveSystem) -> None:
     drill = await quiet_village.press(kind="fire", drill=True)
     async with raised_next_door(quiet_village, kind="help") as real:

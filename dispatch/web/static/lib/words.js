@@ -212,6 +212,8 @@ export const w = {
   handedOverCalling: ["正在通知110…", "110 is being told…"],
   handedOverReached: ["已通知到110", "110 was told"],
   handedOverInVain: ["未能通知到110，请立即自行拨打110！", "110 was not told: telephone 110 yourself, now!"],
+  handedOverFailed: ["未能通知到110", "110 was not told"],
+  handedOverUnknown: ["不知是否通知到110", "whether 110 was told is not known"],
   handOverAgain: ["此警情已移交过110，将再次通知。", "This case was handed over to 110 before; it is told once more."],
   presses: (count) => [`按键${count}次`, `${count} presses`],
   pressedAt: ["按键", "Pressed"],
