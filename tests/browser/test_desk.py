@@ -238,19 +238,21 @@ async def test_a_letter_is_put_aside_and_taken_back_and_an_old_press_says_how_ol
         await js.purge_stream(DLQ, subject=subject)
 
 
-async def test_duress_stands_before_all_else_even_in_a_drill(people: People) -> None:
+async def test_duress_stands_before_all_else_then_what_is_new_and_then_the_longest_waiting(people: People) -> None:
     page = await people.blank(DESK)
     await page.goto("/")
     order = await page.evaluate(
         """async () => {
              const { byUrgency } = await import("/static/desk/order.js");
-             const fire = { status: "raised", kind: "fire", pressed_at: "2026-11-21T08:00:00Z" };
-             const view = (id, more) => ({ id, ...fire, ...more });
+             const at = (minute) => `2026-11-21T08:0${minute}:00Z`;
+             const view = (id, more) => ({ id, status: "raised", kind: "fire", pressed_at: at(0), ...more });
              const views = [
-               view("drill", { drill: true }), view("real", {}),
+               view("drill", { drill: true }), view("there", { status: "on_scene" }), view("real", {}),
+               view("fire", { pressed_at: at(4) }), view("help", { kind: "help", pressed_at: at(3) }),
+               view("coming", { status: "under_way" }), view("new", { pressed_at: at(9) }),
                view("duress in a drill", { drill: true, duress: true, status: "on_scene", kind: "help" }),
              ];
-             return byUrgency(views, Date.parse("2026-11-21T08:10:00Z")).map((one) => one.id);
+             return byUrgency(views, new Set(["new"])).map((one) => one.id);
            }"""
     )
-    assert order == ["duress in a drill", "real", "drill"]
+    assert order == ["duress in a drill", "new", "real", "help", "fire", "coming", "there", "drill"]

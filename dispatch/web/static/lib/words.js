@@ -145,6 +145,7 @@ export const w = {
   nobodyComing: ["无人前往", "Nobody coming"],
   underWay: ["有人前往", "On the way"],
   arrived: ["已到场", "On scene"],
+  order: ["新的在前，再是无人前往的，等得最久的在前", "New first, then nobody coming, longest waiting first"],
   allAreas: ["全部辖区", "All areas"],
   allKinds: ["全部类型", "All kinds"],
   noCases: ["没有进行中的警情", "No open cases"],

@@ -1,7 +1,6 @@
 // The operator's desk: what is open, most urgent first, and everything known of the case that is chosen.
 
 import { call, get, identity, insist, newKey } from "../lib/api.js";
-import { now } from "../lib/clock.js";
 import { isOpen, Live } from "../lib/live.js";
 import { chime, canSound, onSound, unlock } from "../lib/sound.js";
 import { html, LineState, page, T } from "../lib/ui.js";
@@ -17,7 +16,6 @@ import { History } from "../desk/timeline.js";
 import { Unseen } from "../desk/unseen.js";
 import { report } from "../report/words.js";
 
-const RESORT_MS = 5000;
 const REMIND_MS = 10_000;
 const PAUSE_MINUTES = 5;
 const SOUND = `dispatch.desk.sound.${identity.subject}`;
@@ -42,7 +40,7 @@ function select(id) {
 
 function shown() {
   const fits = (view) => (!state.area || view.areas.some((area) => area.id === state.area)) && (!state.kind || view.kind === state.kind);
-  return byUrgency(live.open.filter(fits), now(), unseen);
+  return byUrgency(live.open.filter(fits), unseen);
 }
 
 // There is nothing to choose from. It does not count as looked at: the operator may be anywhere.
@@ -221,6 +219,7 @@ function Filters({ open }) {
     <div class="filters">
       ${pick("area", w.allAreas, [...areas])}
       ${pick("kind", w.allKinds, Object.entries(kinds).map(([kind, words]) => [kind, words.join(" ")]))}
+      <small class="dim"><${T} of=${w.order} /></small>
     </div>`;
 }
 
@@ -307,6 +306,5 @@ const drills = new DrillList(draw);
 const live = new Live({ changed: () => { showTheOnly(); draw(); }, onCase, keeps: (view) => view.id === state.selected });
 onSound(draw);
 get("/v1/me").then((me) => { state.me = me; draw(); }, () => {});
-setInterval(draw, RESORT_MS);
 setInterval(remind, REMIND_MS);
 draw();
