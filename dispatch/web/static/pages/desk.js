@@ -255,7 +255,7 @@ function Asked() {
     return html`<${DeedDialog} asked=${state.asked} onSubmit=${carryOut} ...${common} />`;
   }
   if (state.asked.report) return html`<${ReportDialog} key=${state.asked.report} id=${state.asked.report} onClose=${dismiss} onEnded=${() => drills.look()} />`;
-  if (state.asked.drill) return html`<${DrillDialog} onClose=${dismiss} onBegun=${(drill) => { drills.look(); showDrill(drill.id); }} />`;
+  if (state.asked.drill) return html`<${DrillDialog} onClose=${dismiss} onBegun=${() => { drills.look(); dismiss(); }} />`;
   if (state.asked.letter) return html`<${LetterDialog} asked=${state.asked} onSubmit=${dealWith} ...${common} />`;
   if (state.asked.view) return html`<${CloseDialog} asked=${state.asked} onSubmit=${closeCase} ...${common} />`;
   return html`<${AlarmDialog} onSubmit=${raise} ...${common} />`;
