@@ -62,6 +62,9 @@ async def test_with_somebody_there_and_too_few_everybody_reads_that_more_are_cal
             await sees(desk, f"{place} [data-few='1/2']:has-text('人手未足 1/2 1 of 2')")
             green = "(line) => getComputedStyle(line).color === 'rgb(111, 220, 148)'"
             assert not await desk.locator(f"{place} .status.on_scene").evaluate(green)
+        await desk.locator("[data-deed='stand-down']").click()
+        await sees(desk, "dialog [data-too-few]:has-text('需要2人，只有1人'):has-text('1 of 2')")
+        await desk.keyboard.press("Escape")
         await confirmed(desk, "widen")
         await sees(desk, f"{WAIT}:has-text('人手未足；已升级到最后一步，等待结案')")
         await sees(resident, ".next", state="hidden")

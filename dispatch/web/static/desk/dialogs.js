@@ -2,6 +2,7 @@
 
 import { now, span } from "../lib/clock.js";
 import { Dialog } from "../lib/dialog.js";
+import { tooFew } from "../lib/escalation.js";
 import { At, html, T } from "../lib/ui.js";
 import { kinds, nameOf, w } from "../lib/words.js";
 import { HouseholdSearch, PersonSearch } from "./search.js";
@@ -43,6 +44,8 @@ export function DeedDialog({ asked, ...rest }) {
     <${Form} ...${rest} title=${words} confirm=${words}>
       <p><b>${view.household.name}</b> ${view.household.address}</p>
       ${deed === "stand-down" && html`<p><${T} of=${w.notNeeded(responders.length)} /></p>`}
+      ${deed === "stand-down" && tooFew(view) && html`
+        <p class="problem" role="alert" data-too-few><${T} of=${w.fewStay(...tooFew(view))} /></p>`}
       ${deed === "stand-down" && !view.coming && !view.on_scene && html`
         <p class="problem" role="alert" data-nobody-left><${T} of=${w.nobodyLeft} /></p>`}
       ${deed === "calls" && html`

@@ -201,6 +201,7 @@ export const w = {
   waitsForClosing: ["有人到场，等待结案", "Somebody is there; waiting for the case to be closed"],
   waitsForClosingTooFew: ["有人到场，人手未足；已升级到最后一步，等待结案", "Somebody is there, but not enough; every step was taken; waiting for the case to be closed"],
   notNeeded: (count) => [`${count}人尚未应答，将告知他们不用前往。`, count === 1 ? "1 who has not answered is told not to come." : `${count} who have not answered are told not to come.`],
+  fewStay: (have, needed) => [`人手还不够：需要${needed}人，只有${have}人！`, `Help is short: ${have} of ${needed} are coming or there!`],
   nobodyLeft: ["之后将没有任何人前往这一户！", "After this nobody at all is going to this home!"],
   stoodDown: ["已解除", "Stood down"],
   person: ["叫谁", "Whom to call"],
