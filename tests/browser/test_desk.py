@@ -143,6 +143,9 @@ async def test_on_a_case_that_is_over_nothing_runs_on_and_that_it_is_over_stays_
     await over.wait_for()
     assert await desk.locator(".case-pane .clock").count() == 0
     await sees(desk, "[role=status][data-reached=false]:has-text('未能通知到110')")
+    assert await desk.locator(".gaps li:has-text('110')").count() == 1
+    await sees(desk, ".timeline li:has-text('移交110')")
+    assert await desk.locator(".timeline li:text-matches('呼叫 Called：$')").count() == 0
     assert "自行" not in await desk.locator(".case-pane").inner_text()
     await desk.locator(".timeline li").last.scroll_into_view_if_needed()
     box = await over.bounding_box()

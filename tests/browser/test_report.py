@@ -25,10 +25,13 @@ CALLED: tuple[Called, ...] = (
     ("p-0003", "member", "g-01"),
     ("a-0069", "auxiliary_officer", "maozhou"),
     ("c-0077", "community_police_officer", "gonghe"),
+    ("p-0005", "asked", "operator:wang"),
 )
 CASES = 60
 BESIDE = """() => [...document.querySelectorAll(".scroll")].filter((one) => one.scrollWidth > one.clientWidth)
   .map((one) => one.previousElementSibling?.textContent ?? one.textContent)"""
+
+TOPS = "[...document.querySelectorAll('.bucket .share')].map((one) => Math.round(one.getBoundingClientRect().top))"
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +65,7 @@ async def test_the_month_from_the_desk_to_a_village(people: People, past: LiveSy
     await sees(report, f"article[data-month='{MONTH}'] h1:has-text('牟定县 2026年10月 联防处置月报')")
     _, month = await past.call("operator", "GET", f"/v1/reports/month?month={MONTH}")
     share = month["total"]["steps"]["on_scene"]["share"]  # type: ignore[index]
+    assert len(set(await report.evaluate(TOPS))) == (1 if size == DESK else 2), "the shares of a row stand side by side"
     await sees(report, f"[data-bucket=on_scene] .share:has-text('{share * 100:.1f}%')")
     assert not await report.evaluate(SIDEWAYS)
     await report.locator("tr[data-row=gonghe] a").click()
@@ -69,11 +73,12 @@ async def test_the_month_from_the_desk_to_a_village(people: People, past: LiveSy
     await report.locator("tr[data-row=maozhou] a").click()
     await sees(report, "article[data-area=maozhou]")
     await sees(report, "tr[data-row=a-0069]:has-text('普桂芳')")
+    assert await report.locator("tr[data-row=p-0005]").count() == 0, "whoever is called by name is no officer"
     await report.go_back()
     await sees(report, "article[data-area=gonghe]")
     async with report.expect_download() as download:
         await report.locator("a[download]:has-text('XLSX')").click()
-    assert (await download.value).suggested_filename == "month.xlsx"
+    assert (await download.value).suggested_filename == f"month-{MONTH}-gonghe.xlsx"
     async with report.expect_event("close"):
         await report.locator(".controls a[href^='/desk/']").click()
     await sees(operator, ".line.live")
