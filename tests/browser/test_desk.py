@@ -10,7 +10,7 @@ import pytest
 from dispatch.clock import now
 from dispatch.events import DLQ, INTAKE, DeadLetter, Incident, IncidentBook
 from dispatch.identifiers import CaseId
-from tests.browser.people import DESK, People, raised_next_door, sees
+from tests.browser.people import DESK, NEXT_DOOR, People, raised_next_door, sees
 from tests.live import LiveSystem
 from tests.stories import answer
 
@@ -220,10 +220,15 @@ async def test_a_letter_is_put_aside_and_taken_back_and_an_old_press_says_how_ol
         seq = (await js.publish(subject, msgspec.json.encode(letter))).seq
         mine = f"[data-letter='{seq}']"
         await sees(desk, f"{mine}:has-text('按键 press h-0001'):has-text('3小时5分前'):has-text('not a press')")
+        home = (await live_system.system.roster.households([NEXT_DOOR]))[NEXT_DOOR]
+        assert home.phone is not None
+        await sees(desk, f"{mine}:has-text('{home.name}'):has-text('{home.phone}'):has-text('没有呼叫任何人')")
         await sees(elsewhere, f"{mine}:has-text('按键 press'):has-text('3小时5分前'):has-text('仅全站值班员可见')")
-        assert "h-0001" not in await elsewhere.locator(mine).inner_text()
+        told = await elsewhere.locator(mine).inner_text()
+        assert not [word for word in ("h-0001", home.name, home.phone) if word in told]
         await desk.locator(f"{mine} [data-deed=retry]").click()
         await sees(desk, "dialog[open] [data-old]:has-text('3:05:')")
+        await sees(desk, "dialog[open]:has-text('重试也不会呼叫任何人')")
         await desk.locator("dialog [data-confirm]").click()
         await sees(desk, "[data-dealt=open]:has-text('cannot be read')")
         await sees(desk, f"{mine}:has-text('cannot be read')")

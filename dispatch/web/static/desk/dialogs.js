@@ -62,10 +62,10 @@ export function LetterDialog({ asked, ...rest }) {
   const retry = letterDeed === "retry";
   return html`
     <${Form} ...${rest} title=${retry ? w.retryLetter : w.dismissLetter} confirm=${retry ? w.retry : w.dismissLetter} danger=${retry && letter.old_press}>
-      <p><b>${letter.household ?? letter.subject}</b> <span class="dim">${letter.by} · <${At} at=${letter.stored_at} /></span></p>
+      <p><b>${letter.household ?? letter.subject}</b> ${letter.household_name} <span class="dim">${letter.by} · <${At} at=${letter.stored_at} /></span></p>
       <p>${letter.reason}</p>
       ${retry && letter.old_press && html`<p class="notice" data-old><${T} of=${w.oldPress(span(now() - Date.parse(letter.stored_at)))} /></p>`}
-      ${retry ? html`<p><${T} of=${letter.stream === "INTAKE" ? w.retryPressSure : w.retrySure} /></p>` : html`
+      ${retry ? html`<p><${T} of=${!letter.readable ? w.retryUnreadableSure : letter.stream === "INTAKE" ? w.retryPressSure : w.retrySure} /></p>` : html`
         <label class="field"><span><${T} of=${w.reason} /></span>
           <input type="text" name="reason" required maxlength="500" autocomplete="off" /></label>
         <p><${T} of=${w.dismissSure} /></p>`}

@@ -261,6 +261,8 @@ export const w = {
   dismissSure: ["保留记录，可以撤回。", "It is kept, and can be taken up again."],
   retrySure: ["已完成的呼叫不会重复。原因仍在时，它会留在这里。", "Calls that were made are not made again. If its cause is still there, it stays."],
   retryPressSure: ["将按现在的名册立即呼叫所有人，无法撤回。确定吗？", "Everybody is called now, which cannot be undone. Are you sure?"],
+  retryUnreadableSure: ["按键内容无法读取，重试也不会呼叫任何人。请打电话给这户。", "The press cannot be read: to try again calls nobody. Telephone the household."],
+  letterUnreadable: ["按键内容无法读取，没有呼叫任何人：请打电话给这户", "The press cannot be read, nobody was called: telephone the household"],
   oldPress: (text) => [`这是${text}前的按键`, `This press is ${text} old`],
   letterDismissed: ["已搁置", "Put aside"],
   letterRetried: ["已重新处理", "Processed again"],
