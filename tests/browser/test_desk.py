@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from playwright.async_api import ViewportSize
 
 from dispatch.clock import now
 from dispatch.events import DLQ, INTAKE, DeadLetter, Incident, IncidentBook
 from dispatch.identifiers import CaseId
-from tests.browser.people import DESK, NEXT_DOOR, People, raised_next_door, sees
+from tests.browser.people import DESK, NEXT_DOOR, PHONE, People, raised_next_door, sees
 from tests.live import LiveSystem
 from tests.stories import answer
 
@@ -147,10 +148,13 @@ async def test_on_a_case_that_is_over_nothing_runs_on_and_that_it_is_over_stays_
     await sees(desk, ".timeline li:has-text('移交110')")
     assert await desk.locator(".timeline li:text-matches('呼叫 Called：$')").count() == 0
     assert "自行" not in await desk.locator(".case-pane").inner_text()
-    await desk.locator(".timeline li").last.scroll_into_view_if_needed()
-    box = await over.bounding_box()
-    assert box is not None
-    assert 0 <= box["y"] < 500
+    sizes: list[ViewportSize] = [PHONE, {"width": 1000, "height": 500}, {"width": 1440, "height": 500}]
+    for size in sizes:
+        await desk.set_viewport_size(size)
+        await desk.locator(".timeline li").last.scroll_into_view_if_needed()
+        box = await over.bounding_box()
+        assert box is not None
+        assert -1 <= box["y"] < size["height"], size
 
 
 async def test_a_drill_stands_below_an_alarm_in_earnest(people: People, quiet_village: LiveSystem) -> None:

@@ -47,7 +47,7 @@ export function Dlq({ dlq, letters, onAsk }) {
       ${!dlq.count && html`<p class="dim"><${T} of=${w.dlqNone} /></p>`}
       <ul class="letters">${letters.slice(0, 20).map((letter) => html`
         <li key=${letter.seq} data-letter=${letter.seq}>
-          <span>#${letter.seq} ${letter.stream === "INTAKE" ? html`<${T} of=${w.pressLetter} />` : letter.by} <b>${letter.household ?? letter.subject}</b>
+          <span>#${letter.seq} ${letter.stream === "INTAKE" ? html`<${T} of=${w.pressLetter} />` : letter.by} <b>${letter.household ?? letter.subject}</b>${" "}
             ${letter.household_name} ${letter.phone && html`<a href=${`tel:${letter.phone}`}>${letter.phone}</a>`}</span>
           ${!letter.readable && html`<b><${T} of=${w.letterUnreadable} /></b>`}
           <span class="dim"><${TickingT} of=${(time) => w.ago(Math.max(0, Math.floor((time - Date.parse(letter.stored_at)) / 1000)))} /> · <${At} at=${letter.stored_at} /></span>
