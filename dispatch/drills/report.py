@@ -8,7 +8,7 @@ from itertools import takewhile
 
 import msgspec
 
-from dispatch.cases import Call, Case, fold
+from dispatch.cases import REAL_ALARM, Call, Case, fold
 from dispatch.drills.book import Drill
 from dispatch.events import (
     Answer,
@@ -24,6 +24,7 @@ from dispatch.events import (
 from dispatch.identifiers import CaseId, GroupId, HouseholdId, PersonId
 
 NO_CASE = "没有开始：未收到、有真实警情，或时间已过 / not begun: not received, a real case was open, or it was too late"
+ENDED = "被真实警情中断 / ended by a real alarm"
 NO_POINT = (
     "没有推送、短信等联系方式（仅有电话号码或打开的页面不算） / "
     "no push, text message or other contact point (a telephone number alone or an open page is not counted)"
@@ -111,6 +112,8 @@ def report_of(drill: Drill, logs: Mapping[HouseholdId, Sequence[Commit]]) -> Rep
         running += case.is_open and len(commits) == len(written)
         lines += _lines(case, household, _firsts(commits))
         missing += [(gap.what, gap.reason) for gap in case.gaps]
+        if len(commits) < len(written) or (case.closing is not None and case.closing.text == REAL_ALARM):
+            missing.append((f"household {household}", ENDED))
     return Report(drill=drill, lines=tuple(lines), missing=tuple(dict.fromkeys(missing)), open_cases=running)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -69,6 +69,7 @@ class Drills:
     async def _end_for_ever(self) -> None:
         while True:
             at = self._clock()
+            await self._end_what_is_done(at)
             due = [drill for drill in self._running.values() if drill.is_over(at)]
             late = [drill for drill in self._lingering.values() if drill.is_over(at - LINGERS)]
             try:
@@ -82,6 +83,22 @@ class Drills:
             except Unavailable as error:
                 log.warning("drill.waiting", reason=error.detail)
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _end_what_is_done(self, at: datetime) -> None:
+        """A drill each of whose cases was ended before its time, by an operator or a real alarm, is over."""
+        for drill in [one for one in self._running.values() if not one.is_over(at)]:
+            try:
+                if await self._is_done(drill):
+                    await self._book.end(drill, at)
+            except Unavailable as error:
+                log.warning("drill.waiting", reason=error.detail)
+
+    async def _is_done(self, drill: Drill) -> bool:
+        for household in drill.households:
+            case = await self._desk.load(case_of(drill.id, household))
+            if case.raised is None or (case.is_open and case.drill):
+                return False
+        return True
 
     async def _end(self, drill: Drill) -> None:
         for household in drill.households:

@@ -49,7 +49,7 @@
         and ($3::text is null or kind = $3)
         and ($4::text is null or group_id = $4)
         and ($7::text is null or responder = $7)
-        and ($8::boolean is null or coalesce(role not in ('group_leader', 'member'), false) = $8)
+        and ($8::boolean is null or coalesce(role not in ('group_leader', 'member', 'asked'), false) = $8)
 
 -- name: response
 -- How fast help came, by `$9`: cases, verdicts of each of the four steps, percentiles. See docs/LATENCY.md.

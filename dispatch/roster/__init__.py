@@ -29,14 +29,14 @@ from dispatch.roster.entries import MAX_DOCUMENT_BYTES, Entry
 from dispatch.roster.leaving_out import leave_out, let_in
 from dispatch.roster.policies import read_policies
 from dispatch.roster.reachability import PROOF_DAYS, GroupReach, Reachable, bound, reach_of
-from dispatch.roster.scope import has_to_do_with
+from dispatch.roster.scope import Places, has_to_do_with, who_has_to_do_with
 from dispatch.roster.store import Roster, RosterConflict
 
 __all__ = [
     "AID", "KINDS", "MAX_BOUND_NUMBERS", "MAX_DOCUMENT_BYTES", "OFFICERS", "PROOF_DAYS", "ApprisePoint", "Area",
     "Audit", "Audited", "CallList", "Called", "ContactPoint", "Document", "DocumentKind", "Duty", "Entry",
-    "EscalationPolicy", "Group", "GroupReach", "Household", "LeftOut", "Person", "Post", "Reachable", "Roster",
-    "RosterConflict", "SmsPoint", "WebPushPoint", "WebhookPoint", "aid_list", "bound", "call_list", "channel_of",
-    "channels_after", "channels_of", "document_kind", "every_channel_of", "has_to_do_with", "is_mute", "leave_out",
-    "left_out_of", "let_in", "points_for", "reach_of", "read_policies",
+    "EscalationPolicy", "Group", "GroupReach", "Household", "LeftOut", "Person", "Places", "Post", "Reachable",
+    "Roster", "RosterConflict", "SmsPoint", "WebPushPoint", "WebhookPoint", "aid_list", "bound", "call_list",
+    "channel_of", "channels_after", "channels_of", "document_kind", "every_channel_of", "has_to_do_with", "is_mute",
+    "leave_out", "left_out_of", "let_in", "points_for", "reach_of", "read_policies", "who_has_to_do_with",
 ]  # fmt: skip

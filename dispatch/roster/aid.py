@@ -56,7 +56,7 @@ async def aid_list(
     if "hand_over" in targets and not any(
         reason.role == "emergency_centre" for one in called for reason in one.reasons
     ):
-        gaps.append(TELEPHONE)
+        gaps = [*(gap for gap in gaps if gap.what != TELEPHONE.what), TELEPHONE]
     return called, tuple(gaps)
 
 

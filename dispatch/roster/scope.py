@@ -1,4 +1,4 @@
-"""Whether somebody has to do with an area: whom its own operators may name."""
+"""Who has to do with an area: whom its own operators may name."""
 
 from __future__ import annotations
 
@@ -8,28 +8,46 @@ from dispatch.identifiers import AreaId, GroupId, PersonId
 from dispatch.roster.documents import Area, Group, Post
 from dispatch.roster.store import Roster
 
+Places = dict[PersonId, list[str]]
+"""People, each with the groups and posts that they have, in words."""
 
-async def has_to_do_with(roster: Roster, person: PersonId, area: AreaId) -> bool:
-    """Whether `person` is bound into a group of `area` or of one below it, or can be called to its aid.
 
-    That is: at a post there, above it or in a neighbouring area, or as the leader of a neighbouring group. Reads every
-    area, post and group, whether there is such a person or not; not for the way of an alarm. Raises `Unavailable`.
+async def who_has_to_do_with(roster: Roster, area: AreaId | None) -> Places:
+    """Those who are bound into a group of `area` or of one below it, or can be called to its aid; None: of all areas.
+
+    The latter are at a post there, above it or in a neighbouring area, or lead a neighbouring group. Reads every area,
+    post and group; not for the way of an alarm. Raises `Unavailable`.
     """
     areas = {known.id: known for known in [cast("Area", document) async for document in roster.all("area")]}
-    within = {known for known in areas if area in _path(known, areas)}
-    near = within.union(_path(area, areas), *(areas[known].neighbours for known in within))
+    within = {known for known in areas if area is None or area in _path(known, areas)}
+    above = _path(area, areas) if area is not None else []
+    near = within.union(above, *(areas[known].neighbours for known in within))
+    places: Places = {}
+
+    def at(person: PersonId, of: Group | Post) -> None:
+        place = areas[of.area].name if of.area in areas else ""
+        places.setdefault(person, []).append(of.name if of.name.startswith(place) else f"{place} {of.name}")
+
     async for document in roster.all("post"):
         post = cast("Post", document)
-        if post.area in near and person in post.everyone():
-            return True
+        for person in post.everyone() if post.area in near else ():
+            at(person, post)
     neighbours: set[GroupId] = set()
     async for document in roster.all("group"):
         group = cast("Group", document)
         if group.area in within:
-            if person == group.leader or person in group.members:
-                return True
+            for person in dict.fromkeys((*group.members, *filter(None, [group.leader]))):
+                at(person, group)
             neighbours.update(group.neighbours)
-    return any(person == group.leader for group in (await roster.groups(neighbours)).values())
+    for group in (await roster.groups(neighbours)).values():
+        if group.leader is not None and group.area not in within:
+            at(group.leader, group)
+    return places
+
+
+async def has_to_do_with(roster: Roster, person: PersonId, area: AreaId) -> bool:
+    """Whether `person` is one of those. Reads as much, whether there is such a person or not."""
+    return person in await who_has_to_do_with(roster, area)
 
 
 def _path(area: AreaId, areas: dict[AreaId, Area]) -> list[AreaId]:

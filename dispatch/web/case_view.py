@@ -162,5 +162,7 @@ class CaseView(TypedDict):
     beside: NotRequired[str | None]
     """The household's case that went on under duress when this one was opened."""
     left_out: NotRequired[list[LeftOutView]]
+    attended: NotRequired[bool]
+    """Whether an operator has done anything about it."""
     you: NotRequired[str]
     notification: NotRequired[str]

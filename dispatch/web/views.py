@@ -109,6 +109,7 @@ def view(case: Case, names: Names, viewer: Viewer) -> CaseView:
         shown["seq"] = case.seq
         shown["gaps"] += [{"what": names.person(person), "reason": LIVES_THERE} for person in sorted(case.spared)]
         shown["left_out"] = _left_out(case, names)
+        shown["attended"] = _attended(case)
     if viewer.role == "responder":
         shown["you"] = viewer.subject
         shown["notification"] = notification_id(case.id, PersonId(viewer.subject))
@@ -158,6 +159,14 @@ def _household(id_: HouseholdId, names: Names, viewer: Viewer) -> HouseholdView:
     if viewer.role != "device":
         shown["phone"], shown["note"] = household.phone, household.note
     return shown
+
+
+def _attended(case: Case) -> bool:
+    """Whether an operator has done anything about it; of answers written down for others the case does not know."""
+    authors = [note.author for note in case.notes] + ([case.handed_over.by] if case.handed_over else [])
+    wishes = (case.asked, case.asked_by_name(), case.dismissed, case.escalated_because == "operator")
+    held = case.paused_until is not None and case.held_until is None
+    return held or any(wishes) or any(author.startswith("operator:") for author in authors)
 
 
 def _left_out(case: Case, names: Names) -> list[LeftOutView]:

@@ -236,6 +236,23 @@ async def ended_by_itself(live: LiveSystem, case: CaseId) -> None:
     assert (closing.by, "演练时间到" in closing.text) == ("system", True)
 
 
+async def test_a_drill_is_over_when_a_real_alarm_has_ended_it_at_its_only_home(
+    live_system: LiveSystem, phones: Phones
+) -> None:
+    drill = await begin(live_system, minutes=10)
+    case = await the_case(live_system, drill)
+    await phones.ring(phones.group)
+    await live_system.press_at((await live_system.case(case)).alarm.household)
+    await phones.ring(phones.group)
+
+    async def is_over() -> Document | None:
+        _, report = await live_system.call("operator", "GET", f"/v1/drills/{drill['id']}")
+        return report if cast("Document", report["drill"])["over"] else None
+
+    report = await until(is_over, "the drill to be over")
+    assert "被真实警情中断" in str(report["missing"])
+
+
 async def test_a_drill_leaves_a_household_with_a_real_case_alone(live_system: LiveSystem, phones: Phones) -> None:
     real = await live_system.press(kind="help")
     await phones.ring(phones.group)

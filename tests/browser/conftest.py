@@ -12,6 +12,7 @@ from playwright.async_api import Browser, async_playwright
 
 from dispatch.identifiers import CaseId
 from tests.browser.people import People
+from tests.browser.pins import DURESS, PIN
 from tests.conftest import database
 from tests.live import LiveSystem, live, on_servers
 from tests.servers import Servers, open_folder
@@ -77,3 +78,11 @@ async def quiet_village(live_system: LiveSystem) -> AsyncIterator[LiveSystem]:
     head = await live_system.log.head(live_system.household)
     if head and (await live_system.case(head.case)).is_open:
         await live_system.close(head.case)
+
+
+@pytest.fixture
+async def with_pins(quiet_village: LiveSystem) -> AsyncIterator[LiveSystem]:
+    path = f"/v1/households/{quiet_village.household}/pin"
+    assert (await quiet_village.call("operator", "POST", path, {"pin": PIN, "duress_pin": DURESS}))[0] == 200
+    yield quiet_village
+    await quiet_village.call("operator", "POST", path, {"pin": None, "duress_pin": None})

@@ -86,7 +86,11 @@ class People:
     def _kept(self, page: Page) -> Page:
         page.on("console", self._console)
         page.on("pageerror", self._thrown)
+        page.on("popup", self._opened)
         return page
+
+    def _opened(self, page: Page) -> None:
+        self._kept(page)
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:

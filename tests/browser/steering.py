@@ -22,6 +22,14 @@ async def at_the_desk(people: People, case: CaseId) -> Page:
     return desk
 
 
+async def chosen(desk: Page, asked: str, person: str) -> None:
+    """Call `person`, who is found by `asked`."""
+    await desk.locator("[data-deed=calls]").click()
+    await desk.locator("#responder-search").fill(asked)
+    await desk.locator(f".found [value='{person}']").check()
+    await desk.locator("dialog [data-confirm]").click()
+
+
 async def confirmed(desk: Page, deed: str) -> None:
     await desk.locator(f"[data-deed='{deed}']").click()
     await desk.locator("dialog [data-confirm]").click()

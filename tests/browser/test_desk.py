@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from playwright.async_api import ViewportSize
 
 from dispatch.clock import now
 from dispatch.events import DLQ, INTAKE, DeadLetter, Incident, IncidentBook
 from dispatch.identifiers import CaseId
-from tests.browser.people import DESK, People, raised_next_door, sees
+from tests.browser.people import DESK, NEXT_DOOR, PHONE, People, raised_next_door, sees
 from tests.live import LiveSystem
 from tests.stories import answer
 
@@ -126,6 +127,36 @@ async def test_why_a_call_failed_is_said_in_chinese(people: People, live_system:
     assert "no open page" not in await desk.locator(".case-pane").inner_text()
 
 
+async def test_on_a_case_that_is_over_nothing_runs_on_and_that_it_is_over_stays_in_sight(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    case = await quiet_village.press(kind="help")
+    desk = await people.open("operator", {"width": 1440, "height": 500})
+    who = quiet_village.subject("police")
+    reply = {"responder": who, "answer": "going", "eta_minutes": 5}
+    assert (await quiet_village.call("operator", "POST", f"/v1/cases/{case}/replies", reply, key="going"))[0] == 200
+    assert (await quiet_village.call("operator", "POST", f"/v1/cases/{case}/hand-over", {}, key="110"))[0] == 200
+    await desk.locator(f".list-pane [data-case='{case}']").click()
+    await sees(desk, f"[data-responder='{who}'] .given .clock")
+    await sees(desk, "[role=alert][data-reached=false]:has-text('请立即自行拨打110')")
+    await quiet_village.close(case)
+    over = desk.locator(".case-pane .over:has-text('已结案 Resolved'):has-text('其他')")
+    await over.wait_for()
+    assert await desk.locator(".case-pane .clock").count() == 0
+    await sees(desk, "[role=status][data-reached=false]:has-text('未能通知到110')")
+    assert await desk.locator(".gaps li:has-text('110')").count() == 1
+    await sees(desk, ".timeline li:has-text('移交110')")
+    assert await desk.locator(".timeline li:text-matches('呼叫 Called：$')").count() == 0
+    assert "自行" not in await desk.locator(".case-pane").inner_text()
+    sizes: list[ViewportSize] = [PHONE, {"width": 1000, "height": 500}, {"width": 1440, "height": 500}]
+    for size in sizes:
+        await desk.set_viewport_size(size)
+        await desk.locator(".timeline li").last.scroll_into_view_if_needed()
+        box = await over.bounding_box()
+        assert box is not None
+        assert -1 <= box["y"] < size["height"], size
+
+
 async def test_a_drill_stands_below_an_alarm_in_earnest(people: People, quiet_village: LiveSystem) -> None:
     drill = await quiet_village.press(kind="fire", drill=True)
     async with raised_next_door(quiet_village, kind="help") as real:
@@ -193,10 +224,15 @@ async def test_a_letter_is_put_aside_and_taken_back_and_an_old_press_says_how_ol
         seq = (await js.publish(subject, msgspec.json.encode(letter))).seq
         mine = f"[data-letter='{seq}']"
         await sees(desk, f"{mine}:has-text('按键 press h-0001'):has-text('3小时5分前'):has-text('not a press')")
+        home = (await live_system.system.roster.households([NEXT_DOOR]))[NEXT_DOOR]
+        assert home.phone is not None
+        await sees(desk, f"{mine}:has-text('{home.name}'):has-text('{home.phone}'):has-text('没有呼叫任何人')")
         await sees(elsewhere, f"{mine}:has-text('按键 press'):has-text('3小时5分前'):has-text('仅全站值班员可见')")
-        assert "h-0001" not in await elsewhere.locator(mine).inner_text()
+        told = await elsewhere.locator(mine).inner_text()
+        assert not [word for word in ("h-0001", home.name, home.phone) if word in told]
         await desk.locator(f"{mine} [data-deed=retry]").click()
         await sees(desk, "dialog[open] [data-old]:has-text('3:05:')")
+        await sees(desk, "dialog[open]:has-text('重试也不会呼叫任何人')")
         await desk.locator("dialog [data-confirm]").click()
         await sees(desk, "[data-dealt=open]:has-text('cannot be read')")
         await sees(desk, f"{mine}:has-text('cannot be read')")
@@ -214,19 +250,21 @@ async def test_a_letter_is_put_aside_and_taken_back_and_an_old_press_says_how_ol
         await js.purge_stream(DLQ, subject=subject)
 
 
-async def test_duress_stands_before_all_else_even_in_a_drill(people: People) -> None:
+async def test_duress_stands_before_all_else_then_what_is_new_and_then_the_longest_waiting(people: People) -> None:
     page = await people.blank(DESK)
     await page.goto("/")
     order = await page.evaluate(
         """async () => {
              const { byUrgency } = await import("/static/desk/order.js");
-             const fire = { status: "raised", kind: "fire", pressed_at: "2026-11-21T08:00:00Z" };
-             const view = (id, more) => ({ id, ...fire, ...more });
+             const at = (minute) => `2026-11-21T08:0${minute}:00Z`;
+             const view = (id, more) => ({ id, status: "raised", kind: "fire", pressed_at: at(0), ...more });
              const views = [
-               view("drill", { drill: true }), view("real", {}),
+               view("drill", { drill: true }), view("there", { status: "on_scene" }), view("real", {}),
+               view("fire", { pressed_at: at(4) }), view("help", { kind: "help", pressed_at: at(3) }),
+               view("coming", { status: "under_way" }), view("new", { pressed_at: at(9) }),
                view("duress in a drill", { drill: true, duress: true, status: "on_scene", kind: "help" }),
              ];
-             return byUrgency(views, Date.parse("2026-11-21T08:10:00Z")).map((one) => one.id);
+             return byUrgency(views, new Set(["new"])).map((one) => one.id);
            }"""
     )
-    assert order == ["duress in a drill", "real", "drill"]
+    assert order == ["duress in a drill", "new", "real", "help", "fire", "coming", "there", "drill"]

@@ -13,7 +13,7 @@ from dispatch.identifiers import PersonId
 from dispatch.roster import ApprisePoint, WebhookPoint
 from tests.browser.people import DESK, PHONE, RINGS, SIDEWAYS, THANKED, People, sees
 from tests.browser.policies import LEADER_NEXT_DOOR, PATIENT, TO_110, agreed
-from tests.browser.steering import answer, at_the_desk, confirmed
+from tests.browser.steering import answer, at_the_desk, chosen, confirmed
 from tests.browser.test_layout import fits
 from tests.live import LiveSystem
 from tests.receivers import receiving
@@ -62,6 +62,9 @@ async def test_with_somebody_there_and_too_few_everybody_reads_that_more_are_cal
             await sees(desk, f"{place} [data-few='1/2']:has-text('人手未足 1/2 1 of 2')")
             green = "(line) => getComputedStyle(line).color === 'rgb(111, 220, 148)'"
             assert not await desk.locator(f"{place} .status.on_scene").evaluate(green)
+        await desk.locator("[data-deed='stand-down']").click()
+        await sees(desk, "dialog [data-too-few]:has-text('需要2人，只有1人'):has-text('1 of 2')")
+        await desk.keyboard.press("Escape")
         await confirmed(desk, "widen")
         await sees(desk, f"{WAIT}:has-text('人手未足；已升级到最后一步，等待结案')")
         await sees(resident, ".next", state="hidden")
@@ -116,27 +119,28 @@ async def test_who_cannot_come_is_rung_again_when_called_by_name(people: People,
         await sees(neighbour, "[data-stage=recorded]")
         await sees(neighbour, RINGS, state="hidden")
 
-        await desk.locator("[data-deed=calls]").click()
-        name = desk.locator(f"#known-people option[value='{quiet_village.subject('neighbour')}']")
-        await desk.locator("[name=responder]").fill(await name.text_content() or "")
-        await desk.locator("dialog [data-confirm]").click()
+        who = PersonId(quiet_village.subject("neighbour"))
+        name = (await quiet_village.system.roster.people([who]))[who].name
+        await chosen(desk, f"{name[:2]} 茅州村", who)
         await sees(neighbour, RINGS)
         await neighbour.locator("[data-answer=going]").click()
         await sees(neighbour, RINGS, state="hidden")
         await sees(desk, f"[data-responder='{quiet_village.subject('neighbour')}'][data-answer=going]")
 
 
-async def test_a_person_who_is_not_known_is_not_called(people: People, quiet_village: LiveSystem) -> None:
-    people.excuse("404")
+async def test_somebody_whom_nobody_has_called_yet_is_found_and_a_name_that_nobody_has_calls_nobody(
+    people: People, quiet_village: LiveSystem
+) -> None:
     case = await quiet_village.press()
     desk = await at_the_desk(people, case)
     await desk.locator("[data-deed=calls]").click()
-    await desk.locator("[name=responder]").fill("没有这个人")
+    await desk.locator("#responder-search").fill("没有这个人")
+    await sees(desk, "dialog .found:has-text('没有找到此人')")
+    await desk.locator("dialog [data-confirm]").click()  # nobody is chosen: nothing is sent
+    await desk.locator("#responder-search").fill("茅州村二组")  # whom no step has called
+    await desk.locator(f".found [value='{LEADER_NEXT_DOOR}']").check()
     await desk.locator("dialog [data-confirm]").click()
-    await sees(desk, "dialog [role=alert]:has-text('列表中没有叫这个名字的人')")
-    await desk.locator("[name=responder]").fill("nobody")
-    await desk.locator("dialog [data-confirm]").click()
-    await sees(desk, "dialog [role=alert]:has-text('没有找到')")
+    await sees(desk, f".responders [data-responder='{LEADER_NEXT_DOOR}']:has-text('值班员指定')")
 
 
 async def test_the_escalation_fits_every_screen(people: People, quiet_village: LiveSystem) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dispatch.projections import ReadModels
-from tests.browser.people import DESK, PHONE, SIDEWAYS, SMALL_PHONE, WITHIN_MS, People, sees
+from tests.browser.people import DESK, PHONE, SIDEWAYS, SMALL_PHONE, People, sees
 from tests.browser.test_layout import fits
 from tests.live import LiveSystem
 from tests.past_cases import Called, tell_past
@@ -25,10 +25,13 @@ CALLED: tuple[Called, ...] = (
     ("p-0003", "member", "g-01"),
     ("a-0069", "auxiliary_officer", "maozhou"),
     ("c-0077", "community_police_officer", "gonghe"),
+    ("p-0005", "asked", "operator:wang"),
 )
 CASES = 60
 BESIDE = """() => [...document.querySelectorAll(".scroll")].filter((one) => one.scrollWidth > one.clientWidth)
   .map((one) => one.previousElementSibling?.textContent ?? one.textContent)"""
+
+TOPS = "[...document.querySelectorAll('.bucket .share')].map((one) => Math.round(one.getBoundingClientRect().top))"
 
 
 @pytest.fixture(scope="module")
@@ -53,27 +56,32 @@ async def past(live_system: LiveSystem) -> LiveSystem:
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 async def test_the_month_from_the_desk_to_a_village(people: People, past: LiveSystem, size: object) -> None:
-    desk = await people.open("operator", size)  # type: ignore[arg-type]
-    await desk.locator("[data-report-link]").click()
-    await sees(desk, "article[data-area=mouding]")
-    await desk.locator("input[name=month]").fill(MONTH)
-    await sees(desk, f"article[data-month='{MONTH}'] h1:has-text('牟定县 2026年10月 联防处置月报')")
-    _, report = await past.call("operator", "GET", f"/v1/reports/month?month={MONTH}")
-    share = report["total"]["steps"]["on_scene"]["share"]  # type: ignore[index]
-    await sees(desk, f"[data-bucket=on_scene] .share:has-text('{share * 100:.1f}%')")
-    assert not await desk.evaluate(SIDEWAYS)
-    await desk.locator("tr[data-row=gonghe] a").click()
-    await sees(desk, "article[data-area=gonghe] tr[data-row=maozhou]")
-    await desk.locator("tr[data-row=maozhou] a").click()
-    await sees(desk, "article[data-area=maozhou]")
-    await sees(desk, "tr[data-row=a-0069]:has-text('普桂芳')")
-    await desk.go_back()
-    await sees(desk, "article[data-area=gonghe]")
-    async with desk.expect_download() as download:
-        await desk.locator("a[download]:has-text('XLSX')").click()
-    assert (await download.value).suggested_filename == "month.xlsx"
-    await desk.locator(".controls a[href^='/desk/']").click()
-    await desk.locator(".line.live").wait_for(timeout=WITHIN_MS)
+    operator = await people.open("operator", size)  # type: ignore[arg-type]
+    async with operator.expect_popup() as opened:
+        await operator.locator("[data-report-link]").click()
+    report = await opened.value
+    await sees(report, "article[data-area=mouding]")
+    await report.locator("input[name=month]").fill(MONTH)
+    await sees(report, f"article[data-month='{MONTH}'] h1:has-text('牟定县 2026年10月 联防处置月报')")
+    _, month = await past.call("operator", "GET", f"/v1/reports/month?month={MONTH}")
+    share = month["total"]["steps"]["on_scene"]["share"]  # type: ignore[index]
+    assert len(set(await report.evaluate(TOPS))) == (1 if size == DESK else 2), "the shares of a row stand side by side"
+    await sees(report, f"[data-bucket=on_scene] .share:has-text('{share * 100:.1f}%')")
+    assert not await report.evaluate(SIDEWAYS)
+    await report.locator("tr[data-row=gonghe] a").click()
+    await sees(report, "article[data-area=gonghe] tr[data-row=maozhou]")
+    await report.locator("tr[data-row=maozhou] a").click()
+    await sees(report, "article[data-area=maozhou]")
+    await sees(report, "tr[data-row=a-0069]:has-text('普桂芳')")
+    assert await report.locator("tr[data-row=p-0005]").count() == 0, "whoever is called by name is no officer"
+    await report.go_back()
+    await sees(report, "article[data-area=gonghe]")
+    async with report.expect_download() as download:
+        await report.locator("a[download]:has-text('XLSX')").click()
+    assert (await download.value).suggested_filename == f"month-{MONTH}-gonghe.xlsx"
+    async with report.expect_event("close"):
+        await report.locator(".controls a[href^='/desk/']").click()
+    await sees(operator, ".line.live")
 
 
 @pytest.mark.usefixtures("past")

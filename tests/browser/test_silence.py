@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from playwright.async_api import Page
 
 from dispatch.identifiers import CaseId
 from tests.browser.people import People, hold, sees
+from tests.browser.pins import DURESS, PIN
+from tests.browser.steering import chosen
 from tests.live import LiveSystem
 from tests.waiting import until
 
 KEY, STOP = ".key", ".stop"
-PIN, DURESS = "4711", "0815"
 LISTEN = """
 window.noise = [];
 navigator.vibrate = (pattern) => { window.noise.push(["vibrate", pattern]); return true; };
 const Context = window.AudioContext;
 window.AudioContext = class extends Context { constructor() { super(); window.noise.push(["sound"]); } };
 """
-
-
-@pytest.fixture
-async def with_pins(quiet_village: LiveSystem) -> AsyncIterator[LiveSystem]:
-    path = f"/v1/households/{quiet_village.household}/pin"
-    assert (await quiet_village.call("operator", "POST", path, {"pin": PIN, "duress_pin": DURESS}))[0] == 200
-    yield quiet_village
-    await quiet_village.call("operator", "POST", path, {"pin": None, "duress_pin": None})
 
 
 async def answer(live: LiveSystem, case: str, who: str, what: str) -> None:
@@ -176,9 +167,7 @@ async def test_operators_alone_see_who_is_left_out(people: People, quiet_village
         await desk.locator("[data-left-out] + button").click()
         await sees(desk, "[data-trail]:has-text('打过她')")
         people.excuse("409")
-        await desk.locator("[data-deed=calls]").click()
-        await desk.locator("dialog input[name=responder]").fill(him)
-        await desk.locator("dialog [data-confirm]").click()
+        await chosen(desk, him, him)
         await sees(desk, "dialog input[name=even_left_out]")
         for page in (resident, neighbour):
             await sees(page, "[data-case], .alarm")

@@ -7,7 +7,7 @@ import pytest
 from dispatch.events import Quorum
 from tests.browser.people import PHONE, RINGS, THANKED, People, raised_next_door, sees
 from tests.browser.policies import PATIENT, agreed
-from tests.browser.steering import answer, at_the_desk
+from tests.browser.steering import answer, at_the_desk, chosen
 from tests.live import LiveSystem
 
 pytestmark = pytest.mark.browser
@@ -42,9 +42,7 @@ async def test_who_is_stood_down_stops_ringing_until_called_again(people: People
         await sees(neighbour, ".others li:has-text('前往')")
         assert await neighbour.locator(THANKED).count() == 0, "one of two is going"
 
-        await desk.locator("[data-deed=calls]").click()
-        await desk.locator("[name=responder]").fill(me)
-        await desk.locator("dialog [data-confirm]").click()
+        await chosen(desk, me, me)
         await sees(neighbour, RINGS)
         await sees(desk, f"{row}[data-stood-down=false]:has-text('值班员指定')")
 

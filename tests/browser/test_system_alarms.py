@@ -49,6 +49,9 @@ async def test_a_storm_is_one_line_that_is_read_at_once_and_goes_away_by_itself(
         await sees(desk, f":nth-match([data-incident=owed], {shown})")
     await book.tell(of_all())
     await sees(desk, "[data-incident=backlog]")
+    await sees(
+        desk, "[data-incident=backlog]:has-text('请先为最急的警情打电话'):has-text('telephone for the most urgent')"
+    )
     assert "117" in await desk.locator(".banner.bad").first.inner_text(), "before what is said of each case"
     await sees(desk, f"[data-more-incidents='{CASES + 1 - SHOWN}']")
     assert await desk.locator("[data-incident]").count() == SHOWN

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.cases import Plan, Policy
+from dispatch.cases import REAL_ALARM, Plan, Policy
 from dispatch.drills import Drill, Line, case_of, report_of, sheet
-from dispatch.drills.report import NO_CASE, NO_POINT, Report
+from dispatch.drills.report import ENDED, NO_CASE, NO_POINT, Report
 from dispatch.drills.sheet import FORMULA, safe
 from dispatch.events import (
     AlarmRaised,
@@ -21,6 +21,7 @@ from dispatch.events import (
     CallsRecorded,
     CaseCancelled,
     Commit,
+    DuressSignalled,
     Event,
     Gap,
     PlannedCall,
@@ -126,6 +127,13 @@ def test_a_report_is_the_same_after_the_drill() -> None:
     during, afterwards = made(*events), made(*events, over)
     assert (during.open_cases, afterwards.open_cases) == (1, 0)
     assert during.lines == afterwards.lines
+
+
+def test_that_a_real_alarm_ended_it_somewhere_is_said() -> None:
+    ended = ("household h-1", ENDED)
+    assert ended in made(CaseCancelled(at=after(60), by="operator:li", reason=REAL_ALARM)).missing
+    assert ended in made(DuressSignalled(at=after(60), by="device:h-1")).missing
+    assert ended not in made(CaseCancelled(at=after(60), by="system", reason="over")).missing
 
 
 def test_an_answer_without_a_receipt_proves_that_they_were_reached() -> None:

@@ -276,6 +276,16 @@ def test_what_somebody_wrote_who_is_left_out_operators_alone_read() -> None:
     assert [one["author"] for one in view(story, NAMES, OPERATOR)["notes"]] == ["人p-2", "人p-1"]
 
 
+def test_a_case_is_attended_to_once_an_operator_has_done_anything_about_it() -> None:
+    note = CaseNoted(at=at(1), note="n", author="responder:p-1", text="I see smoke")
+    rung = called(0, "p-1", "p-2")
+    for deed in (None, note, replied("p-1", "going", 1)):
+        assert not view(case(rung, *filter(None, [deed])), NAMES, OPERATOR)["attended"]
+    for done in (replace(note, author="operator:wang"), called(1, "p-2", role="asked", of="operator:wang")):
+        assert view(case(rung, done), NAMES, OPERATOR)["attended"]
+        assert "attended" not in view(case(rung, done), NAMES, RESPONDER)
+
+
 def test_what_was_missing_at_several_steps_is_said_once() -> None:
     missing = Gap(what="指挥中心 / command centre", reason="no such post")
     story = case(*(replace(called(step, "p-1"), gaps=(missing,)) for step in range(3)))

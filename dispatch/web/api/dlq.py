@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from dispatch.clock import now
-from dispatch.errors import Forbidden, Malformed
-from dispatch.events import DlqDesk, Kept, since
+from dispatch.errors import Forbidden, Malformed, Oversized, Unavailable
+from dispatch.events import INTAKE, DlqDesk, Kept, decode_press, since
+from dispatch.identifiers import HouseholdId
+from dispatch.roster import Household, Roster
 from dispatch.web.api.escalation import NothingSent
 from dispatch.web.endpoint import Request
 from dispatch.web.reading import Flag, Sent, Text
 
 SHOWN_BYTES = 2000
 LARGEST_SEQ = 2**53
+NONE: Mapping[HouseholdId, Household] = MappingProxyType({})
 
 
 class LettersAsked(Sent):
@@ -40,6 +46,10 @@ class LetterView(TypedDict):
     stream: str
     subject: str
     household: str | None
+    household_name: str | None
+    phone: str | None
+    readable: bool
+    """False for a press that nobody can be called for, however often it is tried."""
     body: str
     state: str
     mark: MarkView | None
@@ -67,8 +77,9 @@ async def dead_letters(request: Request[None, LettersAsked]) -> LettersFound:
     desk = request.parts.deps.dlq
     found = await desk.letters.newest(request.query.limit, open_only=request.query.state == "open")
     whole_site = request.principal.area is None
+    homes = await _homes(request.parts.deps.roster, found) if whole_site else {}
     return {
-        "letters": [_letter(desk, kept) if whole_site else _hidden(desk, kept) for kept in found],
+        "letters": [_letter(desk, kept, homes) if whole_site else _hidden(desk, kept) for kept in found],
         "count": request.parts.board.trouble.dlq["count"],
     }
 
@@ -101,8 +112,25 @@ def _named(request: Request[Any, Any]) -> int:
     return int(text)
 
 
-def _letter(desk: DlqDesk, kept: Kept) -> LetterView:
+async def _homes(roster: Roster, letters: Iterable[Kept]) -> Mapping[HouseholdId, Household]:
+    """Whose they are, as far as the roster says."""
+    with suppress(Unavailable):
+        return await roster.households({HouseholdId(kept.household) for kept in letters if kept.household})
+    return {}
+
+
+def _readable(kept: Kept) -> bool:
+    letter = kept.letter
+    try:
+        decode_press(letter.subject, letter.headers, letter.body, since(kept))
+    except (Malformed, Oversized):
+        return letter.stream != INTAKE
+    return True
+
+
+def _letter(desk: DlqDesk, kept: Kept, homes: Mapping[HouseholdId, Household] = NONE) -> LetterView:
     letter, mark = kept.letter, kept.mark
+    home = homes.get(HouseholdId(kept.household or ""))
     return {
         "seq": kept.seq,
         "by": letter.by,
@@ -112,6 +140,9 @@ def _letter(desk: DlqDesk, kept: Kept) -> LetterView:
         "stream": letter.stream,
         "subject": letter.subject,
         "household": kept.household,
+        "household_name": home.name if home else None,
+        "phone": home.phone if home else None,
+        "readable": _readable(kept),
         "body": letter.body[:SHOWN_BYTES].decode(errors="replace"),
         "state": kept.state(now()),
         "mark": {"deed": mark.deed, "by": mark.by, "at": mark.at, "reason": mark.reason} if mark else None,

@@ -127,7 +127,9 @@ def as_file(
             )
         made = tables(found)
         body = as_csv(made[0]).encode() if media == CSV else await asyncio.to_thread(_workbook, made)
-        name = f"{request.http.path.rsplit('/', 1)[-1]}"
+        stem, _, ending = request.http.path.rsplit("/", 1)[-1].partition(".")
+        told = cast("Mapping[str, Any]", found)
+        name = "-".join(filter(None, (stem, told.get("month"), told.get("area")))) + f".{ending}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         charset = "utf-8" if media == CSV else None
         return web.Response(body=body, content_type=media, charset=charset, headers=headers)

@@ -68,6 +68,31 @@ async def test_who_can_be_called_to_the_aid_of_the_area_may_be_named(
     assert (await name(client, wang, "calls", case, SOMEBODY))[0] == 200
 
 
+async def found(client: Client, who: Mapping[str, str], asked: str) -> list[dict[str, Any]]:
+    async with client.get("/v1/people", params={"q": asked}, headers=who) as answer:
+        assert answer.status == 200
+        told = await answer.json()
+    assert told["complete"]
+    return list(told["people"])
+
+
+async def test_who_may_be_named_is_found_by_part_of_a_name_a_group_or_a_telephone_and_nobody_else(
+    client: Client, village: World
+) -> None:
+    await village.roster.put(Group(id=GroupId("g-2"), name="别组", area=NEXT, members=(SOMEBODY,)), by="test")
+    wang, li = await village.bearer("operator", "wang", HERE), await village.bearer("operator", "li")
+    first = {"id": "p-1", "name": "人1", "phone": "+8613800000001", "of": ["茅州村 一组"]}
+    for asked in ("人1", "茅州村 P-1", "138 0000 0001"):
+        assert await found(client, wang, asked) == [first]
+    assert [one["id"] for one in await found(client, wang, "一组")] == ["p-1", "p-2"]
+    assert await found(client, wang, "人3") == []
+    assert [one["of"] for one in await found(client, li, "人3")] == [["别村 别组"]]
+
+    case = await village.open_case(called=("p-1", SOMEBODY))
+    await until(lambda: found(client, wang, "人3"), "the board to have the case")
+    assert (await name(client, wang, "calls", case, SOMEBODY))[0] == 200
+
+
 async def test_the_leader_of_a_neighbouring_group_may_be_named(client: Client, village: World, case: Case) -> None:
     for document in (
         Group(id=GroupId("g-2"), name="别组", area=NEXT, members=(), leader=SOMEBODY),

@@ -17,13 +17,14 @@ export function Detail({ view, history, recording, actions }) {
   const open = isOpen(view);
   return html`
     <article class="detail" data-case=${view.id} data-status=${view.status}>
+      ${!open && html`<${Over} view=${view} />`}
       ${view.drill && html`<div class="banner drill"><${T} of=${w.drillLong} /></div>`}
       ${view.duress ? html`<div class="banner bad" role="alert" data-duress><b><${T} of=${w.duressLong} /></b> <${T} of=${view.beside ? w.duressBeside : w.duressDesk} /></div>`
         : view.silent && html`<div class="banner warn"><${T} of=${w.doNotRing} /></div>`}
       <${Head} view=${view} open=${open} onBack=${actions.back} />
-      <${HandedOver} view=${view} />
+      <${HandedOver} view=${view} open=${open} />
       ${open && html`<${Escalation} view=${view} onAsk=${actions.ask} />`}
-      <${Gaps} view=${view} />
+      <${Gaps} view=${view} open=${open} />
       ${open && html`<${Close} view=${view} onClose=${actions.close} />`}
       <${Responders} view=${view} open=${open} recording=${recording} onRecord=${actions.record}
         onAnswer=${(responder, answer, minutes) => actions.answer(view, responder, answer, minutes)} />
@@ -33,6 +34,12 @@ export function Detail({ view, history, recording, actions }) {
       </div>
     </article>`;
 }
+
+// Stays in sight also for whoever has scrolled.
+const Over = ({ view: { status, closing } }) => html`
+  <p class="over" role="status"><b><${T} of=${nameOf(statuses, status)} /></b>
+    ${closing?.resolution && html` · <${T} of=${nameOf(resolutions, closing.resolution)} />`}
+    ${closing && html` · <${At} at=${closing.at} />`}</p>`;
 
 function Head({ view, open, onBack }) {
   const facts = [

@@ -2,9 +2,10 @@
 
 import { now, span } from "../lib/clock.js";
 import { Dialog } from "../lib/dialog.js";
+import { tooFew } from "../lib/escalation.js";
 import { At, html, T } from "../lib/ui.js";
 import { kinds, nameOf, w } from "../lib/words.js";
-import { HouseholdSearch } from "./search.js";
+import { HouseholdSearch, PersonSearch } from "./search.js";
 import { deeds, resolutions } from "./words.js";
 
 function Form({ title, onClose, onSubmit, danger, confirm, problem, busy, children }) {
@@ -36,30 +37,19 @@ export function CloseDialog({ asked, ...rest }) {
     <//>`;
 }
 
-const NUMBER = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
-
-// The number of whoever `said` names, among `people`, which are the known ones: [id, name]. Throws what is to be said.
-export function numberOf(said, people) {
-  const wanted = said.trim();
-  const named = people.filter(([, name]) => name === wanted);
-  if (named.length === 1) return named[0][0];
-  if (named.length || !NUMBER.test(wanted)) throw { words: named.length ? w.severalOfThatName : w.nobodyOfThatName };
-  return wanted;
-}
-
-export function DeedDialog({ asked, people, ...rest }) {
+export function DeedDialog({ asked, ...rest }) {
   const { view, deed, responders } = asked;
   const { words, sure } = deeds[deed];
   return html`
     <${Form} ...${rest} title=${words} confirm=${words}>
       <p><b>${view.household.name}</b> ${view.household.address}</p>
       ${deed === "stand-down" && html`<p><${T} of=${w.notNeeded(responders.length)} /></p>`}
+      ${deed === "stand-down" && tooFew(view) && html`
+        <p class="problem" role="alert" data-too-few><${T} of=${w.fewStay(...tooFew(view))} /></p>`}
       ${deed === "stand-down" && !view.coming && !view.on_scene && html`
         <p class="problem" role="alert" data-nobody-left><${T} of=${w.nobodyLeft} /></p>`}
       ${deed === "calls" && html`
-        <label class="field"><span><${T} of=${w.whomToCall} /></span>
-          <input type="text" name="responder" list="known-people" required maxlength="64" autofocus autocomplete="off" /></label>
-        <datalist id="known-people">${people.map(([id, name]) => html`<option key=${id} value=${id}>${name}</option>`)}</datalist>
+        <${PersonSearch} />
         ${rest.problem?.document?.type?.endsWith(":left-out") && html`
           <label class="check"><input type="checkbox" name="even_left_out" /> <${T} of=${w.callLeftOut} /></label>`}`}
       ${deed === "hand-over" && view.handed_over && html`<p class="problem" role="alert"><${T} of=${w.handOverAgain} /></p>`}
@@ -72,10 +62,10 @@ export function LetterDialog({ asked, ...rest }) {
   const retry = letterDeed === "retry";
   return html`
     <${Form} ...${rest} title=${retry ? w.retryLetter : w.dismissLetter} confirm=${retry ? w.retry : w.dismissLetter} danger=${retry && letter.old_press}>
-      <p><b>${letter.household ?? letter.subject}</b> <span class="dim">${letter.by} · <${At} at=${letter.stored_at} /></span></p>
+      <p><b>${letter.household ?? letter.subject}</b> ${letter.household_name} <span class="dim">${letter.by} · <${At} at=${letter.stored_at} /></span></p>
       <p>${letter.reason}</p>
       ${retry && letter.old_press && html`<p class="notice" data-old><${T} of=${w.oldPress(span(now() - Date.parse(letter.stored_at)))} /></p>`}
-      ${retry ? html`<p><${T} of=${letter.stream === "INTAKE" ? w.retryPressSure : w.retrySure} /></p>` : html`
+      ${retry ? html`<p><${T} of=${!letter.readable ? w.retryUnreadableSure : letter.stream === "INTAKE" ? w.retryPressSure : w.retrySure} /></p>` : html`
         <label class="field"><span><${T} of=${w.reason} /></span>
           <input type="text" name="reason" required maxlength="500" autocomplete="off" /></label>
         <p><${T} of=${w.dismissSure} /></p>`}

@@ -150,7 +150,8 @@ const Report = ({ report }) => html`
       <span><b>${line.name || line.responder}</b> <span class="dim">${line.household_name}</span></span>
       <span class="channels">${line.channels.map((one) => html`
         <span key=${one.channel} class=${`outcome ${one.outcome ?? "owed"}`}>${nameOf(channels, one.channel)[0]} ${nameOf(states, one.outcome ?? "owed")[0]}${one.reason && html` <small>${reasonWords(one.reason)[0]}</small>`}</span>`)}</span>
-      <span><${T} of=${w.firstReached} /> ${seconds(line.delivered_seconds)} · <${T} of=${line.answer ? nameOf(answers, line.answer) : w.firstAnswer} /> ${seconds(line.answered_seconds)}</span>
+      <span><span class="seconds"><${T} of=${w.firstReached} /> ${seconds(line.delivered_seconds)}</span>
+        ${" "}<span class="seconds"><${T} of=${line.answer ? nameOf(answers, line.answer) : w.firstAnswer} /> ${seconds(line.answered_seconds)}</span></span>
       ${line.why.includes(" / ") && html`<span class="dim">${line.why.split(" (")[0]}</span>`}
     </li>`)}</ul>
   <ul class="gaps">${report.missing.map((gap) => html`<li key=${gap.what}>${gap.what}: ${gap.reason}</li>`)}</ul>`;

@@ -41,12 +41,13 @@ export function Escalation({ view, onAsk }) {
     </section>`;
 }
 
-// That 110 has the case; and loudly when nobody there could be told.
-export function HandedOver({ view }) {
+// That 110 has the case; and loudly when nobody there could be told, as long as that can be mended.
+export function HandedOver({ view, open }) {
   const known = view.handed_over;
   if (!known) return null;
-  const words = known.reached ? w.handedOverReached : known.reached === null ? w.handedOverCalling : w.handedOverInVain;
-  const vain = known.reached === false;
+  const [calling, failed] = open ? [w.handedOverCalling, w.handedOverInVain] : [w.handedOverUnknown, w.handedOverFailed];
+  const words = known.reached ? w.handedOverReached : known.reached === null ? calling : failed;
+  const vain = open && known.reached === false;
   return html`
     <p class=${`handed-over ${vain ? "problem" : "notice"}`} role=${vain ? "alert" : "status"} data-reached=${String(known.reached)}>
       <b><${T} of=${w.handedOver(known.by === "system" ? w.bySystem[0] : known.by)} /></b> <${At} at=${known.at} /> · <${T} of=${words} /></p>`;

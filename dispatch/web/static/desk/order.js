@@ -1,7 +1,6 @@
 // Which case an operator must look at first.
 
 const GROUPS = { raised: 0, under_way: 1, on_scene: 2 };
-const KINDS = { fire: 0, medical: 1, intrusion: 2, help: 3 };
 const STEPS_MS = [60_000, 180_000, 300_000];
 
 // How many of the 1, 3 and 5 minutes have passed; "ok" as soon as somebody comes.
@@ -11,12 +10,10 @@ export function waitingStep(view, time) {
   return STEPS_MS.filter((step) => waited >= step).length;
 }
 
-// Duress before all else; real before drill; what is in `unseen`, a set of ids, before what was looked at; nobody coming
-// first, then who is on the way, then on scene; within that the longest waiting step, then the kind, then the oldest.
-export function byUrgency(views, time, unseen = new Set()) {
-  const rank = (view) => [
-    view.duress ? 0 : 1, view.drill ? 1 : 0, unseen.has(view.id) ? 0 : 1, GROUPS[view.status] ?? 3, -(Number(waitingStep(view, time)) || 0), KINDS[view.kind] ?? 3, view.pressed_at,
-  ];
+// Duress before all else; real before drill; what is in `unseen`, a set of ids, before what was looked at; then who waits
+// in vain, who is waited for, and where somebody is; of each the one that has waited longest.
+export function byUrgency(views, unseen = new Set()) {
+  const rank = (view) => [view.duress ? 0 : 1, view.drill ? 1 : 0, unseen.has(view.id) ? 0 : 1, GROUPS[view.status] ?? 3, view.pressed_at];
   return views
     .map((view) => ({ view, rank: rank(view) }))
     .sort((a, b) => compare(a.rank, b.rank))

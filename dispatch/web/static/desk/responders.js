@@ -21,8 +21,8 @@ export function Responders({ view, open, recording, onRecord, onAnswer }) {
       <ul class="responders">${order(view.responders).map((one) => html`
         <li key=${one.id} data-responder=${one.id} data-answer=${one.answer ?? "none"} data-state=${one.state} data-stood-down=${String(one.stood_down)}>
           <${Person} one=${one} />
-          <${Channels} one=${one} />
-          <${Answer} one=${one} />
+          <${Channels} one=${one} open=${open} />
+          <${Answer} one=${one} open=${open} />
           ${open && html`<button type="button" class="small thin" aria-expanded=${String(recording === one.id)}
             onClick=${() => onRecord(recording === one.id ? null : one.id)}><${T} of=${w.recordFor} /></button>`}
           ${open && recording === one.id && html`<${Record} one=${one} onAnswer=${onAnswer} />`}
@@ -31,10 +31,13 @@ export function Responders({ view, open, recording, onRecord, onAnswer }) {
     </section>`;
 }
 
+// What it asks of the operator, after a colon, is said as long as the case is open.
+const withoutDeed = (reason) => reason.split(" / ").map((half) => half.split(/：请|: telephone/)[0]).join(" / ");
+
 // Whom the plan or a step wanted and could not call: above the people, for the operator has to do something about it.
-export const Gaps = ({ view }) => view.gaps.length > 0 && html`
+export const Gaps = ({ view, open }) => view.gaps.length > 0 && html`
   <section class="block gap-block" data-gaps><h3><${T} of=${w.gaps} /></h3>
-    <ul class="gaps">${view.gaps.map((gap) => html`<li key=${`${gap.what} ${gap.reason}`}><b>${gap.what}</b> ${gap.reason}</li>`)}</ul>
+    <ul class="gaps">${view.gaps.map((gap) => html`<li key=${`${gap.what} ${gap.reason}`}><b>${gap.what}</b> ${open ? gap.reason : withoutDeed(gap.reason)}</li>`)}</ul>
   </section>`;
 
 class LeftOut extends Component {
@@ -59,17 +62,17 @@ const Person = ({ one }) => html`
     <span class="dim">${one.roles.map(({ role }) => nameOf(roles, role)[0]).join("、")}</span>
     ${one.phone && html`<a href=${`tel:${one.phone}`}>${one.phone}</a>`}</span>`;
 
-const Channels = ({ one }) => html`
+const Channels = ({ one, open }) => html`
   <span class="channels">${one.channels.map(({ channel, outcome, reason }) => html`
     <span key=${channel} class=${`outcome ${outcome}`} title=${nameOf(states, outcome)[1]}>
       ${nameOf(channels, channel)[0]} ${nameOf(states, outcome)[0]}${reason && html`<small title=${reason}>${reasonWords(reason)[0]}</small>`}</span>`)}
-    ${one.next_channel && html`<span class="dim next" data-next=${one.next_channel.channel}>
+    ${open && one.next_channel && html`<span class="dim next" data-next=${one.next_channel.channel}>
       <${TickingT} of=${(time) => w.nextChannel(nameOf(channels, one.next_channel.channel), timeLeft(one.next_channel.at, time))} /></span>`}</span>`;
 
-const Answer = ({ one }) => html`
+const Answer = ({ one, open }) => html`
   <span class="given">${one.answer ? html`
     <b><${T} of=${answerText(one)} /></b>
-    ${one.answer === "going" && one.eta_at && html`<${Eta} at=${one.eta_at} />`}
+    ${open && one.answer === "going" && one.eta_at && html`<${Eta} at=${one.eta_at} />`}
     <span class="dim"><${At} at=${one.answered_at} /></span>`
     : html`<span class="dim">${one.stood_down ? html`<${T} of=${w.stoodDown} />` : "—"}</span>`}</span>`;
 

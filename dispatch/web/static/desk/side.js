@@ -3,7 +3,7 @@
 import { get } from "../lib/api.js";
 import { At, html, T, TickingT } from "../lib/ui.js";
 import { kinds, nameOf, w } from "../lib/words.js";
-import { statuses } from "./words.js";
+import { incidents, statuses } from "./words.js";
 
 const MOST_CLOSED = 30;
 
@@ -25,8 +25,8 @@ const MOST_INCIDENTS = 4;
 const ofCase = ({ kind }) => kind === "owed" || kind === "late";
 
 // What says how it stands with the whole before what says it of a case: in a storm those are many.
-export function Incidents({ incidents }) {
-  const first = [...incidents].sort((a, b) => ofCase(a) - ofCase(b));
+export function Incidents({ incidents: known }) {
+  const first = [...known].sort((a, b) => ofCase(a) - ofCase(b));
   const more = first.length - MOST_INCIDENTS;
   return html`${first.slice(0, MOST_INCIDENTS).map(Banner)}
     ${more > 0 && html`<div class="banner bad" data-more-incidents=${more}><${T} of=${w.moreIncidents(more)} /></div>`}`;
@@ -35,8 +35,8 @@ export function Incidents({ incidents }) {
 // Those of other areas have no name to be told apart by.
 const Banner = (incident, place) => html`
   <div class="banner bad" role="alert" key=${`${incident.kind}.${incident.what || place}`} data-incident=${incident.kind}>
-    <span><${T} of=${w.incidents} /> · ${incident.kind} ${incident.what}</span>
-    <span>${incident.detail}</span>${incident.since && html`<span><${At} at=${incident.since} /></span>`}
+    <span><${T} of=${w.incidents} /> · ${incidents[incident.kind] ? html`<b><${T} of=${incidents[incident.kind]} /></b>` : incident.kind}</span>
+    <span class="said">${incident.what} ${incident.detail}</span>${incident.since && html`<span><${At} at=${incident.since} /></span>`}
   </div>`;
 
 // `onAsk(letter, deed)` where this operator may deal with letters, else nothing.
@@ -47,7 +47,9 @@ export function Dlq({ dlq, letters, onAsk }) {
       ${!dlq.count && html`<p class="dim"><${T} of=${w.dlqNone} /></p>`}
       <ul class="letters">${letters.slice(0, 20).map((letter) => html`
         <li key=${letter.seq} data-letter=${letter.seq}>
-          <span>#${letter.seq} ${letter.stream === "INTAKE" ? html`<${T} of=${w.pressLetter} />` : letter.by} <b>${letter.household ?? letter.subject}</b></span>
+          <span>#${letter.seq} ${letter.stream === "INTAKE" ? html`<${T} of=${w.pressLetter} />` : letter.by} <b>${letter.household ?? letter.subject}</b>${" "}
+            ${letter.household_name} ${letter.phone && html`<a href=${`tel:${letter.phone}`}>${letter.phone}</a>`}</span>
+          ${!letter.readable && html`<b><${T} of=${w.letterUnreadable} /></b>`}
           <span class="dim"><${TickingT} of=${(time) => w.ago(Math.max(0, Math.floor((time - Date.parse(letter.stored_at)) / 1000)))} /> · <${At} at=${letter.stored_at} /></span>
           <span>${letter.reason || html`<span class="dim"><${T} of=${w.letterHidden} /></span>`}</span>
           ${onAsk && html`<span class="deeds">

@@ -54,7 +54,7 @@ export class History {
 
 export function Timeline({ history, view }) {
   const names = new Map(view.responders.map((one) => [one.id, one.name]));
-  const entries = [...(history.entries ?? [])].reverse();
+  const entries = [...(history.entries ?? [])].reverse().filter(isSaid);
   return html`
     <section class="block"><h3><${T} of=${w.timeline} /></h3>
       ${history.away && html`<p class="notice" role="status"><${T} of=${w.historyAway} /></p>`}
@@ -62,6 +62,9 @@ export function Timeline({ history, view }) {
         <li key=${`${entry.seq}-${entry.index}`}><${At} at=${entry.at} /><span>${said(entry, names)}</span></li>`)}</ol>
     </section>`;
 }
+
+// A hand-over to a post where nobody stands calls nobody.
+const isSaid = ({ type, data }) => type !== "responders_called" || data.calls.length > 0;
 
 function said({ type, data = {} }, names) {
   const who = (id) => names.get(id) ?? id;

@@ -9,6 +9,22 @@ export const standings = {
   missing: ["不在名册中", "not in the roster"],
 };
 
+// What a system alarm means, and what to do; more of it is in deploy/RUNBOOK.md.
+export const incidents = {
+  owed: ["有人5秒没有呼叫结果：请打电话给他们", "No word of calls after 5 s: telephone those people"],
+  late: ["该升级没有升级：请打开警情，点“升级”", "A call has not widened: open the case and press “Widen now”"],
+  silent: ["程序没有应答：请打电话通知；让管理员重新启动", "A program does not answer: call people by telephone; have it started again"],
+  blind: ["监视程序看不到全部：请打电话核实，通知管理员", "The watchdog does not see all: check by telephone, tell the administrator"],
+  channel: ["一种呼叫方式全部失败：请打电话，通知管理员", "Every call over one channel fails: telephone, tell the administrator"],
+  waiting: ["报警或呼叫积压未处理：请接听电话并打电话叫人，通知管理员", "Presses or calls are left lying: telephone people, tell the administrator"],
+  backlog: ["多人还没有响铃：请先为最急的警情打电话", "People still wait for their first ring: telephone for the most urgent cases"],
+  intake: ["报警收不进或收得慢：请留意电话，通知管理员", "Presses are refused or stored late: mind the telephone, tell the administrator"],
+  rubbish: ["一个按键发来的内容无法读取：请打电话给这户", "A button sends what cannot be read: telephone that household"],
+  button: ["一个按键不停发送，已断开：可能真的有事，请打电话给这户", "A button sent without end and was cut off: it may be real, telephone that household"],
+  projection: ["历史和统计停了，报警不受影响：通知管理员", "History and reports stand still, alarms do not: tell the administrator"],
+  archive: ["备份停了，报警不受影响：通知管理员", "The archive stands still, alarms do not: tell the administrator"],
+};
+
 // What an operator can do about the escalation of a case, by the name of its path.
 export const deeds = {
   widen: { words: ["升级", "Widen now"], sure: ["立即呼叫更多人，不再等待。确定吗？", "More people are called at once. Are you sure?"] },

@@ -1,37 +1,38 @@
 // The operator's desk: what is open, most urgent first, and everything known of the case that is chosen.
 
 import { call, get, identity, insist, newKey } from "../lib/api.js";
-import { now } from "../lib/clock.js";
 import { isOpen, Live } from "../lib/live.js";
 import { chime, canSound, onSound, unlock } from "../lib/sound.js";
 import { html, LineState, page, T } from "../lib/ui.js";
 import { kinds, w } from "../lib/words.js";
 import { Detail } from "../desk/detail.js";
-import { AlarmDialog, CloseDialog, DeedDialog, LetterDialog, numberOf } from "../desk/dialogs.js";
+import { AlarmDialog, CloseDialog, DeedDialog, LetterDialog } from "../desk/dialogs.js";
 import { DrillDialog, DrillList, Drills, ReportDialog } from "../desk/drills.js";
 import { unneeded } from "../desk/escalation.js";
 import { CaseList } from "../desk/list.js";
 import { byUrgency } from "../desk/order.js";
 import { Dlq, Incidents, Letters, Recent } from "../desk/side.js";
 import { History } from "../desk/timeline.js";
+import { Unseen } from "../desk/unseen.js";
 import { report } from "../report/words.js";
 
-const RESORT_MS = 5000;
+const REMIND_MS = 10_000;
 const PAUSE_MINUTES = 5;
 const SOUND = `dispatch.desk.sound.${identity.subject}`;
+const SEEN = `dispatch.desk.seen.${identity.subject}`;
 
 const state = {
   me: null, selected: null, awaited: null, area: "", kind: "", recording: null, asked: null, problem: null, busy: false, said: null, dealt: null,
   sound: localStorage.getItem(SOUND) !== "off",
 };
-const unseen = new Set(); // cases that came while the desk was open and that nobody here has looked at yet
+const unseen = new Unseen(SEEN);
 const WIDE = matchMedia("(min-width: 761px)"); // where a case stands beside the list, not in its place
 let declined = new Set(); // what was open when the operator went back to no case at all
 
 function select(id) {
   const other = id !== state.selected;
   if (!id) declined = new Set(live.open.map((view) => view.id));
-  unseen.delete(id);
+  unseen.look(id);
   Object.assign(state, { selected: id, awaited: null, recording: null, problem: null });
   draw();
   if (other && id) document.querySelector(".case-pane").firstElementChild.scrollIntoView(); // from its top
@@ -39,7 +40,7 @@ function select(id) {
 
 function shown() {
   const fits = (view) => (!state.area || view.areas.some((area) => area.id === state.area)) && (!state.kind || view.kind === state.kind);
-  return byUrgency(live.open.filter(fits), now(), unseen);
+  return byUrgency(live.open.filter(fits), unseen);
 }
 
 // There is nothing to choose from. It does not count as looked at: the operator may be anywhere.
@@ -48,12 +49,8 @@ function showTheOnly() {
   if (!state.selected && open.length === 1 && !declined.has(open[0].id) && WIDE.matches) state.selected = open[0].id;
 }
 
-function onCase(view, before, started) {
-  if (started && !before && isOpen(view)) {
-    unseen.add(view.id);
-    if (state.sound) chime();
-  }
-  if (!isOpen(view)) unseen.delete(view.id);
+function onCase(view, before) {
+  if (unseen.take(view, before) && state.sound) chime();
   const { awaited } = state;
   if (awaited?.household !== view.household.id || !isOpen(view)) return;
   awaited.case = view.id;
@@ -102,14 +99,11 @@ async function closeCase({ text }) {
   if (await done) dismiss();
 }
 
-const knownPeople = () =>
-  [...new Map([...live.cases.values()].flatMap((view) => view.responders).map((one) => [one.id, one.name]))];
-
 async function carryOut({ responder = "", even_left_out: even }) {
   const { view, deed, responders, key } = state.asked;
   const body = {
     widen: () => ({}), pause: () => ({ minutes: PAUSE_MINUTES }), "stand-down": () => ({ responders, rest: true }),
-    calls: () => ({ responder: numberOf(responder, knownPeople()), even_left_out: even === "on" }),
+    calls: () => ({ responder, even_left_out: even === "on" }),
     "hand-over": () => ({ again: Boolean(view.handed_over) }),
   }[deed];
   // Another name in the same dialog is another call.
@@ -205,7 +199,7 @@ function Bar({ open }) {
       <div class="tools">
         <button type="button" class="small" aria-pressed=${String(state.sound && canSound())} onClick=${toggleSound}>
           ${state.sound && canSound() ? "✓" : "○"} <${T} of=${w.soundCases} /></button>
-        <a class="small" data-report-link href=${`/desk/${identity.subject}/report`}><${T} of=${report.link} /></a>
+        <a class="small" data-report-link target="report" href=${`/desk/${identity.subject}/report`}><${T} of=${report.link} /></a>
         <button type="button" class="small" data-new-drill onClick=${() => { Object.assign(state, { asked: { drill: true }, problem: null }); draw(); }}>
           <${T} of=${w.newDrill} /></button>
         <button type="button" class="small raise" onClick=${() => { Object.assign(state, { asked: { key: newKey() }, problem: null, said: null }); draw(); }}>
@@ -225,6 +219,7 @@ function Filters({ open }) {
     <div class="filters">
       ${pick("area", w.allAreas, [...areas])}
       ${pick("kind", w.allKinds, Object.entries(kinds).map(([kind, words]) => [kind, words.join(" ")]))}
+      <small class="dim"><${T} of=${w.order} /></small>
     </div>`;
 }
 
@@ -257,10 +252,10 @@ function Asked() {
   if (!state.asked) return null;
   const common = { problem: state.problem, busy: state.busy, onClose: dismiss };
   if (state.asked.deed) {
-    return html`<${DeedDialog} asked=${state.asked} people=${knownPeople()} onSubmit=${carryOut} ...${common} />`;
+    return html`<${DeedDialog} asked=${state.asked} onSubmit=${carryOut} ...${common} />`;
   }
   if (state.asked.report) return html`<${ReportDialog} key=${state.asked.report} id=${state.asked.report} onClose=${dismiss} onEnded=${() => drills.look()} />`;
-  if (state.asked.drill) return html`<${DrillDialog} onClose=${dismiss} onBegun=${(drill) => { drills.look(); showDrill(drill.id); }} />`;
+  if (state.asked.drill) return html`<${DrillDialog} onClose=${dismiss} onBegun=${() => { drills.look(); dismiss(); }} />`;
   if (state.asked.letter) return html`<${LetterDialog} asked=${state.asked} onSubmit=${dealWith} ...${common} />`;
   if (state.asked.view) return html`<${CloseDialog} asked=${state.asked} onSubmit=${closeCase} ...${common} />`;
   return html`<${AlarmDialog} onSubmit=${raise} ...${common} />`;
@@ -292,10 +287,17 @@ addEventListener("keydown", (event) => {
   else act();
 });
 async function touched() {
-  if (unseen.delete(state.selected)) draw();
-  if (state.sound && !canSound() && await unlock()) draw();
+  if (unseen.look(state.selected)) draw();
+  if (!state.sound || canSound() || !await unlock()) return;
+  remind();
+  draw();
 }
 for (const gesture of ["click", "keydown"]) addEventListener(gesture, touched);
+
+// As long as nobody has looked at an alarm in earnest.
+function remind() {
+  if (state.sound && live.open.some((view) => unseen.has(view.id) && !view.drill)) chime();
+}
 
 const draw = page(() => html`<${Page} />`);
 const history = new History(draw);
@@ -304,5 +306,5 @@ const drills = new DrillList(draw);
 const live = new Live({ changed: () => { showTheOnly(); draw(); }, onCase, keeps: (view) => view.id === state.selected });
 onSound(draw);
 get("/v1/me").then((me) => { state.me = me; draw(); }, () => {});
-setInterval(draw, RESORT_MS);
+setInterval(remind, REMIND_MS);
 draw();

@@ -34,6 +34,13 @@ function show(values) {
   load();
 }
 
+// The desk went on meanwhile, in the tab from which this one was opened.
+function backToTheDesk(event) {
+  if (!opener || opener.closed) return;
+  event.preventDefault();
+  close();
+}
+
 function follow(event, values) {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
@@ -50,7 +57,7 @@ function Controls({ report }) {
   const file = (kind) => `/v1/reports/month.${kind}?${query({ ...asked(), ...(report && { month: report.month }), as: actingAs })}`;
   return html`
     <nav class="controls">
-      <a class="button" href=${`/desk/${identity.subject}`}>← <${T} of=${w.desk} /></a>
+      <a class="button" href=${`/desk/${identity.subject}`} onClick=${backToTheDesk}>← <${T} of=${w.desk} /></a>
       <label><span class="visually-hidden">${r.month.join(" ")}</span>
         <input type="month" name="month" pattern="\\d{4}-\\d{2}" value=${report?.month ?? asked().month ?? ""}
           onChange=${(event) => event.target.value && show({ month: event.target.value })} /></label>
