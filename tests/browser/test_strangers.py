@@ -69,13 +69,16 @@ async def test_a_phone_whose_token_is_revoked_shows_nothing_of_any_home_any_more
     people.excuse("401|ERR_")
     neighbour, of_neighbour = await signed_in(people, quiet_village, "responder", quiet_village.subject("neighbour"))
     resident, of_resident = await signed_in(people, quiet_village, "device", quiet_village.household)
+    desk, of_desk = await signed_in(people, quiet_village, "operator", "somebody")
     await quiet_village.press(kind="fire")
     await sees(neighbour, RINGS)
+    await sees(desk, ".rows [data-case]")
     address = str(await neighbour.locator(".alarm-address").text_content())
     await sees(resident, "[data-case]")
-    for token in (of_neighbour, of_resident):
+    for token in (of_neighbour, of_resident, of_desk):
         await quiet_village.system.tokens.revoke(token)
-    for page, shown in ((neighbour, ".alarm, .answers, .others"), (resident, "[data-case], .people")):
+    shows = ((neighbour, ".alarm, .answers, .others"), (resident, "[data-case], .people"), (desk, ".rows, .case-pane"))
+    for page, shown in shows:
         await sees(page, "[role=alert]:has-text('登录已失效 You are signed out')")
         await page.locator(shown).first.wait_for(state="hidden")
         assert address not in await page.locator("body").inner_text()

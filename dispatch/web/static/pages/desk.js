@@ -153,6 +153,8 @@ async function toggleSound() {
 }
 
 function Page() {
+  // Whose screen this is now, nobody knows: nothing of any home stays on it.
+  if (live.state === "signed-out") return html`<${LineState} live=${live} />`;
   const views = shown();
   const open = live.open;
   const view = live.cases.get(state.selected);
@@ -303,7 +305,9 @@ const draw = page(() => html`<${Page} />`);
 const history = new History(draw);
 const letters = new Letters(draw);
 const drills = new DrillList(draw);
-const live = new Live({ changed: () => { showTheOnly(); draw(); }, onCase, keeps: (view) => view.id === state.selected });
+const live = new Live({
+  changed: () => { showTheOnly(); draw(); }, onCase, onSignedOut: () => live.forgetAll(), keeps: (view) => view.id === state.selected,
+});
 onSound(draw);
 get("/v1/me").then((me) => { state.me = me; draw(); }, () => {});
 setInterval(remind, REMIND_MS);

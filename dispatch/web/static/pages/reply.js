@@ -32,7 +32,7 @@ async function load() {
   }
   draw();
   clearTimeout(next);
-  next = setTimeout(look, ASK_AGAIN_MS);
+  next = setTimeout(look, ASK_AGAIN_MS * (1 + Math.random())); // not all pages of an alarm in step
 }
 
 function look() {
@@ -61,11 +61,13 @@ function Page() {
   if (!view) return html`<main><p role="status"><${T} of=${w.linkLoading} /></p></main>`;
   const me = view.responders.find((one) => one.id === view.you);
   const given = ["sending", "retrying"].includes(sending?.stage) ? sending.given : me;
+  // What was recorded is said as it is by now: they, or an operator for them, may have answered otherwise since.
+  const became = sending?.stage === "recorded" && me?.answer ? { ...sending, given: me } : sending;
   return html`
     <main>
       <${AlarmCard} view=${view} />
       ${isOpen(view) ? html`
-        <div class="slot" aria-live="assertive">${sending ? html`<${AnswerState} sending=${sending} />`
+        <div class="slot" aria-live="assertive">${became ? html`<${AnswerState} sending=${became} />`
           : isStoodDown(me) ? html`<${StoodDown} view=${view} />` : !me?.answer && html`<p class="answer-state"><${T} of=${w.linkTapOne} /></p>`}</div>
         <${AnswerKeys} mine=${given} disabled=${rest.holds([given?.answer, view.silent, view.duress].join(" "))} onAnswer=${answer} />
         ${problem && html`<p class="problem" role="status"><${T} of=${w.lineStale} /></p>`}
