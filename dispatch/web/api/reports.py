@@ -129,7 +129,8 @@ def as_file(
         body = as_csv(made[0]).encode() if media == CSV else await asyncio.to_thread(_workbook, made)
         stem, _, ending = request.http.path.rsplit("/", 1)[-1].partition(".")
         told = cast("Mapping[str, Any]", found)
-        name = "-".join(filter(None, (stem, told.get("month"), told.get("area")))) + f".{ending}"
+        of = (told["month"], told["area"]) if "month" in told else ()
+        name = "-".join(filter(None, (stem, *of))) + f".{ending}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         charset = "utf-8" if media == CSV else None
         return web.Response(body=body, content_type=media, charset=charset, headers=headers)
