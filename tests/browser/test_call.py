@@ -7,6 +7,9 @@ import asyncio
 import pytest
 from playwright.async_api import Request, Route
 
+from dispatch.cases import CaseDesk, LeaveOut
+from dispatch.clock import now
+from dispatch.identifiers import CommitId, PersonId
 from tests.browser.people import PHONE, RINGS, People, hold, sees
 from tests.live import LiveSystem
 from tests.waiting import until
@@ -14,8 +17,8 @@ from tests.waiting import until
 pytestmark = pytest.mark.browser
 
 KEY = ".key"
-ASKED_AGAIN_MS = 5000
-"""As often a one-tap page asks how the case stands."""
+ASKED_AGAIN_MS = 10_000
+"""Within so long a one-tap page asks again how the case stands."""
 
 
 @pytest.mark.alone
@@ -278,6 +281,28 @@ async def test_a_link_that_is_looked_at_hears_what_happens_and_no_key_of_it_move
     page.on("request", count)
     await page.clock.fast_forward(3 * ASKED_AGAIN_MS)
     assert (await clock.text_content(), asked) == (ended, [])
+
+
+async def test_a_link_says_what_was_recorded_as_it_is_by_now_and_nothing_any_more_to_who_is_left_out(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    people.excuse("404|403")
+    case, person = await quiet_village.press(kind="help"), quiet_village.cast.neighbour.subject
+    page = await people.blank(PHONE)
+    await page.clock.install()
+    await page.goto(await quiet_village.one_tap(case, person))
+    await page.locator("[data-answer=going]:enabled").click()
+    await sees(page, "[data-stage=recorded]:has-text('前往')")
+    record = f"/v1/cases/{case}/replies"
+    noted = {"responder": person, "answer": "cannot"}
+    assert (await quiet_village.call("operator", "POST", record, noted))[0] == 200
+    await page.clock.fast_forward(ASKED_AGAIN_MS)
+    await sees(page, "[data-stage=recorded]:has-text('无法前往')")
+    left_out = LeaveOut(id=CommitId("out"), at=now(), people=(PersonId(person),), by="operator:wang")
+    await CaseDesk(quiet_village.log).handle(case, left_out)
+    await page.clock.fast_forward(ASKED_AGAIN_MS)
+    await sees(page, "[role=alert]")
+    assert await page.locator(".alarm").count() == 0, "the address is gone"
 
 
 async def test_the_link_of_what_is_over_sends_nobody_home_from_another_alarm_of_the_same_household(
