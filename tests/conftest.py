@@ -23,7 +23,7 @@ from dispatch.migrate import migrate
 from dispatch.settings import Settings
 from tests.messengers import Messenger, messenger
 from tests.servers import Servers, in_memory, open_folder, started
-from tests.sharing import WholeFiles
+from tests.sharing import WholeFiles, turn
 
 
 def pytest_configure() -> None:
@@ -38,6 +38,10 @@ def pytest_configure() -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = str(place)
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, plain])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: turn(item.nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -179,11 +179,12 @@ async def test_an_idempotency_key_is_plain_and_no_alarm_is_refused_for_it(
         assert (accepted.status, (await accepted.json())["duplicate"]) == (202, False)
 
 
+@pytest.mark.parametrize("error", [LookupError, ConnectionResetError])  # the latter of ours, and not of the caller
 async def test_our_own_fault_tells_nothing_but_its_number(
-    client: Client, case: Case, operator: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    client: Client, case: Case, operator: dict[str, str], monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     async def broken(*_: object) -> None:
-        raise LookupError("the secret inside")
+        raise error("the secret inside")
 
     monkeypatch.setattr(CaseDesk, "load", broken)
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
