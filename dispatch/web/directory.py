@@ -59,6 +59,20 @@ class Directory:
         self._groups: _Shelf[GroupId, Group] = _Shelf(roster.groups)
         self._areas: _Shelf[AreaId, Area] = _Shelf(roster.areas)
         self._aid = Aid(roster)
+        self._area_path = roster.area_path
+
+    async def lying_in(self, area: AreaId, households: Collection[HouseholdId]) -> set[HouseholdId]:
+        """Those of `households` that lie in `area` or below it; none of whom the roster does not say so."""
+        known = await self._households.get(households)
+        try:
+            return {
+                id_
+                for id_, household in known.items()
+                if area in {above.id for above in await self._area_path(household.area)}
+            }
+        except Unavailable as error:
+            log.warning("directory.stale", reason=error.detail)
+            return set()
 
     async def names_for(self, cases: Iterable[Case], *, aid: bool = False) -> Names:
         """What is needed to show `cases`, which have all begun; at most four round trips, at once.

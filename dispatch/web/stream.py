@@ -106,7 +106,7 @@ class Stream:
         if not self._is_operator:
             await self._write(sse("snapshot", snapshot))
             return
-        snapshot |= {"position": position, "dlq": self._dlq(), "incidents": self._incidents()}
+        snapshot |= {"position": position, "dlq": self._dlq(), "incidents": await self._incidents()}
         await self._write(sse("snapshot", snapshot, position))
 
     async def _tell(self) -> None:
@@ -126,25 +126,22 @@ class Stream:
         if "dlq" in news:
             await self._write(sse("dlq", self._dlq()))
         if "incidents" in news:
-            await self._write(sse("incidents", self._incidents()))
+            await self._write(sse("incidents", await self._incidents()))
 
     def _dlq(self) -> DlqView:
         return self._board.trouble.dlq_for(whole_site=self._principal.area is None)
 
-    def _incidents(self) -> list[IncidentView]:
+    async def _incidents(self) -> list[IncidentView]:
         """What is wrong, with the names of those cases and households only that this operator may see."""
-        whole_site = self._principal.area is None
+        area, trouble = self._principal.area, self._board.trouble
 
         def may_name(case_id: str) -> bool:
             case = self._board.cases.get(CaseId(case_id))
-            return whole_site or (case is not None and may_see(self._principal, case))
+            return area is None or (case is not None and may_see(self._principal, case))
 
-        def may_name_household(household: str) -> bool:
-            """By its cases: what a button sends without end opens one."""
-            of = (case for case in self._board.cases.values() if case.alarm.household == household)
-            return whole_site or any(may_see(self._principal, case) for case in of)
-
-        return self._board.trouble.incidents_for(may_name, may_name_household)
+        named = trouble.households_named()
+        nameable = await self._directory.lying_in(area, named) if area is not None and named else None
+        return trouble.incidents_for(may_name, nameable)
 
     async def _tell_cases(self, cases: Sequence[Case]) -> None:
         """`cases`, as the page may know them, come in the order of their sequences, so that each id stands for

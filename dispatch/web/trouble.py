@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from dispatch.events import (
     marks_of,
     state_of,
 )
+from dispatch.identifiers import HouseholdId
 from dispatch.web.tasks import Tasks
 from dispatch.web.watched import Watched
 
@@ -89,6 +90,10 @@ class Trouble:
             found.append({**unwatched})
         return sorted(found, key=lambda incident: incident["since"] or "")
 
+    def households_named(self) -> set[HouseholdId]:
+        """The households that incidents are about."""
+        return {HouseholdId(one["what"]) for one in self._incidents.values() if one["kind"] in ELSEWHERE}
+
     def dlq_for(self, *, whole_site: bool) -> DlqView:
         """The DLQ as an operator may see it: a reason may name a household, so it is for those of the whole site."""
         shown = self.dlq
@@ -96,15 +101,18 @@ class Trouble:
         return shown if whole_site or latest is None else {**shown, "latest": {**latest, "reason": ""}}
 
     def incidents_for(
-        self, may_name: Callable[[str], bool], may_name_household: Callable[[str], bool]
+        self, may_name: Callable[[str], bool], nameable: Collection[HouseholdId] | None
     ) -> list[IncidentView]:
-        """The incidents, without the name of a case or a household that the operator may not see."""
+        """The incidents, without the name of a case or a household that the operator may not see.
+
+        Of households those in `nameable` alone are named; None: all.
+        """
 
         def shown(incident: IncidentView) -> IncidentView:
             if incident["kind"] in OF_CASES and not may_name(incident["what"]):
                 return {**incident, "what": ""}
             elsewhere = ELSEWHERE.get(incident["kind"])
-            if elsewhere is not None and not may_name_household(incident["what"]):
+            if elsewhere is not None and nameable is not None and incident["what"] not in nameable:
                 return {**incident, "what": "", "detail": elsewhere}
             return incident
 

@@ -13,7 +13,7 @@ import pytest
 from dispatch.cases import AddNote, Cancel, Case, GiveAnswer, LeaveOut, RecordCalls, Resolve
 from dispatch.clock import now
 from dispatch.events import CallOutcome, DeadLetter, Incident, IncidentBook
-from dispatch.identifiers import PersonId
+from dispatch.identifiers import HouseholdId, PersonId
 from dispatch.web import live, stream
 from tests.integration.web.live_world import Client, board_of, ids
 from tests.integration.web_world import World, page, until
@@ -225,9 +225,11 @@ async def test_an_incident_names_no_case_of_another_area(client: Client, village
 
 
 @pytest.mark.parametrize("kind", ["button", "rubbish"])
-async def test_an_incident_names_no_household_of_another_area(client: Client, village: World, kind: str) -> None:
-    case = await village.open_case()
-    home = case.alarm.household
+async def test_an_incident_names_a_household_to_the_operators_of_its_area_alone(
+    client: Client, village: World, kind: str
+) -> None:
+    """It needs no case: what cannot be read opens none."""
+    home = HouseholdId("h-1")
     said = f"{home} 户一个按键不停发送 / a button of household {home} sent without end; its token t-1 is held"
     await IncidentBook(village.nc, village.site).tell(Incident(kind=kind, what=home, since=now(), detail=said))
     await until(lambda: bool(board_of(client).trouble.incidents), "the incident to be told")
