@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from dispatch.events import Quorum
 from dispatch.identifiers import PersonId
 from dispatch.roster import ApprisePoint, WebhookPoint
-from tests.browser.people import DESK, PHONE, RINGS, SIDEWAYS, THANKED, People, sees
+from tests.browser.people import DESK, PHONE, RINGS, SIDEWAYS, People, sees
 from tests.browser.policies import LEADER_NEXT_DOOR, PATIENT, TO_110, agreed
 from tests.browser.steering import answer, at_the_desk, chosen, confirmed
 from tests.browser.test_layout import fits
@@ -156,7 +156,7 @@ async def test_the_escalation_fits_every_screen(people: People, quiet_village: L
         await confirmed(desk, "stand-down")
         await asyncio.gather(
             sees(resident, ".next"),
-            sees(neighbour, THANKED),
+            sees(neighbour, "[data-stood-down]:has-text('您不用前往，感谢您')"),
             sees(phone, "[data-stood-down=true]"),
             sees(phone, ".deeds"),
         )

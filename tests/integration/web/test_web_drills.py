@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -80,7 +81,7 @@ class CutOff:
     async def accept(self, press: Press) -> Accepted:
         self._left -= 1
         if self._left < 0:
-            raise ConnectionResetError("the process died")
+            raise asyncio.CancelledError("the process died")
         self.households.append(press.household)
         return await self._accept(press)
 
