@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator
 from nats.aio.client import Client
 
 from dispatch.access.tokens import TOKEN_ID_LENGTH
-from dispatch.events import TOKENS
-
-_REMOVED = {"DEL", "PURGE"}
+from dispatch.events import TOKENS, is_deleted
 
 
 async def revocations(nc: Client, site: str) -> AsyncIterator[str]:
@@ -20,7 +18,7 @@ async def revocations(nc: Client, site: str) -> AsyncIterator[str]:
     changes = await nc.subscribe(f"$KV.{TOKENS}.{site}.>")
     try:
         async for message in changes.messages:
-            if (message.headers or {}).get("KV-Operation") in _REMOVED:
+            if is_deleted(message.headers):
                 yield message.subject.rpartition(".")[2][:TOKEN_ID_LENGTH]
     finally:
         if nc.is_connected:

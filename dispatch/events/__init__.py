@@ -4,7 +4,7 @@
 needs stays in its modules.
 """
 
-from dispatch.events.buckets import as_read, bucket_at, latest
+from dispatch.events.buckets import as_read, bucket_at, is_deleted, latest
 from dispatch.events.codec import Commit, all_cases
 from dispatch.events.connection import connect
 from dispatch.events.direct import as_delivered, direct_get, last_of_each
@@ -104,6 +104,6 @@ __all__ = [
     "Via", "WideningAsked", "all_cases", "answer_subject", "as_delivered", "as_read", "begin_behind", "believed",
     "bucket_at", "bury", "commit_of", "connect", "consume", "decode_letter", "decode_mark", "decode_press",
     "decode_strained", "direct_get", "drill_of", "encode_press", "ensure_streams", "follow", "inbox_of",
-    "is_cloud_event", "kind_of", "last_of_each", "latest", "letter_of", "marks_of", "moment_of", "press_subject",
-    "silent_of", "since", "state_of", "work_consumer",
+    "is_cloud_event", "is_deleted", "kind_of", "last_of_each", "latest", "letter_of", "marks_of", "moment_of",
+    "press_subject", "silent_of", "since", "state_of", "work_consumer",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
 
 from nats.aio.client import Client
@@ -47,7 +47,7 @@ async def latest(nc: Client, bucket: str, keys: str) -> AsyncIterator[tuple[str,
     async with aclosing(_words(nc, bucket, keys)) as words:
         async for key, message in words:
             newest.pop(key, None)
-            if not _is_deleted(message):
+            if not is_deleted(message.headers):
                 newest[key] = message
     for item in newest.items():
         yield item
@@ -61,7 +61,7 @@ async def as_read(nc: Client, bucket: str, keys: str) -> AsyncGenerator[tuple[st
     """
     async with aclosing(_words(nc, bucket, keys)) as words:
         async for key, message in words:
-            if not _is_deleted(message):
+            if not is_deleted(message.headers):
                 yield key, message
 
 
@@ -152,6 +152,6 @@ async def _page(nc: Client, subject: str) -> list[Msg]:
     return came
 
 
-def _is_deleted(message: Msg) -> bool:
-    headers = message.headers or {}
-    return KV_OP in headers or KV_MARKER_REASON in headers
+def is_deleted(headers: Mapping[str, str] | None) -> bool:
+    """Whether a message of a bucket, with these headers, says that its key is gone: deleted, or its time was over."""
+    return headers is not None and (KV_OP in headers or KV_MARKER_REASON in headers)

@@ -9,7 +9,7 @@ import structlog
 from nats.aio.client import Client
 
 from dispatch.clock import now
-from dispatch.events.buckets import bucket_at
+from dispatch.events.buckets import bucket_at, is_deleted
 from dispatch.events.direct import direct_get
 from dispatch.events.streams import INCIDENTS
 
@@ -45,7 +45,7 @@ class IncidentBook:
         return {
             (name := of["Nats-Subject"].removeprefix(self._prefix)): _decode(name, message.data)
             for message, of in zip(messages, headers, strict=True)
-            if "KV-Operation" not in of
+            if not is_deleted(of)
         }
 
     async def tell(self, incident: Incident) -> None:

@@ -132,10 +132,10 @@ class Notices:
             return
         page = await self._directory.page(case, {person for person, _ in calls})
         rings = Rings(case, page.scene, self._links)
-        place = Place(Rank.NOTICE, case.drill, area_of(case))
+        place, is_enough = Place(Rank.NOTICE, case.drill, area_of(case)), enough(case)
 
         async def tell(call: Call, channel: Channel) -> None:
-            ring = take_back(rings.of(call), word, enough=enough(case))
+            ring = take_back(rings.of(call), word, enough=is_enough)
             person = page.people.get(call.responder)
             sent = await self._sending.send(
                 ring, channel, person, place, unless=partial(self._unless, word, call, case.id)

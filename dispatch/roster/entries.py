@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 import msgspec
-from nats.js.kv import KV_DEL, KV_OP, KV_PURGE
 
 from dispatch.errors import Malformed, Oversized, Unreadable
 from dispatch.identifiers import token
@@ -72,8 +71,3 @@ def decode(kind: DocumentKind, value: bytes, revision: int) -> Entry[Document]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"revision {revision} of the roster is no {kind}: {error}") from None
     return Entry(document=read.doc, revision=revision, by=read.by, at=read.at)
-
-
-def is_deleted(headers: dict[str, str] | None) -> bool:
-    """Whether a message of a bucket says that its key was deleted."""
-    return (headers or {}).get(KV_OP) in {KV_DEL, KV_PURGE}

@@ -20,10 +20,10 @@ from nats.js.errors import APIError, NotFoundError
 
 from dispatch.clock import Clock, now
 from dispatch.errors import Conflict, NotFound, Unavailable, Unreadable
-from dispatch.events import ROSTER, as_read, direct_get, last_of_each, latest
+from dispatch.events import ROSTER, as_read, direct_get, is_deleted, last_of_each, latest
 from dispatch.identifiers import TOKEN, AreaId, GroupId, HouseholdId, PersonId, Site
 from dispatch.roster.documents import Area, Document, DocumentKind, Group, Household, Person, Post
-from dispatch.roster.entries import Entry, decode, encode, is_deleted, key_of
+from dispatch.roster.entries import Entry, decode, encode, key_of
 
 log = structlog.get_logger()
 

@@ -23,6 +23,7 @@ from dispatch.events import (
     decode_letter,
     decode_mark,
     follow,
+    is_deleted,
     letter_of,
     marks_of,
     state_of,
@@ -41,7 +42,6 @@ ELSEWHERE = {
     "rubbish": "其他辖区一个按键不断发来无法读取的内容 / a button of another area goes on sending what cannot be read",
 }
 """The kinds that name a household, and what those read who may not see it."""
-_REMOVED = {"DEL", "PURGE"}
 
 
 class LatestLetter(TypedDict):
@@ -173,7 +173,7 @@ class Trouble:
         self._incidents.clear()
         async for message in follow(self._nc, f"KV_{INCIDENTS}", f"{prefix}>"):
             key = message.subject.removeprefix(prefix)
-            if (message.headers or {}).get("KV-Operation") in _REMOVED:
+            if is_deleted(message.headers):
                 self._incidents.pop(key, None)
             else:
                 self._incidents[key] = _incident(key, message)

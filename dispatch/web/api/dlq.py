@@ -121,10 +121,12 @@ async def _homes(roster: Roster, letters: Iterable[Kept]) -> Mapping[HouseholdId
 
 def _readable(kept: Kept) -> bool:
     letter = kept.letter
+    if letter.stream != INTAKE:
+        return True
     try:
         decode_press(letter.subject, letter.headers, letter.body, since(kept))
     except (Malformed, Oversized):
-        return letter.stream != INTAKE
+        return False
     return True
 
 

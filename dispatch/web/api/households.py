@@ -5,26 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, cast
+from typing import cast
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from dispatch.identifiers import AreaId, HouseholdId
 from dispatch.roster import Household, Roster
+from dispatch.web.api.searching import MOST, SECONDS, SearchAsked, is_meant
 from dispatch.web.endpoint import Request
-from dispatch.web.reading import Sent
-
-MOST = 20
-"""Households in one answer; whoever gets so many says more."""
-LEAST_DIGITS = 4
-"""Of a telephone number; fewer are in everybody's."""
-SECONDS = 2.0
-"""The roster is read through for a search, in the process that takes alarms: never for long."""
-
-
-class HouseholdsAsked(Sent):
-    q: Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class FoundHousehold(TypedDict):
@@ -40,7 +28,7 @@ class HouseholdsFound(TypedDict):
     complete: bool
 
 
-async def find_households(request: Request[None, HouseholdsAsked]) -> HouseholdsFound:
+async def find_households(request: Request[None, SearchAsked]) -> HouseholdsFound:
     """Households of the operator's area with every word of `q` in number, name or address, or `q` in the telephone.
 
     One whose number is `q` comes first and is found in any roster, however large. `complete` is false when there
@@ -51,7 +39,7 @@ async def find_households(request: Request[None, HouseholdsAsked]) -> Households
     await search.named(request.query.q.strip())
     try:
         async with asyncio.timeout(SECONDS), request.parts.searching:
-            complete = await search.read(request.query.q.casefold().split())
+            complete = await search.read(request.query.words)
     except TimeoutError:
         pass
     return {"households": list(search.found.values()), "complete": complete}
@@ -73,7 +61,7 @@ class _Search:
         everybody = cast("AsyncGenerator[Household]", self._roster.as_read("household"))
         async with aclosing(everybody) as households:
             async for household in households:
-                if _is_meant(household, words):
+                if is_meant(words, household.phone, household.id, household.name, household.address):
                     await self._keep(household)
                 if len(self.found) >= MOST:
                     return False
@@ -92,10 +80,3 @@ class _Search:
                 "phone": household.phone,
                 "areas": list(areas.values()),
             }
-
-
-def _is_meant(household: Household, words: list[str]) -> bool:
-    said = f"{household.id} {household.name} {household.address}".casefold()
-    number = "".join(words)
-    by_phone = len(number) >= LEAST_DIGITS and number in (household.phone or "")
-    return by_phone or all(word in said for word in words)

@@ -5,20 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, cast
+from typing import cast
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from dispatch.identifiers import PersonId
 from dispatch.roster import Person, Places, who_has_to_do_with
-from dispatch.web.api.households import LEAST_DIGITS, MOST, SECONDS
+from dispatch.web.api.searching import MOST, SECONDS, SearchAsked, is_meant
 from dispatch.web.endpoint import Request
-from dispatch.web.reading import Sent
-
-
-class PeopleAsked(Sent):
-    q: Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class FoundPerson(TypedDict):
@@ -34,19 +28,18 @@ class PeopleFound(TypedDict):
     complete: bool
 
 
-async def find_people(request: Request[None, PeopleAsked]) -> PeopleFound:
+async def find_people(request: Request[None, SearchAsked]) -> PeopleFound:
     """People whom the operator may call by name, with every word of `q` in number, name, group or post, or `q` in the
     telephone.
 
     Whoever is on a case that they may see is found in any roster, however large. `complete` as for households.
     """
     parts, area = request.parts, request.principal.area
-    words = request.query.q.casefold().split()
     found: dict[PersonId, FoundPerson] = {}
 
     def keep(person: Person, places: Places) -> None:
         of = places.get(person.id, [])
-        if _is_meant(person, of, words):
+        if is_meant(request.query.words, person.phone, person.id, person.name, *of):
             found[person.id] = {"id": person.id, "name": person.name, "phone": person.phone, "of": of}
 
     at_hand = {call.responder for case in parts.board.visible(request.principal) for call in case.calls.values()}
@@ -68,10 +61,3 @@ async def find_people(request: Request[None, PeopleAsked]) -> PeopleFound:
     except TimeoutError:
         pass
     return {"people": list(found.values())[:MOST], "complete": complete}
-
-
-def _is_meant(person: Person, of: list[str], words: list[str]) -> bool:
-    said = " ".join((person.id, person.name, *of)).casefold()
-    number = "".join(words)
-    by_phone = len(number) >= LEAST_DIGITS and number in (person.phone or "")
-    return by_phone or all(word in said for word in words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dispatch.web.api import confidence, households
+from dispatch.web.api.searching import SearchAsked
 from dispatch.web.endpoint import Route
 from dispatch.web.routes.bounds import OPERATOR, SMALL
 
@@ -12,7 +13,7 @@ ROUTES: tuple[Route, ...] = (
         path="/v1/households",
         handler=households.find_households,
         roles=OPERATOR,
-        query=households.HouseholdsAsked,
+        query=SearchAsked,
         answer=households.HouseholdsFound,
         summary="Households of the operator's area, by number, name, address or telephone",
     ),

@@ -51,8 +51,8 @@ async function answer(given) {
     say("recorded");
   } catch (problem) {
     say("failed", problem);
+    load(); // it may be over, or no link of theirs any more
   }
-  load();
 }
 
 function Page() {
