@@ -73,6 +73,26 @@ async def test_an_alarm_in_earnest_where_a_drill_was_answered_says_that_the_dril
     assert await page.locator("main > .banner.drill").count() == 0
 
 
+FOLLOWS_DRILL = """async ([view, closed]) => {
+  const { followsDrill } = await import("/static/responder/over.js");
+  return followsDrill(view, closed);
+}"""
+
+
+@pytest.mark.usefixtures("quiet_village")
+async def test_that_a_drill_is_over_is_said_where_it_was_and_of_nothing_but_alarms_in_earnest(people: People) -> None:
+    page = await people.open("neighbour")
+    drill = of_one_home("c-1", over=True, drill=True)
+    elsewhere = {**drill, "household": {"id": "h-2"}}
+    for view, closed, follows in (
+        (of_one_home("c-2"), [drill], True),
+        (of_one_home("c-2"), [elsewhere], False),
+        (of_one_home("c-2"), [of_one_home("c-1", over=True)], False),
+        (of_one_home("c-2", drill=True), [drill], False),
+    ):
+        assert await page.evaluate(FOLLOWS_DRILL, [view, closed]) == follows, closed
+
+
 HOW_IT_ENDED = """async ([view, known, me]) => {
   const { isNeeded, overWords } = await import("/static/responder/over.js");
   const cases = new Map(known.map((one) => [one.id, one]));

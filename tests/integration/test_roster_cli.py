@@ -92,6 +92,13 @@ async def test_ids_and_roles_stand_whole_at_80_columns(run: Run) -> None:
     assert f" {person} " in output
 
 
+async def test_a_header_that_is_wrong_gives_no_orders_to_the_terminal(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("人员编号,姓名,手\x1b[2J机号\np-1,段学文,19900000001\n")
+    code, _, errors = await run("roster", "import", path)
+    assert (code, r"手\x1b[2J机号" in errors, "\x1b" in errors) == (1, True, False)
+
+
 async def test_how_a_call_widens_is_set_shown_and_kept_by_an_import(run: Run, tmp_path: Path) -> None:
     await run("roster", "import", *FILES, "--json")
     code, output, told = await run("roster", "policy", "maozhou")

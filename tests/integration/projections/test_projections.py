@@ -7,9 +7,12 @@ from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
+from dispatch.cases import CaseDesk, SignalDuress
 from dispatch.errors import Malformed
-from dispatch.identifiers import CaseId
+from dispatch.identifiers import CaseId, CommitId, case_id_for
+from dispatch.migrate import migrations_folder
 from tests.projection_desk import STORY, Desk
 from tests.projection_stories import (
     TABLES,
@@ -24,6 +27,24 @@ from tests.projection_stories import (
     sums,
     tell,
 )
+
+
+async def test_the_migration_of_the_board_s_duress_fills_in_what_the_projection_would_write(desk: Desk) -> None:
+    signal = SignalDuress(id=CommitId("duress"), at=after(9), by="device:h-2")
+    quiet, first = await tell(desk.log, "h-1"), await tell(desk.log, "h-2", signal)
+    again = replace(press_on("h-2", "b2"), beside=first)
+    beside = (await CaseDesk(desk.log).handle(case_id_for(again.press.household, again.press.press), again)).case.id
+    async with projecting(desk.projector()):
+        await desk.caught_up()
+    connection = await asyncpg.connect(desk.dsn)
+    under_duress = "select array_agg(case_id order by case_id) from board where duress"
+    assert await connection.fetchval(under_duress) == sorted([first, beside])
+    up, down = (migrations_folder() / "20261123000001_board_duress.sql").read_text().split("-- migrate:down")
+    await connection.execute(down)
+    await connection.execute(up)
+    assert await connection.fetchval(under_duress) == sorted([first, beside])
+    assert await connection.fetchval("select not duress from board where case_id = $1", quiet)
+    await connection.close()
 
 
 async def test_a_story_makes_these_rows(desk: Desk) -> None:
