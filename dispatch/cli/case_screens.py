@@ -39,6 +39,7 @@ ROLES = {
     "community_police_officer": "社区民警 community officer",
     "station": "派出所 station",
     "command_centre": "指挥中心 command centre",
+    "emergency_centre": "110指挥中心 centre of 110",
     "asked": "指挥中心点名 asked for by the command centre",
 }
 RESOLUTIONS = {

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from dispatch.cases import fold
-from dispatch.cli.case_screens import board
+from dispatch.cli.case_screens import ROLES, board
 from dispatch.cli.timeline_screen import EVENTS, timeline
-from dispatch.events import Commit, Event
+from dispatch.events import Commit, Event, Role
 from dispatch.events.codec import decode_events
 from dispatch.identifiers import CaseId, CommitId, Site
 from dispatch.projections.models.timeline import TimelineRow, rows
@@ -40,6 +40,10 @@ def everything_that_can_happen() -> list[TimelineRow]:
 
 def test_every_event_there_is_has_words() -> None:
     assert EVENTS.keys() == {str(kind.__struct_config__.tag).rpartition(".")[0] for kind in get_args(Event)}
+
+
+def test_every_role_in_which_somebody_is_called_has_words() -> None:
+    assert ROLES.keys() == set(get_args(Role))
 
 
 def test_no_event_is_shown_as_the_program_holds_it() -> None:
