@@ -18,6 +18,7 @@ from dispatch.cases.commands import (
     RaiseAlarm,
     RecordCalls,
     Resolve,
+    Resume,
     SignalDuress,
     StandDown,
     TakeStep,
@@ -49,8 +50,8 @@ __all__ = [
     "FIRST_QUORUM", "FIRST_STEPS", "NOT_RUNG", "OUTCOME_RANK", "REAL_ALARM", "TIMER", "AddNote", "Call", "CallOne",
     "Cancel", "Case", "CaseDesk", "Closing", "Command", "FallBack", "Firsts", "Follows", "GiveAnswer", "HandOver",
     "Handled", "Hold", "LeaveOut", "NextCall", "Note", "Pause", "Plan", "Policy", "RaiseAlarm", "RecordCalls",
-    "Reply", "Resolve", "SignalDuress", "StandDown", "Status", "TakeStep", "Wait", "Widen", "at_110", "decide",
-    "due_at", "enough", "evolve", "fold", "fold_whole", "follows", "goes_to_110", "is_overtaken", "is_repeat",
+    "Reply", "Resolve", "Resume", "SignalDuress", "StandDown", "Status", "TakeStep", "Wait", "Widen", "at_110",
+    "decide", "due_at", "enough", "evolve", "fold", "fold_whole", "follows", "goes_to_110", "is_overtaken", "is_repeat",
     "is_spared", "is_to_hand_over", "lacking", "next_call", "stamp_of", "step_at", "steps_of", "still_rings",
     "still_wanted", "upcoming", "waits_for",
 ]  # fmt: skip

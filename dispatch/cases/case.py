@@ -10,7 +10,17 @@ from typing import Literal
 import msgspec
 
 from dispatch.cases.parts import Call, Closing, Firsts, Heard, Note, Reply
-from dispatch.events import AlarmRaised, Because, DuressSignalled, Gap, HandedOver, Kind, PolicyStamped, WideningAsked
+from dispatch.events import (
+    AlarmRaised,
+    Because,
+    DuressSignalled,
+    EscalationPaused,
+    Gap,
+    HandedOver,
+    Kind,
+    PolicyStamped,
+    WideningAsked,
+)
 from dispatch.identifiers import CaseId, CommitId, PersonId, PressId
 
 Status = Literal["none", "raised", "under_way", "on_scene", "resolved", "cancelled"]
@@ -42,7 +52,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     escalated_because: Because | None = None
     called_late: frozenset[PersonId] = frozenset()
     """Those whom a step called because those who were coming were late, and whom nothing else has called since."""
-    paused_until: datetime | None = None
+    paused: EscalationPaused | None = None
+    """The pause, until a step is taken or it is taken back."""
+    resumed_at: datetime | None = None
+    """When one was taken back, until a step is taken or it is paused anew: what fell due in it was not due before."""
     held_until: datetime | None = None
     """Before that nothing is due, for it came back from a backup; until somebody says anything new of it."""
     asked: WideningAsked | None = None
@@ -103,6 +116,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         Only for a case that has begun.
         """
         return self.escalated_at or self.alarm.at
+
+    @property
+    def paused_until(self) -> datetime | None:
+        """When the pause ends by itself, or None without one."""
+        return self.paused.until if self.paused is not None else None
 
     @property
     def silent(self) -> bool:

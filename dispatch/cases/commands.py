@@ -135,6 +135,12 @@ class Pause(_Command, frozen=True, kw_only=True):
     until: datetime
 
 
+class Resume(_Command, frozen=True, kw_only=True):
+    """Take the pause back: the escalation goes on as if it had not been."""
+
+    by: str
+
+
 class Hold(_Command, frozen=True, kw_only=True):
     """Let nothing ring for the case before `until`: it came back from a backup, which does not have what came since."""
 
@@ -180,5 +186,5 @@ class HandOver(_Command, frozen=True, kw_only=True):
     again: bool = False
 
 
-Widening = Widen | TakeStep | StandDown | Pause | Hold | CallOne | FallBack | HandOver
+Widening = Widen | TakeStep | StandDown | Pause | Resume | Hold | CallOne | FallBack | HandOver
 Command = RaiseAlarm | RecordCalls | GiveAnswer | AddNote | Resolve | Cancel | SignalDuress | LeaveOut | Widening

@@ -22,6 +22,7 @@ from dispatch.cases.commands import (
     RaiseAlarm,
     RecordCalls,
     Resolve,
+    Resume,
     SignalDuress,
     StandDown,
     TakeStep,
@@ -32,7 +33,7 @@ from dispatch.cases.hand_over import hand_over
 from dispatch.cases.holding import hold
 from dispatch.cases.parts import OUTCOME_RANK
 from dispatch.cases.sparing import sparing
-from dispatch.cases.widening import call_one, pause, stamp_of, stand_down, take_step, widen, with_stand_down
+from dispatch.cases.widening import call_one, pause, resume, stamp_of, stand_down, take_step, widen, with_stand_down
 from dispatch.errors import Conflict, Forbidden, NotFound
 from dispatch.events import (
     AlarmRaised,
@@ -63,6 +64,10 @@ ANSWERS_PER_PERSON = 60
 """On one case. Each is a commit that everybody reads who loads the case; who changes their mind needs a few."""
 REPORTED_LATER: frozenset[Channel] = frozenset({"sms"})
 """Whose provider takes a ring first and says later that it could not be delivered."""
+
+_WhileOpen = (
+    GiveAnswer | Resolve | Cancel | SignalDuress | Widen | StandDown | Pause | Resume | Hold | CallOne | HandOver
+)
 
 
 def decide(case: Case, command: Command) -> list[Event]:
@@ -226,10 +231,7 @@ def _at_any_time(case: Case, command: AddNote | LeaveOut) -> list[Event]:
     return [ResponderLeftOut(at=command.at, responder=person, by=command.by) for person in left_out]
 
 
-def _while_open(  # noqa: C901, PLR0911  (one case for each command)
-    case: Case,
-    command: GiveAnswer | Resolve | Cancel | SignalDuress | Widen | StandDown | Pause | Hold | CallOne | HandOver,
-) -> list[Event]:
+def _while_open(case: Case, command: _WhileOpen) -> list[Event]:  # noqa: C901, PLR0911, PLR0912  (one case for each)
     if isinstance(command, GiveAnswer) and command.responder not in case.called():
         raise Forbidden("only somebody who was called can answer this case", field="responder")
     # To those who pressed a case under duress was cancelled, and so they are answered.
@@ -251,6 +253,8 @@ def _while_open(  # noqa: C901, PLR0911  (one case for each command)
             return stand_down(case, command)
         case Pause():
             return pause(case, command)
+        case Resume():
+            return resume(case, command)
         case Hold():
             return hold(case, command)
         case CallOne():

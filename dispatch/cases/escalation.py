@@ -50,9 +50,10 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
 def waits_for(case: Case) -> Wait | None:
     """What `case` waits for; None only for one that has not begun or is over."""
     wait = _waits_for(case)
-    if wait is None or wait.until is None or case.held_until is None:
+    not_before = case.held_until or case.resumed_at
+    if wait is None or wait.until is None or not_before is None:
         return wait
-    return replace(wait, until=max(wait.until, case.held_until))
+    return replace(wait, until=max(wait.until, not_before))
 
 
 def _waits_for(case: Case) -> Wait | None:  # noqa: PLR0911  (one return for each kind of wait)

@@ -62,7 +62,7 @@ def evolve(case: Case, event: Event) -> Case:  # noqa: C901, PLR0911, PLR0912  (
                 last_pressed_at=event.accepted_at,
                 pressed_kind=kind,
                 held_until=None,
-                paused_until=None if case.held_until is not None else case.paused_until,
+                paused=None if case.held_until is not None else case.paused,
             )
         case RespondersCalled():
             return _call(case, event)
@@ -159,7 +159,8 @@ def _widen(
                 position=event.position,
                 escalated_at=event.at,
                 escalated_because=event.because,
-                paused_until=None,
+                paused=None,
+                resumed_at=None,
                 held_until=None,
                 asked=None,
                 thanked=False,
@@ -176,9 +177,15 @@ def _widen(
                 thanked=case.thanked or not event.by_name,
             )
         case EscalationPaused():
-            return replace(case, paused_until=event.until, held_until=event.until if event.by == RESTORE else None)
+            return _pause(case, event)
         case _:
             assert_never(event)
+
+
+def _pause(case: Case, event: EscalationPaused) -> Case:
+    if event.until <= event.at:
+        return replace(case, paused=None, resumed_at=event.at, held_until=None)
+    return replace(case, paused=event, resumed_at=None, held_until=event.until if event.by == RESTORE else None)
 
 
 def _end(case: Case, event: CaseResolved | CaseCancelled | DuressSignalled) -> Case:

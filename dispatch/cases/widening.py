@@ -1,13 +1,13 @@
-"""Deciding how a call widens and narrows: the next step, the stand-down, the pause, one more person. Pure."""
+"""Deciding how a call widens and narrows: the next step, the stand-down, pause and resume, one more person. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from dispatch.cases.case import Case
-from dispatch.cases.commands import CallOne, Pause, Policy, StandDown, TakeStep, Widen
+from dispatch.cases.commands import CallOne, Pause, Policy, Resume, StandDown, TakeStep, Widen
 from dispatch.cases.escalation import at_110, enough, step_at, unneeded, waits_for
-from dispatch.cases.evolving import evolve
+from dispatch.cases.evolving import RESTORE, evolve
 from dispatch.cases.hand_over import goes_to_110, is_to_hand_over, post_of_110
 from dispatch.cases.not_called import require_callable
 from dispatch.cases.sparing import sparing
@@ -87,12 +87,32 @@ def call_one(case: Case, command: CallOne) -> list[Event]:
 
 
 def pause(case: Case, command: Pause) -> list[Event]:
-    """The escalation waits. Raises `Conflict` when the pause would be over before it begins."""
+    """The escalation waits. Raises `Conflict` when the pause would be over before it begins, or cut a hold short."""
     if command.until <= command.at:
         raise Conflict(f"a pause until {command.until.isoformat()} is over already", field="until")
+    if command.by != RESTORE and case.held_until is not None and command.until < case.held_until:
+        raise _held(case, case.held_until)
     if case.paused_until == command.until:
         return []
     return [EscalationPaused(at=command.at, by=command.by, until=command.until)]
+
+
+def resume(case: Case, command: Resume) -> list[Event]:
+    """The pause ends now; nothing where none is left. Raises `Conflict` for a case that a restore holds back."""
+    if case.held_until is not None and command.at < case.held_until:
+        raise _held(case, case.held_until)
+    if case.paused_until is None or case.paused_until <= command.at:
+        return []  # the step is due, or the policy is kept to: there is nothing to be put off
+    return [EscalationPaused(at=command.at, by=command.by, until=command.at)]
+
+
+def _held(case: Case, until: datetime) -> Conflict:
+    """That the hold of a restore is not ended by a slip: it may be over, and what rings cannot be taken back."""
+    return Conflict(
+        f"case {case.id} came back from a backup and is held until {until.isoformat()}: it may be over. "
+        "Widen it if it goes on; close it if it is over",
+        case=case.id,
+    )
 
 
 def stand_down(case: Case, command: StandDown) -> list[Event]:

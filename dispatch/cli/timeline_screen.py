@@ -42,9 +42,14 @@ def timeline(entries: Sequence[TimelineRow], names: Names) -> Table:
     """What happened, one line per event, and per call or outcome in it."""
     table = Table(*folded_columns("时间 at", "事件 event", "内容"))
     for entry in entries:
-        words, lines = EVENTS[entry.type]
+        words, lines = RESUMED if _is_resumed(entry) else EVENTS[entry.type]
         table.add_row(Text(date_and_time(entry.at)), Text(words), Text("\n".join(lines(entry.data, names))))
     return table
+
+
+def _is_resumed(entry: TimelineRow) -> bool:
+    """Whether a pause was taken back: its end is its own time."""
+    return entry.type == "escalation_paused" and bool(entry.data["until"] <= entry.at)
 
 
 def _alarm(data: Data, _names: Names) -> Lines:
@@ -138,3 +143,4 @@ EVENTS: Mapping[str, tuple[str, Callable[[Data, Names], Lines]]] = {
     "case_cancelled": ("撤销 cancelled", lambda data, names: _by(data, names, data["reason"])),
 }
 """For each type of event what it is called, and what there is to say of one."""
+RESUMED = ("继续升级 resumed", _by)

@@ -292,7 +292,7 @@ class RespondersStoodDown(_Event, frozen=True, kw_only=True, tag="responders_sto
 
 
 class EscalationPaused(_Event, frozen=True, kw_only=True, tag="escalation_paused.v1"):
-    """An operator holds the escalation back until `until`."""
+    """An operator holds the escalation back until `until`; where that is `at`, they let it go on."""
 
     by: str
     until: Moment

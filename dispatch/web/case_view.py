@@ -80,6 +80,8 @@ class EscalationView(TypedDict):
     lacking: int
     """How many more, at least, must be going or on scene to be enough; 0 where the case is closed."""
     paused_until: datetime | None
+    paused_by: NotRequired[str | None]
+    """Whose pause it is; null where a restore holds the case back, which nobody can resume. For operators."""
     waits_for: WaitView | None
     next_call: NotRequired[NextCallView | None]
     """Whom the next step that rings anybody calls, and when; null when none does any more. For a device, where the

@@ -164,9 +164,14 @@ def _household(id_: HouseholdId, names: Names, viewer: Viewer) -> HouseholdView:
 def _attended(case: Case) -> bool:
     """Whether an operator has done anything about it; of answers written down for others the case does not know."""
     authors = [note.author for note in case.notes] + ([case.handed_over.by] if case.handed_over else [])
-    wishes = (case.asked, case.asked_by_name(), case.dismissed, case.escalated_because == "operator")
-    held = case.paused_until is not None and case.held_until is None
-    return held or any(wishes) or any(author.startswith("operator:") for author in authors)
+    pauses = (_paused_by(case), case.resumed_at)
+    wishes = (*pauses, case.asked, case.asked_by_name(), case.dismissed, case.escalated_because == "operator")
+    return any(wishes) or any(author.startswith("operator:") for author in authors)
+
+
+def _paused_by(case: Case) -> str | None:
+    """Whose pause it is; None without one, and where a restore holds the case back."""
+    return case.paused.by if case.paused is not None and case.held_until is None else None
 
 
 def _left_out(case: Case, names: Names) -> list[LeftOutView]:
@@ -269,6 +274,9 @@ def _escalation(case: Case, names: Names, viewer: Viewer) -> EscalationView:
         "paused_until": case.paused_until if case.is_open else None,
         "waits_for": {"what": wait.what, "until": wait.until, "because": wait.because} if wait else None,
     }
+    if viewer.role == "operator":
+        by = _paused_by(case) if case.is_open else None
+        shown["paused_by"] = names.who(by) if by else None
     if viewer.role == "device" and case.id in names.aid:
         known = ahead(case, names)
         shown["next_call"] = {"targets": list(known.targets), "at": known.at} if known else None

@@ -269,6 +269,37 @@ async def test_an_operator_holds_the_escalation_back_for_a_while(
     await phones.ring(phones.group, {LEADER_NEXT_DOOR})
 
 
+async def test_a_pause_is_taken_back_and_what_fell_due_in_it_is_done_at_once(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    """The pause's own end, when it comes, does nothing more."""
+    case = await live_system.press()
+    await phones.ring(phones.group)
+    await ask(live_system, case, "pause", minutes=10)
+    await the_clock.moves(9 * MINUTE + 45)
+    await phones.are_silent()
+    await ask(live_system, case, "resume")
+    await phones.ring(phones.group, {LEADER_NEXT_DOOR})
+    await the_clock.moves(44)
+    await phones.are_silent()
+    await the_clock.moves(1)
+    await phones.ring(phones.group | {LEADER_NEXT_DOOR, STATION} | OFFICERS_NEXT_DOOR)
+
+
+async def test_a_pause_that_is_taken_back_at_once_changes_nothing(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    case = await live_system.press()
+    await phones.ring(phones.group)
+    await ask(live_system, case, "pause", minutes=10)
+    await the_clock.moves(10)
+    await ask(live_system, case, "resume")
+    await the_clock.moves(34)
+    await phones.are_silent()
+    await the_clock.moves(1)
+    await phones.ring(phones.group, {LEADER_NEXT_DOOR})
+
+
 async def test_an_operator_who_knows_more_widens_at_once_and_calls_one_more(
     live_system: LiveSystem, phones: Phones
 ) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
+from dispatch.cases import CaseDesk, Hold
+from dispatch.clock import now
 from dispatch.events import Quorum
-from dispatch.identifiers import PersonId
+from dispatch.identifiers import CaseId, CommitId, PersonId
 from dispatch.roster import ApprisePoint, WebhookPoint
 from tests.browser.people import DESK, PHONE, RINGS, SIDEWAYS, People, sees
 from tests.browser.policies import LEADER_NEXT_DOOR, PATIENT, TO_110, agreed
@@ -108,6 +111,59 @@ async def test_the_operator_pauses(people: People, quiet_village: LiveSystem) ->
         await sees(desk, ".timeline li:has-text('暂停升级至')")
         await sees(resident, ".next:has-text('值班员正在处理')")
         assert re.search(r"[45]分\d+秒后升级", await desk.locator(WAIT).inner_text())
+
+
+async def test_the_operator_takes_the_pause_back(people: People, quiet_village: LiveSystem) -> None:
+    """In the place of the pause stands its end, on the screen of a desk and of a phone, with whose it is."""
+    async with agreed(quiet_village, Quorum(anyone=2), PATIENT, PATIENT):
+        case = await quiet_village.press()
+        desk, resident = await at_the_desk(people, case), await people.open("resident")
+        await confirmed(desk, "pause")
+        name = quiet_village.subject("operator")
+        await sees(desk, f"{WAIT}:has-text('已暂停至'):has-text('（{name}）；'):has-text('后升级')")
+        await sees(desk, "[data-deed=pause]", state="hidden")
+        for size in (PHONE, DESK):
+            await desk.set_viewport_size(size)
+            assert not await desk.evaluate(SIDEWAYS)
+            await sees(desk, "[data-deed=resume]")
+        await confirmed(desk, "resume")
+        await sees(desk, f"{WAIT}:has-text('等待应答，'):has-text('后自动升级')")
+        assert re.search(r"\d\d分\d+秒后自动升级", await desk.locator(WAIT).inner_text()), (
+            "the policy's hour, not 5 min"
+        )
+        await sees(desk, "[data-deed=pause]")
+        await sees(desk, f".timeline li:has-text('继续升级 Resumed · {name}')")
+        await sees(resident, ".next:has-text('后将呼叫')")
+
+
+async def test_a_step_that_fell_due_in_the_pause_is_taken_when_it_ends(
+    people: People, quiet_village: LiveSystem
+) -> None:
+    async with agreed(quiet_village, Quorum(anyone=2), SOON, PATIENT):
+        case = await quiet_village.press()
+        assert (await quiet_village.call("operator", "POST", f"/v1/cases/{case}/pause", {}))[0] == 200
+        desk = await at_the_desk(people, case)
+        await until(lambda: over_since(quiet_village, case, SOON), "the step to be overdue")
+        await confirmed(desk, "resume")
+        await sees(desk, f"[data-responder='{LEADER_NEXT_DOOR}']")
+        await sees(desk, ".timeline li:has-text('升级至第2步'):has-text('应答不够')")
+
+
+async def test_what_a_restore_holds_the_desk_does_not_resume(people: People, quiet_village: LiveSystem) -> None:
+    async with agreed(quiet_village, Quorum(anyone=2), PATIENT, PATIENT):
+        case = await quiet_village.press()
+        held = Hold(id=CommitId("restore"), at=now(), until=now() + timedelta(minutes=30))
+        await CaseDesk(quiet_village.log).handle(case, held)
+        desk = await at_the_desk(people, case)
+        await sees(desk, f"{WAIT}:has-text('由备份恢复，暂停至'):has-text('已结束请结案')")
+        await sees(desk, "[data-deed=pause][disabled]")
+        await sees(desk, "[data-deed=resume]", state="hidden")
+        await confirmed(desk, "widen")
+        await sees(desk, f"[data-responder='{LEADER_NEXT_DOOR}']")
+
+
+async def over_since(live: LiveSystem, case: CaseId, seconds: float) -> bool:
+    return now() > (await live.case(case)).alarm.at + timedelta(seconds=seconds)
 
 
 async def test_who_cannot_come_is_rung_again_when_called_by_name(people: People, quiet_village: LiveSystem) -> None:

@@ -23,6 +23,7 @@ from dispatch.cases import (
     Plan,
     RaiseAlarm,
     RecordCalls,
+    Resume,
     SignalDuress,
     StandDown,
     TakeStep,
@@ -135,6 +136,7 @@ anything: st.SearchStrategy[Asked] = st.one_of(
     st.builds(Widen, id=ids, at=moments, by=st.just("op")),
     st.builds(StandDown, id=ids, at=moments, by=st.just("op"), responders=some, rest=st.booleans()),
     st.builds(Pause, id=ids, at=moments, by=st.just("op"), until=moments),
+    st.builds(Resume, id=ids, at=moments, by=st.just("op")),
     st.builds(Hold, id=ids, at=moments, until=moments),
     st.builds(Cancel, id=ids, at=moments, by=st.sampled_from(["op", f"device:{HOUSEHOLD}"])),
     st.builds(SignalDuress, id=ids, at=moments, by=st.just(f"device:{HOUSEHOLD}")),
@@ -147,6 +149,10 @@ BEGINNINGS: dict[str, list[Asked]] = {
     "on scene, all steps": [press(plan=ALL), answer(ANNA, "on_scene", 20), due(AID), due(NEXT)],
     "on scene, paused": [
         press(plan=ALL), answer(ANNA, "on_scene", 20), Pause(id=CommitId("hold"), at=at(21), by="op", until=at(600)),
+    ],
+    "resumed": [
+        press(plan=ALL), Pause(id=CommitId("hold"), at=at(10), by="op", until=at(600)),
+        Resume(id=CommitId("on"), at=at(300), by="op"),
     ],
     "enough": [press(plan=ALL), answer(ANNA, "going", 5), answer(LI, "going", 6)],
     "late": [press(plan=ALL), answer(ANNA, "going", 5), answer(LI, "going", 6), due(AID)],

@@ -73,6 +73,14 @@ def test_what_is_said_of_an_event(of: str, data: dict[str, object], said: str) -
     assert list(lines(data, Names())) == [said]
 
 
+def test_a_pause_that_is_taken_back_is_called_so() -> None:
+    paused, resumed = [row for row in everything_that_can_happen() if row.type == "escalation_paused"]
+    assert "暂停升级 paused │ 至 until 2026-11-21 20:05:50+08:00 (op-1)" in on_screen(timeline([paused], Names()))
+    shown = " ".join(on_screen(timeline([resumed], Names())).split())
+    assert "继续升级 resumed │ wang │" in shown
+    assert "paused" not in shown
+
+
 @pytest.mark.parametrize(
     ("silent", "duress", "said"),
     [

@@ -6,10 +6,13 @@ import contextlib
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dispatch.cases import (
     Command,
+    Pause,
     Plan,
+    Resume,
     TakeStep,
     due_at,
     enough,
@@ -127,6 +130,21 @@ def test_what_is_asked_by_hand_puts_off_no_step(history: list[Asked], asked: Com
     assert now.until <= wait.until
 
 
+@settings(max_examples=200, deadline=None)
+@given(histories)
+def test_a_pause_that_is_taken_back_leaves_what_the_policy_says(history: list[Asked]) -> None:
+    """What fell due in it is due when it is taken back, and nothing before."""
+    case = after(history)
+    policy = waits_for(replace(case, paused=None, resumed_at=None, held_until=None))
+    if policy is None:
+        return
+    pause = Pause(id=CommitId("pause"), at=at(3000), by="op", until=at(4000))
+    wait = waits_for(carry_out(pause, Resume(id=CommitId("resume"), at=at(3100), by="op"), case=case)[0])
+    assert wait is not None
+    assert (wait.what, wait.because) == (policy.what, policy.because)
+    assert wait.until == (None if policy.until is None else max(policy.until, at(3100)))
+
+
 def test_the_histories_begin_where_these_properties_matter() -> None:
     cases = {name: after(history) for name, history in BEGINNINGS.items()}
     waits = {name: (wait.what, wait.because) for name, case in cases.items() if (wait := waits_for(case)) is not None}
@@ -135,6 +153,7 @@ def test_the_histories_begin_where_these_properties_matter() -> None:
         "on scene, too few": ("answers", "no_answer"),
         "on scene, all steps": ("closing", "late"),
         "on scene, paused": ("operator", "pause_over"),
+        "resumed": ("answers", "no_answer"),
         "enough": ("arrival", "late"),
         "late": ("arrival", "late"),
         "given up": ("answers", "no_answer"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
-from dispatch.cases import NOT_RUNG, Hold, Pause, RaiseAlarm, decide, due_at, follows, waits_for
+from dispatch.cases import NOT_RUNG, Hold, Pause, RaiseAlarm, Resume, decide, due_at, follows, waits_for
+from dispatch.errors import Conflict
 from dispatch.events import CallsRecorded, EscalationPaused, FellBack, PressedAgain, RespondersCalled
 from dispatch.identifiers import CommitId, PressId
 from tests.unit.case_histories import ALL
@@ -73,6 +75,20 @@ def test_a_wish_and_a_signal_from_before_wait_too_and_what_comes_now_does_not() 
         assert due_at(before) == at(10800), asked.__name__
         now, _ = carry_out(HOLD, asked(9060), case=opened)
         assert due_at(now) == at(9060), asked.__name__
+
+
+def test_it_is_neither_resumed_nor_paused_for_less_by_a_slip() -> None:
+    held, _ = carry_out(press(), recorded(1, anna="sent", bo="sent", li="sent"), HOLD)
+    resume = Resume(id=CommitId("resume"), at=at(9060), by="operator:wang")
+    pause = Pause(id=CommitId("pause"), at=at(9060), by="operator:wang", until=at(9360))
+    for slip in (resume, pause):
+        with pytest.raises(Conflict, match="came back from a backup"):
+            decide(held, slip)
+    longer, _ = carry_out(replace(pause, until=at(12000)), case=held)
+    assert due_at(longer) == at(12000)
+    own, _ = carry_out(resume, case=longer)
+    assert due_at(own) == at(9060), "an operator has taken it over"
+    assert due_at(carry_out(widen(9060), case=held)[0]) == at(9060)
 
 
 def pressed_again(seconds: float) -> RaiseAlarm:

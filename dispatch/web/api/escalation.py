@@ -1,4 +1,4 @@
-"""What an operator does about the escalation of a case: widen, hold, stand down, call one more, hand over."""
+"""What an operator does about the escalation of a case: widen, pause, resume, stand down, call one more, hand over."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dispatch.cases import CallOne, HandOver, Pause, StandDown, Widen
+from dispatch.cases import CallOne, HandOver, Pause, Resume, StandDown, Widen
 from dispatch.clock import now
 from dispatch.errors import Refused
 from dispatch.events import PlannedCall, Reason
@@ -66,6 +66,12 @@ async def pause(request: Request[PauseSent, None]) -> CaseView:
     return await carried_out(
         request, case, Pause(id=request.once("pause", case.id), at=at, by=request.author, until=until)
     )
+
+
+async def resume(request: Request[NothingSent, None]) -> CaseView:
+    """Take the pause back: a step that became due meanwhile is taken at once."""
+    case = await visible_case(request)
+    return await carried_out(request, case, Resume(id=request.once("resume", case.id), at=now(), by=request.author))
 
 
 async def stand_down(request: Request[StandDownSent, None]) -> CaseView:

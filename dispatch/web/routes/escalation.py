@@ -28,6 +28,15 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         method="POST",
+        path="/v1/cases/{id}/resume",
+        handler=escalation.resume,
+        roles=OPERATOR,
+        body=escalation.NothingSent,
+        answer=CaseView,
+        summary="Take the pause back",
+    ),
+    Route(
+        method="POST",
         path="/v1/cases/{id}/stand-down",
         handler=escalation.stand_down,
         roles=OPERATOR,

@@ -9,10 +9,10 @@ import pytest
 from aiohttp.test_utils import TestClient
 from msgspec.structs import replace
 
-from dispatch.cases import Case, GiveAnswer, RecordCalls, Resolve
+from dispatch.cases import Case, GiveAnswer, Hold, RecordCalls, Resolve
 from dispatch.clock import now
 from dispatch.errors import Unavailable
-from dispatch.events import CallOutcome, Reason
+from dispatch.events import CallOutcome, EscalationPaused, Reason
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId, PostId
 from dispatch.roster import ApprisePoint, Duty, Group, LeftOut, Person, Post, SmsPoint
 from dispatch.web import aid, directory
@@ -103,6 +103,33 @@ async def test_the_escalation_is_held_for_some_minutes(client: Client, village: 
     assert shown["escalation"]["waits_for"]["what"] == "operator"
 
 
+async def test_a_pause_says_whose_it_is_to_operators_alone_and_is_taken_back(
+    client: Client, village: World, case: Case
+) -> None:
+    _, shown = await ask(client, village, case, "pause", {"minutes": 10})
+    assert shown["escalation"]["paused_by"] == "wang"
+    async with client.get(f"/v1/cases/{case.id}", headers=await village.bearer("responder", "p-1")) as answer:
+        assert "paused_by" not in (await answer.json())["escalation"]
+    for _ in range(2):
+        status, shown = await ask(client, village, case, "resume", {})
+        assert (status, shown["attended"]) == (200, True)
+        escalation = shown["escalation"]
+        assert (escalation["paused_until"], escalation["paused_by"]) == (None, None)
+        assert escalation["waits_for"]["because"] == "no_answer"
+    events = [event for commit in await village.log.load(case.id) for event in commit.events]
+    pauses = [event for event in events if isinstance(event, EscalationPaused)]
+    assert [event.until > event.at for event in pauses] == [True, False]
+
+
+async def test_what_a_restore_holds_is_not_resumed_by_a_slip(client: Client, village: World, case: Case) -> None:
+    await village.do(case.id, Hold, until=now() + timedelta(minutes=30))
+    for slip in ("resume", "pause"):
+        status, problem = await ask(client, village, case, slip, {})
+        assert (status, "came back from a backup" in problem["detail"]) == (409, True)
+    _, shown = await ask(client, village, case, "widen", {})
+    assert shown["escalation"]["waits_for"]["because"] == "operator", "an operator who means it says so"
+
+
 @pytest.mark.parametrize("minutes", [0, 31, "x", -5])
 async def test_a_pause_has_its_limits(client: Client, village: World, case: Case, minutes: object) -> None:
     status, problem = await ask(client, village, case, "pause", {"minutes": minutes})
@@ -153,7 +180,14 @@ async def test_one_more_is_called_by_name(client: Client, village: World, case: 
 
 @pytest.mark.parametrize(
     ("what", "body"),
-    [("widen", {}), ("pause", {}), ("stand-down", {}), ("calls", {"responder": "p-1"}), ("hand-over", {})],
+    [
+        ("widen", {}),
+        ("pause", {}),
+        ("resume", {}),
+        ("stand-down", {}),
+        ("calls", {"responder": "p-1"}),
+        ("hand-over", {}),
+    ],
 )
 async def test_not_on_a_case_that_is_over_and_not_by_others(
     client: Client, village: World, case: Case, what: str, body: dict[str, Any]

@@ -66,7 +66,7 @@ export function Timeline({ history, view }) {
 // A hand-over to a post where nobody stands calls nobody.
 const isSaid = ({ type, data }) => type !== "responders_called" || data.calls.length > 0;
 
-function said({ type, data = {} }, names) {
+function said({ type, at, data = {} }, names) {
   const who = (id) => names.get(id) ?? id;
   const by = (author = "") => who(author.slice(author.indexOf(":") + 1));
   const asked = (author) => (author === "system" ? "" : ` · ${by(author)}`);
@@ -86,7 +86,8 @@ function said({ type, data = {} }, names) {
     widening_asked: () => `要求升级 Widening asked for${asked(data.by)}`,
     escalated: () => `升级至第${data.position + 1}步 Widened to step ${data.position + 1} · ${nameOf(becauses, data.because).join(" ")}${asked(data.by)}`,
     responders_stood_down: () => `解除 Stood down：${data.responders.map(who).join("、")}${asked(data.by)}`,
-    escalation_paused: () => `暂停升级至 Paused until ${shortLocal(data.until)}${asked(data.by)}`,
+    // A pause that ends as it begins takes one back.
+    escalation_paused: () => (Date.parse(data.until) <= Date.parse(at) ? "继续升级 Resumed" : `暂停升级至 Paused until ${shortLocal(data.until)}`) + asked(data.by),
     fell_back: () => `改用下一方式 Next channel：${data.calls.map((one) => `${who(one.responder)} ${nameOf(channels, one.channel)[0]}（${nameOf(nextBecauses, one.because)[0]}）`).join("、")}`,
     handed_over: () => `移交110 Handed over to 110${data.to.length ? "" : "（名册未登记 not in the roster）"}${asked(data.by)}`,
     case_noted: () => `${by(data.author)}：${data.text}`,

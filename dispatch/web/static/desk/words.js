@@ -29,6 +29,7 @@ export const incidents = {
 export const deeds = {
   widen: { words: ["升级", "Widen now"], sure: ["立即呼叫更多人，不再等待。确定吗？", "More people are called at once. Are you sure?"] },
   pause: { words: ["暂停5分钟", "Pause 5 min"], sure: ["5分钟内不会自动呼叫更多人。确定吗？", "Nobody else is called by itself for 5 minutes. Are you sure?"] },
+  resume: { words: ["继续升级", "Resume"], sure: ["暂停立即结束；如期间已到升级时间，马上呼叫更多人。确定吗？", "The pause ends now; if a step fell due meanwhile, more people are called at once. Are you sure?"] },
   "stand-down": { words: ["解除其余", "Stand down the rest"], sure: ["已应答的人不受影响；之后如再升级，会再次呼叫他们。确定吗？", "Those who have answered are not affected; the others are called again if the call widens later. Are you sure?"] },
   calls: { words: ["再呼叫一人", "Call one more"], sure: ["呼叫过的人会再次响铃。", "Who was called before is rung again."] },
   "hand-over": { words: ["移交110", "Hand over to 110"], sure: ["立即通知110指挥中心，警情仍由您跟进至结案。确定吗？", "The 110 centre is told at once; the case stays yours until it is closed. Are you sure?"] },

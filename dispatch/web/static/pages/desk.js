@@ -102,7 +102,7 @@ async function closeCase({ text }) {
 async function carryOut({ responder = "", even_left_out: even }) {
   const { view, deed, responders, key } = state.asked;
   const body = {
-    widen: () => ({}), pause: () => ({ minutes: PAUSE_MINUTES }), "stand-down": () => ({ responders, rest: true }),
+    widen: () => ({}), pause: () => ({ minutes: PAUSE_MINUTES }), resume: () => ({}), "stand-down": () => ({ responders, rest: true }),
     calls: () => ({ responder, even_left_out: even === "on" }),
     "hand-over": () => ({ again: Boolean(view.handed_over) }),
   }[deed];
