@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
@@ -42,6 +42,19 @@ ROLES = {
     "emergency_centre": "110指挥中心 centre of 110",
     "asked": "指挥中心点名 asked for by the command centre",
 }
+WAITS = {
+    "answers": "等待应答 waits for answers",
+    "arrival": "等待到场 waits for the first to arrive",
+    "operator": "等待升级 waits to widen",
+    "closing": "等待结案 waits to be closed",
+}
+REACHED = {True: "已通知到 told", False: "未能通知到 not told", None: "不知是否通知到 not known whether told"}
+REACHED_YET = {
+    **REACHED,
+    False: "未能通知到，请立即自行拨打110 not told: telephone 110 yourself, now",
+    None: "正在通知 being told",
+}
+"""Of a case that is open."""
 RESOLUTIONS = {
     "helped": "已救助 helped",
     "false_alarm": "误报 false alarm",
@@ -71,9 +84,10 @@ def board(rows: Sequence[Mapping[str, Any]], names: Names) -> Table:
 
 
 def case(shown: CaseView) -> Group:
-    """One case: its head, and a line for each responder, with a telephone number that can be dialled."""
+    """One case: its head, and a line for each responder, with the id and the telephone number that can be typed."""
     phones = whole_column("电话 phone", [responder.get("phone") or "" for responder in shown["responders"]])
-    people = Table(*folded_columns("应答人 responder", "身份 role", "呼叫 call", "应答 answer"), phones)
+    ids = whole_column("编号 id", [responder["id"] for responder in shown["responders"]])
+    people = Table(ids, *folded_columns("应答人 responder", "身份 role", "呼叫 call", "应答 answer"), phones)
     for responder in shown["responders"]:
         people.add_row(*map(Text, _responder(responder)))
     return Group(_head(shown), people)
@@ -89,6 +103,11 @@ def _head(shown: CaseView) -> Table:
     head.add_row("辖区 areas", Text(" < ".join(area["name"] for area in shown["areas"])))
     head.add_row("按键 presses", Text(f"{shown['presses']}, {date_and_time(shown['pressed_at'])}"))
     head.add_row("前往/到场 coming/on scene", Text(f"{shown['coming']}/{shown['on_scene']}"))
+    if escalation := "\n".join(_escalation(shown)):
+        head.add_row("升级 escalation", Text(escalation))
+    if handed_over := shown["handed_over"]:
+        reached = (REACHED if shown["closing"] else REACHED_YET)[handed_over["reached"]]
+        head.add_row("移交110 handed over", Text(f"{date_and_time(handed_over['at'])} {handed_over['by']}: {reached}"))
     if shown.get("duress"):
         head.add_row("胁迫 DURESS", Text("请勿回拨，不要声张 / do not ring back, do not show it", style="bold red"))
     for left_out in shown.get("left_out", []):
@@ -105,11 +124,29 @@ def _head(shown: CaseView) -> Table:
     return head
 
 
+def _escalation(shown: CaseView) -> Iterator[str]:
+    """Which step was taken last, what is waited for, and whose pause it is; nothing of a case that is over."""
+    escalation = shown["escalation"]
+    if (wait := escalation["waits_for"]) is None:
+        return
+    steps = escalation["steps"]
+    step = min(escalation["position"] + 1, steps)  # the last is repeated
+    due = f"，至 until {date_and_time(wait['until'])}" if wait["until"] else ""
+    yield f"第{step}步，共{steps}步 step {step} of {steps}: {WAITS[wait['what']]}{due}"
+    paused = escalation["paused_until"]
+    if paused and wait["until"] and paused <= wait["until"]:  # a wish or a duress does not wait for its end
+        by = escalation.get("paused_by")
+        words = f"{by} 已暂停 paused it" if by else "由备份恢复，暂停 held: it came back from a backup"
+        yield f"{words}，至 until {date_and_time(paused)}"
+
+
 def _responder(responder: ResponderView) -> tuple[str, ...]:
-    answer = ANSWERS[responder["answer"]] if responder["answer"] else "–"
+    unsaid = "已解除 stood down" if responder["stood_down"] else "–"
+    answer = ANSWERS[responder["answer"]] if responder["answer"] else unsaid
     eta = f" {responder['eta_minutes']} min" if responder["eta_minutes"] else ""
     failed = [c["reason"] for c in responder.get("channels", []) if c["reason"] and responder["state"] == "failed"]
     return (
+        responder["id"],
         responder["name"],
         ", ".join(f"{ROLES[role['role']]} {role['of_name']}" for role in responder["roles"]),
         "\n".join((STATES[responder["state"]], *failed)),

@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-import msgspec
 import typer
-from nats.aio.client import Client
 from rich.console import Console
 
-from dispatch.cases import AddNote, Cancel, Case, CaseDesk, Command, Resolve, fold
+from dispatch.cases import AddNote, Cancel, Resolve, fold
+from dispatch.cli import case_deeds, timeline_screen
 from dispatch.cli import case_screens as screens
-from dispatch.cli import timeline_screen
-from dispatch.cli.connected import connected
+from dispatch.cli.case_tools import (
+    AsJson,
+    By,
+    CaseArgument,
+    at_once,
+    begun,
+    carry_out,
+    case_id_of,
+    new_id,
+    print_json,
+    say,
+    shown,
+    tools,
+)
 from dispatch.cli.operator import operator_here
 from dispatch.cli.tables import print_table
 from dispatch.clock import now
 from dispatch.errors import Malformed, NotFound
-from dispatch.events import CaseLog, Kind, Resolution
-from dispatch.identifiers import AreaId, CaseId, CommitId, Site, household_of
+from dispatch.events import Kind, Resolution
+from dispatch.identifiers import AreaId, CaseId
 from dispatch.projections import Change, ReadModels
 from dispatch.projections.models.timeline import TimelineRow, rows
 from dispatch.projections.queries import LARGEST_PAGE, Status
-from dispatch.roster import Roster
 from dispatch.settings import load_settings
 from dispatch.web.case_view import CaseView
 from dispatch.web.directory import Directory
 from dispatch.web.names import Names
-from dispatch.web.views import Viewer, view
 
 EXAMPLES = """
-Cases: the board, one case, closing it / 警情.
+Cases: the board, one case, and all that is done to one at the desk / 警情.
 
 Examples:
 
@@ -45,13 +51,15 @@ Examples:
 
   dispatch case timeline h-0002-7K3M9QXZ      all that happened, in order
 
+  dispatch case pause h-0002-7K3M9QXZ         for five minutes; `resume` takes it back
+
+  dispatch case widen h-0002-7K3M9QXZ         more people are called at once
+
+  dispatch case call h-0002-7K3M9QXZ p-0003   one more person is called
+
   dispatch case resolve h-0002-7K3M9QXZ --text "已送医"
 """
 LONGEST_TEXT = 2000
-
-_JSON = Annotated[bool, typer.Option("--json", help="Print for a machine.")]
-_CASE = Annotated[str, typer.Argument(metavar="CASE", help="Its id, as `dispatch case list` shows it.")]
-_BY = Annotated[str | None, typer.Option("--by", help="Who does it; you, if not given.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -60,6 +68,7 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("timeline")(timeline)
     group.command("note")(note)
+    case_deeds.register(group)
     group.command("resolve")(resolve)
     group.command("cancel")(cancel)
     app.add_typer(group, name="case", help=EXAMPLES)
@@ -71,7 +80,7 @@ def list_command(  # noqa: PLR0917 - Typer calls it by name
     kind: Annotated[Kind | None, typer.Option(help="Only cases of this kind.")] = None,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=LARGEST_PAGE)] = 50,
     before: Annotated[str | None, typer.Option(help="The page behind this case; `next` of the page before.")] = None,
-    as_json: _JSON = False,
+    as_json: AsJson = False,
 ) -> None:
     """List cases from the board, newest first. This asks Postgres; `case show` does not need it.
 
@@ -85,14 +94,14 @@ def list_command(  # noqa: PLR0917 - Typer calls it by name
     """
     found, following, names = asyncio.run(_list(status, AreaId(area) if area else None, kind, limit, before))
     if as_json:
-        _print({"cases": found, "next": following})
+        print_json({"cases": found, "next": following})
         return
     print_table(screens.board(found, names))
     if following is not None:
         typer.echo(f"还有更多 more: --before {following}")
 
 
-def show(case: _CASE, as_json: _JSON = False) -> None:
+def show(case: CaseArgument, as_json: AsJson = False) -> None:
     """Show one case as the log has it now: who was called, what came of it, who comes.
 
     Examples:
@@ -101,10 +110,10 @@ def show(case: _CASE, as_json: _JSON = False) -> None:
 
       dispatch case show h-0002-7K3M9QXZ --json
     """
-    _say(asyncio.run(_view(_case_id(case))), as_json=as_json)
+    say(asyncio.run(_view(case_id_of(case))), as_json=as_json)
 
 
-def timeline(case: _CASE, as_json: _JSON = False) -> None:
+def timeline(case: CaseArgument, as_json: AsJson = False) -> None:
     """Show everything that happened on a case, from the log, oldest first.
 
     Examples:
@@ -113,19 +122,19 @@ def timeline(case: _CASE, as_json: _JSON = False) -> None:
 
       dispatch case timeline h-0002-7K3M9QXZ --json
     """
-    entries, names = asyncio.run(_timeline(_case_id(case)))
+    entries, names = asyncio.run(_timeline(case_id_of(case)))
     if as_json:
-        _print({"entries": entries})
+        print_json({"entries": entries})
         return
     Console().print(timeline_screen.timeline(entries, names))
 
 
 def note(
-    case: _CASE,
+    case: CaseArgument,
     words: Annotated[str | None, typer.Argument(metavar="[TEXT]", help="What is to be written down.")] = None,
     text: Annotated[str | None, typer.Option(help="The same, for those who write it as `resolve` has it.")] = None,
-    by: _BY = None,
-    as_json: _JSON = False,
+    by: By = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a note on a case, also when it is over.
 
@@ -138,16 +147,16 @@ def note(
     given = [one for one in (words, text) if one is not None]
     if len(given) != 1:
         raise Malformed("write the note once: either behind the case or with --text", field="text")
-    command = AddNote(id=_new_id(), at=now(), author=operator_here(by), text=_checked(given[0], "text"))
-    _say(asyncio.run(_handle(_case_id(case), command)), as_json=as_json)
+    author, wanted = operator_here(by), _checked(given[0], "text")
+    carry_out(case, at_once(lambda: AddNote(id=new_id(), at=now(), author=author, text=wanted)), as_json=as_json)
 
 
 def resolve(
-    case: _CASE,
+    case: CaseArgument,
     resolution: Annotated[Resolution, typer.Option(help="How it ended.")] = "helped",
     text: Annotated[str, typer.Option(help="What there is to say about it.")] = "",
-    by: _BY = None,
-    as_json: _JSON = False,
+    by: By = None,
+    as_json: AsJson = False,
 ) -> None:
     """Close a case: it is over. Exit code 1 when it was closed before.
 
@@ -157,17 +166,16 @@ def resolve(
 
       dispatch case resolve h-0002-7K3M9QXZ --resolution handed_over --text "已移交110"
     """
-    command = Resolve(
-        id=_new_id(), at=now(), by=operator_here(by), resolution=resolution, text=_checked(text, "text", empty=True)
-    )
-    _say(asyncio.run(_handle(_case_id(case), command)), as_json=as_json)
+    author, said = operator_here(by), _checked(text, "text", empty=True)
+    closed = at_once(lambda: Resolve(id=new_id(), at=now(), by=author, resolution=resolution, text=said))
+    carry_out(case, closed, as_json=as_json)
 
 
 def cancel(
-    case: _CASE,
+    case: CaseArgument,
     reason: Annotated[str, typer.Option(help="Why it is called off.")] = "",
-    by: _BY = None,
-    as_json: _JSON = False,
+    by: By = None,
+    as_json: AsJson = False,
 ) -> None:
     """Call an alarm off. The record stays. Exit code 1 when the case was closed before.
 
@@ -175,32 +183,16 @@ def cancel(
 
       dispatch case cancel h-0002-7K3M9QXZ --reason "误按 pressed by mistake"
     """
-    command = Cancel(id=_new_id(), at=now(), by=operator_here(by), reason=_checked(reason, "reason", empty=True))
-    _say(asyncio.run(_handle(_case_id(case), command)), as_json=as_json)
-
-
-@dataclass(frozen=True)
-class _Tools:
-    nc: Client
-    site: Site
-    log: CaseLog
-    desk: CaseDesk
-    roster: Roster
-
-
-@asynccontextmanager
-async def _tools() -> AsyncIterator[_Tools]:
-    async with connected() as (nc, site):
-        log = CaseLog(nc, site)
-        yield _Tools(nc, site, log, CaseDesk(log), Roster(nc, site))
+    author, said = operator_here(by), _checked(reason, "reason", empty=True)
+    carry_out(case, at_once(lambda: Cancel(id=new_id(), at=now(), by=author, reason=said)), as_json=as_json)
 
 
 async def _list(
     status: Status, area: AreaId | None, kind: str | None, limit: int, before: str | None
 ) -> tuple[Sequence[Mapping[str, Any]], str | None, Names]:
     settings = load_settings()
-    async with _tools() as tools:
-        if area is not None and await tools.roster.entry("area", area) is None:
+    async with tools() as has:
+        if area is not None and await has.roster.entry("area", area) is None:
             raise NotFound(
                 f"there is no area {area[:80]!r} in the roster; `dispatch roster list area` shows those there are",
                 field="area",
@@ -211,56 +203,23 @@ async def _list(
         finally:
             await models.close()
         households, areas = await asyncio.gather(
-            tools.roster.households({row["household"] for row in found}),
-            tools.roster.areas({row["areas"][0] for row in found if row["areas"]}),
+            has.roster.households({row["household"] for row in found}),
+            has.roster.areas({row["areas"][0] for row in found if row["areas"]}),
         )
         return found, following, Names(households=households, areas=areas)
 
 
 async def _view(case_id: CaseId) -> CaseView:
-    async with _tools() as tools:
-        return await _shown(tools, await _found(tools, case_id))
+    async with tools() as has:
+        return await shown(has, begun(await has.desk.load(case_id), case_id))
 
 
 async def _timeline(case_id: CaseId) -> tuple[list[TimelineRow], Names]:
-    async with _tools() as tools:
-        commits = await tools.log.load(case_id)
-        case = _begun(fold(commits), case_id)
-        entries = rows(Change(site=tools.site, case=case, commits=tuple(commits)))
-        return entries, await Directory(tools.roster).names_for([case])
-
-
-async def _handle(case_id: CaseId, command: Command) -> CaseView:
-    async with _tools() as tools:
-        await _found(tools, case_id)
-        return await _shown(tools, (await tools.desk.handle(case_id, command)).case)
-
-
-async def _found(tools: _Tools, case_id: CaseId) -> Case:
-    return _begun(await tools.desk.load(case_id), case_id)
-
-
-def _case_id(text: str) -> CaseId:
-    """`text` as a case's id. Raises `Malformed`, saying what one looks like, when it can be none."""
-    try:
-        household_of(CaseId(text))
-    except Malformed as error:
-        raise Malformed(
-            f"{error.detail}: one is the household and eight letters or digits, like h-0002-7K3M9QXZ; "
-            "`dispatch case list --status all` shows those there are",
-            field="case",
-        ) from None
-    return CaseId(text)
-
-
-def _begun(case: Case, case_id: CaseId) -> Case:
-    if case.raised is None:
-        raise NotFound(f"there is no case {case_id!r}; `dispatch case list --status all` shows those there are")
-    return case
-
-
-async def _shown(tools: _Tools, case: Case) -> CaseView:
-    return view(case, await Directory(tools.roster).names_for([case]), Viewer("operator", "cli"))
+    async with tools() as has:
+        commits = await has.log.load(case_id)
+        case = begun(fold(commits), case_id)
+        entries = rows(Change(site=has.site, case=case, commits=tuple(commits)))
+        return entries, await Directory(has.roster).names_for([case])
 
 
 def _checked(text: str, field: str, *, empty: bool = False) -> str:
@@ -268,18 +227,3 @@ def _checked(text: str, field: str, *, empty: bool = False) -> str:
     if len(text) > LONGEST_TEXT or not printable or not (text.strip() or empty):
         raise Malformed(f"{field} of {len(text)} characters: use 1 to {LONGEST_TEXT} that can be printed", field=field)
     return text
-
-
-def _new_id() -> CommitId:
-    return CommitId(secrets.token_hex(16))
-
-
-def _say(shown: CaseView, *, as_json: bool) -> None:
-    if as_json:
-        _print(shown)
-    else:
-        Console().print(screens.case(shown))
-
-
-def _print(value: object) -> None:
-    typer.echo(msgspec.json.encode(value))

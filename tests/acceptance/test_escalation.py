@@ -300,6 +300,31 @@ async def test_a_pause_that_is_taken_back_at_once_changes_nothing(
     await phones.ring(phones.group, {LEADER_NEXT_DOOR})
 
 
+async def test_where_no_browser_works_the_case_is_led_from_a_terminal(
+    live_system: LiveSystem, phones: Phones, the_clock: TheClock
+) -> None:
+    case = await live_system.press()
+    neighbour = PersonId(live_system.subject("neighbour"))
+    await phones.ring(phones.group)
+
+    async def typed(deed: str, *arguments: object) -> None:
+        code, _, why = await live_system.types("case", deed, case, *arguments, "--by", "wang")
+        assert code == 0, why
+
+    await typed("pause", "--minutes", 10)
+    await the_clock.moves(MINUTE)
+    await phones.are_silent()
+    await typed("stand-down", neighbour)
+    await typed("resume")
+    await phones.ring(phones.group - {neighbour}, {LEADER_NEXT_DOOR})
+    await typed("call", neighbour)
+    await phones.ring({neighbour})
+    await typed("widen")
+    await phones.ring(phones.group | {LEADER_NEXT_DOOR, STATION} | OFFICERS_NEXT_DOOR)
+    _, told, _ = await live_system.types("case", "timeline", case)
+    assert all(word in told for word in ("暂停升级 paused", "继续升级 resumed", "解除 stood down", "(wang)"))
+
+
 async def test_an_operator_who_knows_more_widens_at_once_and_calls_one_more(
     live_system: LiveSystem, phones: Phones
 ) -> None:

@@ -8,6 +8,7 @@ import fcntl
 import io
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from nats.aio.client import Client
 from openpyxl import load_workbook
 
 from dispatch.archive import Archivist
+from dispatch.cases import CaseDesk, Hold
+from dispatch.clock import now
 from dispatch.events import CaseLog, bury, connect, ensure_streams, follow
-from dispatch.identifiers import AreaId, CaseId, HouseholdId, PersonId
+from dispatch.identifiers import AreaId, CaseId, CommitId, HouseholdId, PersonId
 from dispatch.projections import Projector, ReadModels
 from dispatch.projections.shadow import queries
 from dispatch.roster import Area, Household, Person, Roster
@@ -159,7 +162,9 @@ async def test_a_case_is_shown_without_postgres(terminal: Terminal) -> None:
     nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
     code, screen, err = await terminal.run("case", "show", terminal.case, postgres=nowhere)
     assert code == 0, err
-    assert all(word in screen for word in ("李家", "王芳", "+8613800000001", "前往 going 5 min", "送达 delivered"))
+    assert all(
+        word in screen for word in ("李家", " p-1 ", "王芳", "+8613800000001", "前往 going 5 min", "送达 delivered")
+    )
     code, screen, err = await terminal.run("case", "timeline", terminal.case, postgres=nowhere)
     assert code == 0, err
     assert all(word in screen for word in ("报警 raised", "王芳: 页面 page 送达 delivered", "王芳: 前往 going, 5 min"))
@@ -191,6 +196,68 @@ async def test_a_case_is_noted_and_closed_once(terminal: Terminal) -> None:
     assert [entry["type"] for entry in entries][-2:] == ["case_noted", "case_resolved"]
 
 
+async def test_what_is_done_at_the_desk_is_done_from_a_terminal(terminal: Terminal) -> None:
+    by = ("--by", "li")
+
+    async def done(deed: str, *arguments: str) -> Any:
+        return await terminal.json("case", deed, terminal.case, *arguments)
+
+    paused = (await done("pause", "--minutes", "10", *by))["escalation"]
+    assert (paused["paused_by"], paused["waits_for"]["because"]) == ("li", "pause_over")
+    assert "li 已暂停 paused it，至 until" in (await terminal.run("case", "show", terminal.case))[1]
+    resumed = (await done("resume", "--by", "wang"))["escalation"]
+    assert (resumed["paused_until"], resumed["waits_for"]["because"]) == (None, "no_answer")
+    assert (await done("widen", *by))["escalation"]["waits_for"]["because"] == "operator"
+    assert [one["id"] for one in (await done("stand-down", "p-2", *by))["responders"] if one["stood_down"]] == ["p-2"]
+    assert "已解除 stood down" in (await terminal.run("case", "show", terminal.case))[1]
+    called = (await done("call", "p-1", *by))["responders"]
+    assert {role["role"] for one in called if one["id"] == "p-1" for role in one["roles"]} == {"member", "asked"}
+    answered = {one["id"]: one for one in (await done("answer", "p-3", "going", "--eta", "7"))["responders"]}
+    assert (answered["p-3"]["answer"], answered["p-3"]["eta_minutes"]) == ("going", 7)
+    handed_over = await done("hand-over", *by)
+    assert (handed_over["status"], handed_over["handed_over"]["by"]) == ("under_way", "li")
+    code, _, err = await terminal.run("case", "hand-over", terminal.case)
+    assert (code, "by operator:li; --again does it once more" in err) == (1, True), err
+    await done("hand-over", "--again", *by)
+    told = (await terminal.run("case", "timeline", terminal.case))[1]
+    words = ("暂停升级 paused", "继续升级 resumed", "要求升级 widening asked", "解除 stood down", "移交110 handed over")
+    assert [word for word in words if word not in told] == []
+    await done("resolve")
+    for deed in (["widen"], ["pause"], ["resume"], ["stand-down"], ["call", "p-1"], ["hand-over"]):
+        code, _, err = await terminal.run("case", deed[0], terminal.case, *deed[1:])
+        assert (code, "is over (resolved)" in err) == (1, True), deed
+
+
+async def test_nobody_is_named_on_a_terminal_who_has_no_part_in_it(terminal: Terminal) -> None:
+    for deed, said in (
+        (["call", "nobody"], "`dispatch roster list person` shows those there are"),
+        (["stand-down", "nobody"], "'nobody' was not called for case"),
+        (["answer", "nobody", "going"], "only somebody who was called"),
+    ):
+        code, _, err = await terminal.run("case", deed[0], terminal.case, *deed[1:])
+        assert (code, said in err) == (1, True), err
+
+
+async def test_who_is_left_out_is_called_from_a_terminal_by_who_insists(terminal: Terminal) -> None:
+    out = ("roster", "leave-out", "h-1", "p-1", "--reason", "打人")
+    assert (await terminal.run(*out))[0] == 0
+    code, _, err = await terminal.run("case", "call", terminal.case, "p-1")
+    assert (code, "(不得呼叫); --even-left-out calls them all the same" in err) == (1, True), err
+    called = await terminal.json("case", "call", terminal.case, "p-1", "--even-left-out")
+    assert "asked" in {role["role"] for one in called["responders"] if one["id"] == "p-1" for role in one["roles"]}
+
+
+async def test_a_case_that_a_restore_holds_is_not_resumed_from_a_terminal(
+    terminal: Terminal, settings: Settings
+) -> None:
+    held = Hold(id=CommitId("restore"), at=now(), until=now() + timedelta(minutes=30))
+    await CaseDesk(CaseLog(terminal.nc, settings.site)).handle(terminal.case, held)
+    assert "由备份恢复，暂停 held" in (await terminal.run("case", "show", terminal.case))[1]
+    for deed in ("resume", "pause"):
+        code, _, err = await terminal.run("case", deed, terminal.case)
+        assert (code, "Widen it if it goes on; close it if it is over" in err) == (1, True), err
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint", "expected"),
     [
@@ -199,6 +266,7 @@ async def test_a_case_is_noted_and_closed_once(terminal: Terminal) -> None:
         (("case", "timeline", "h-1"), "like h-0002-7K3M9QXZ; `dispatch case list --status all`", 2),
         (("case", "note", "h-1", "门锁着"), "`dispatch case list --status all`", 2),
         (("case", "list", "--status", "lost"), "status", 2),
+        (("case", "resume", "h-1-AAAAAAAA"), "there is no case", 1),
         (("case", "note", "h-1-AAAAAAAA", " "), "text", 2),
         (("case", "note", "h-1-AAAAAAAA"), "--text", 2),
         (("case", "note", "h-1-AAAAAAAA", "门锁着", "--text", "门锁着"), "once", 2),

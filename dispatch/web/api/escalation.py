@@ -9,11 +9,10 @@ from pydantic import Field
 
 from dispatch.cases import CallOne, HandOver, Pause, Resume, StandDown, Widen
 from dispatch.clock import now
-from dispatch.errors import Refused
-from dispatch.events import PlannedCall, Reason
 from dispatch.identifiers import PersonId
-from dispatch.roster import aid_list, every_channel_of, left_out_of
+from dispatch.roster import left_out_of
 from dispatch.web.api.common import carried_out, no_person, require_nameable, visible_case
+from dispatch.web.by_hand import LONGEST_PAUSE_MINUTES, PAUSE_MINUTES, call_by_name, calls_to_110, require_called
 from dispatch.web.case_view import CaseView
 from dispatch.web.endpoint import Request
 from dispatch.web.reading import Id, Sent
@@ -24,7 +23,7 @@ class NothingSent(Sent):
 
 
 class PauseSent(Sent):
-    minutes: Annotated[int, Field(ge=1, le=30)] = 5
+    minutes: Annotated[int, Field(ge=1, le=LONGEST_PAUSE_MINUTES)] = PAUSE_MINUTES
 
 
 class StandDownSent(Sent):
@@ -78,8 +77,7 @@ async def stand_down(request: Request[StandDownSent, None]) -> CaseView:
     """Tell those who were called and have not answered that they need not come."""
     case = await visible_case(request)
     responders = tuple(PersonId(person) for person in request.body.responders)
-    if strangers := [person for person in responders if person not in case.called()]:
-        raise Refused(f"responders: {strangers[0]!r} was not called for case {case.id}", field="responders")
+    require_called(case, responders)
     command = StandDown(
         id=request.once("stand-down", case.id),
         at=now(),
@@ -99,13 +97,11 @@ async def call_one(request: Request[CallOneSent, None]) -> CaseView:
     if person is None:
         raise no_person(wanted, "responder")
     household = await request.parts.deps.roster.household(case.alarm.household)
-    reason = Reason("asked", request.author)
-    call = PlannedCall(responder=wanted, reasons=(reason,), channels=every_channel_of(person))
     command = CallOne(
         id=request.once("call", case.id),
         at=now(),
         by=request.author,
-        call=call,
+        call=call_by_name(person, request.author),
         left_out=left_out_of(household),
         even_left_out=request.body.even_left_out,
     )
@@ -115,13 +111,7 @@ async def call_one(request: Request[CallOneSent, None]) -> CaseView:
 async def hand_over(request: Request[HandOverSent, None]) -> CaseView:
     """Hand the case over to 110: whoever stands at its post is called over every channel; the case stays open."""
     case, at = await visible_case(request), now()
-    alarm, roster = case.alarm, request.parts.deps.roster
-    out = left_out_of(await roster.household(alarm.household))
-    called, gaps = await aid_list(roster, ["hand_over"], alarm.group, alarm.areas, at, left_out=out)
-    calls = tuple(
-        PlannedCall(responder=one.person.id, reasons=one.reasons, channels=every_channel_of(one.person))
-        for one in called
-    )
+    calls, gaps = await calls_to_110(request.parts.deps.roster, case, at)
     command = HandOver(
         id=request.once("hand-over", case.id),
         at=at,
