@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from datetime import timedelta
 from functools import partial
@@ -23,6 +23,7 @@ from dispatch.archive import (
     keeping,
     verify_chain,
 )
+from dispatch.archive.records import Record
 from dispatch.cases import AddNote, Case, CaseDesk
 from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
@@ -42,6 +43,32 @@ async def test_the_archive_follows_the_log_and_agrees_with_it(village: Village, 
     verified = await verify_chain(village.nc, tmp_path)
     info = await village.nc.jetstream().stream_info(CASES)
     assert verified.heads[CASES].records == info.state.messages > 0
+
+
+async def test_what_comes_in_quick_succession_is_written_together(
+    village: Village, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "GATHER_SECONDS", 1.0)
+    written: list[int] = []
+    append = Shelf.append
+
+    def count(shelf: Shelf, records: Sequence[Record]) -> None:
+        append(shelf, records)
+        written.append(len(records))
+
+    monkeypatch.setattr(Shelf, "append", count)
+    async with working(village, SETTINGS):
+        case = await village.press()
+        await village.finished(case)
+    async with archiving(village.nc, tmp_path):
+        await until(partial(caught_up, village.nc, tmp_path), "the archive to have caught up")
+        before, desk = len(written), CaseDesk(village.log)
+        for number in range(20):
+            note = AddNote(id=CommitId(f"n-{number}"), at=now(), author="operator:op", text=str(number))
+            await desk.handle(case, note)
+        await until(partial(caught_up, village.nc, tmp_path), "the notes to be written")
+    assert sum(written[before:]) == 20
+    assert len(written) - before <= 3
 
 
 async def test_an_archivist_that_was_killed_goes_on_where_the_archive_ends(
