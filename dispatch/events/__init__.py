@@ -15,6 +15,7 @@ from dispatch.events.inbox import inbox_of
 from dispatch.events.incidents import Incident, IncidentBook
 from dispatch.events.letters import Kept, Letters, Mark, decode_mark, letter_of, marks_of, state_of
 from dispatch.events.log import CaseLog, Head, Stale, commit_of
+from dispatch.events.open_pages import SAID_EVERY_SECONDS, OpenPages, decode_open_pages, open_pages_subject
 from dispatch.events.press import (
     MAX_PRESS_BYTES,
     Press,
@@ -94,16 +95,17 @@ from dispatch.events.types import (
 
 __all__ = [
     "AUDIT", "CASES", "DLQ", "DRILLS", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "OLD_PRESS", "PIN_TRIES",
-    "ROSTER", "SMS", "TIMERS", "TOKENS", "TOLD", "AlarmRaised", "Answer", "AtOnce", "Because", "CallOutcome",
-    "CallsRecorded", "CaseCancelled", "CaseLog", "CaseNoted", "CaseResolved", "Channel", "Commit", "DeadLetter",
-    "DlqDesk", "DuressSignalled", "Escalated", "EscalationPaused", "Event", "FallbackSeconds", "FellBack", "Gap",
-    "HandedOver", "Head", "HouseholdStamped", "Incident", "IncidentBook", "Kept", "Kind", "Letters", "Mark", "Moment",
-    "NextBecause", "NextCall", "Outcome", "PlannedCall", "PolicyStamped", "PolicyStep", "Press", "PressedAgain",
-    "Quorum", "Reason", "ResidentsSpared", "Resolution", "ResponderCleared", "ResponderLeftOut", "ResponderReplied",
-    "RespondersCalled", "RespondersStoodDown", "Retry", "Role", "Source", "Stale", "Strained", "Target", "Timers",
-    "Via", "WideningAsked", "all_cases", "answer_subject", "as_delivered", "as_read", "begin_behind", "believed",
-    "bucket_at", "bury", "commit_of", "connect", "consume", "decode_letter", "decode_mark", "decode_press",
-    "decode_strained", "direct_get", "drill_of", "encode_press", "ensure_streams", "follow", "inbox_of",
-    "is_cloud_event", "is_deleted", "kind_of", "last_of_each", "latest", "letter_of", "marks_of", "moment_of",
-    "press_subject", "silent_of", "since", "state_of", "work_consumer",
+    "ROSTER", "SAID_EVERY_SECONDS", "SMS", "TIMERS", "TOKENS", "TOLD", "AlarmRaised", "Answer", "AtOnce", "Because",
+    "CallOutcome", "CallsRecorded", "CaseCancelled", "CaseLog", "CaseNoted", "CaseResolved", "Channel", "Commit",
+    "DeadLetter", "DlqDesk", "DuressSignalled", "Escalated", "EscalationPaused", "Event", "FallbackSeconds",
+    "FellBack", "Gap", "HandedOver", "Head", "HouseholdStamped", "Incident", "IncidentBook", "Kept", "Kind",
+    "Letters", "Mark", "Moment", "NextBecause", "NextCall", "OpenPages", "Outcome", "PlannedCall", "PolicyStamped",
+    "PolicyStep", "Press", "PressedAgain", "Quorum", "Reason", "ResidentsSpared", "Resolution", "ResponderCleared",
+    "ResponderLeftOut", "ResponderReplied", "RespondersCalled", "RespondersStoodDown", "Retry", "Role", "Source",
+    "Stale", "Strained", "Target", "Timers", "Via", "WideningAsked", "all_cases", "answer_subject", "as_delivered",
+    "as_read", "begin_behind", "believed", "bucket_at", "bury", "commit_of", "connect", "consume", "decode_letter",
+    "decode_mark", "decode_open_pages", "decode_press", "decode_strained", "direct_get", "drill_of", "encode_press",
+    "ensure_streams", "follow", "inbox_of", "is_cloud_event", "is_deleted", "kind_of", "last_of_each", "latest",
+    "letter_of", "marks_of", "moment_of", "open_pages_subject", "press_subject", "silent_of", "since", "state_of",
+    "work_consumer",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ from dispatch.fanout.escalation import Escalation
 from dispatch.fanout.lanes import LIMITS
 from dispatch.fanout.metrics import DECISIONS_WAITING
 from dispatch.fanout.notices import Notices, telling
+from dispatch.fanout.open_pages import MayHavePage
 from dispatch.fanout.presses import Presses
 from dispatch.fanout.rubbish import tell_rubbish
 from dispatch.fanout.senders import Keys, open_senders
@@ -128,7 +129,9 @@ class Fanout:
                     group.create_task(Work(self._nc, self._site, job).run())
 
     async def _senders(self, stack: AsyncExitStack) -> Mapping[Channel, Sender]:
-        senders = await open_senders(stack, self._nc, self._keys, self._settings)
+        may_have_page = MayHavePage(self._nc, self._site)
+        await stack.enter_async_context(may_have_page.listening())
+        senders = await open_senders(stack, self._nc, self._keys, self._settings, may_have_page=may_have_page)
         if (account := account_of(self._settings)) is not None:
             texts = texting(self._nc, account, site=self._site, desk=self._desk, roster=self._roster)
             senders["sms"] = await stack.enter_async_context(texts)

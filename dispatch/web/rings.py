@@ -1,6 +1,7 @@
 """The channel `live`: a request on `live.<site>.ring.<person>` rings that person's open pages in this process.
 
-Nobody is subscribed while no page is open, so that the caller knows at once that there is none.
+Nobody is subscribed while no page is open, so that the caller knows at once that there is none. Whose pages are open
+here is said on `live.<site>.pages` as well, so that the others need not be asked.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
+from uuid import uuid4
 
+import msgspec
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -18,6 +21,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from dispatch.errors import Unavailable
+from dispatch.events import SAID_EVERY_SECONDS, OpenPages, open_pages_subject
 from dispatch.identifiers import CaseId, PersonId
 from dispatch.web.listener import Listener, Ring
 from dispatch.web.tasks import Tasks
@@ -41,6 +45,14 @@ class Rings:
         self._ringing: dict[str, Ring] = {}
         self._lock = asyncio.Lock()
         self._tasks = Tasks()
+        self._here = uuid4().hex
+
+    async def __aenter__(self) -> Self:
+        self._tasks.keep("rings.pages", self._say_for_ever)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._tasks.stop()
 
     @contextlib.asynccontextmanager
     async def open_page(self, person: PersonId) -> AsyncIterator[None]:
@@ -65,25 +77,36 @@ class Rings:
         case = ring.body.get("case") if ring else None
         return CaseId(case) if isinstance(case, str) else None
 
-    async def stop(self) -> None:
-        await self._tasks.stop()
-
     async def _subscribe(self, person: PersonId) -> None:
         async with self._lock:
-            if person not in self._subscriptions:
-                subject = f"live.{self._site}.ring.{person}"
-                try:
-                    subscription = await self._nc.subscribe(subject, cb=self._requested)
-                    await self._nc.flush()
-                except (NatsError, TimeoutError) as error:
-                    raise Unavailable(f"this page cannot be rung yet, NATS does not answer: {error!r}") from error
-                self._subscriptions[person] = subscription
+            if person in self._subscriptions:
+                return
+            try:
+                subscription = await self._nc.subscribe(f"live.{self._site}.ring.{person}", cb=self._requested)
+                self._subscriptions[person] = subscription  # before it is said: all of it may be said meanwhile
+                await self._say(OpenPages(at=self._here, people=frozenset((person,)), more=True))
+                await self._nc.flush()
+            except (NatsError, TimeoutError) as error:
+                await self._unsubscribe(person)
+                raise Unavailable(f"this page cannot be rung yet, NATS does not answer: {error!r}") from error
 
     async def _leave(self, person: PersonId) -> None:
         async with self._lock:
-            if not self._board.pages_of("responder", person) and (known := self._subscriptions.pop(person, None)):
-                with contextlib.suppress(NatsError):
-                    await known.unsubscribe()
+            if not self._board.pages_of("responder", person):
+                await self._unsubscribe(person)
+
+    async def _unsubscribe(self, person: PersonId) -> None:
+        if (known := self._subscriptions.pop(person, None)) is not None:
+            with contextlib.suppress(NatsError):
+                await known.unsubscribe()
+
+    async def _say_for_ever(self) -> None:
+        while True:
+            await self._say(OpenPages(at=self._here, people=frozenset(self._subscriptions)))
+            await asyncio.sleep(SAID_EVERY_SECONDS)
+
+    async def _say(self, pages: OpenPages) -> None:
+        await self._nc.publish(open_pages_subject(self._site), msgspec.json.encode(pages))
 
     async def _requested(self, message: Msg) -> None:
         # The client waits for a callback before it takes the next message: one case's ring must not wait for another's.

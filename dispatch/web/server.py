@@ -35,9 +35,8 @@ def make_web_app(deps: WebDeps) -> web.Application:
 
 async def _running(app: web.Application) -> AsyncIterator[None]:
     parts = app[PARTS]
-    async with parts.board:
+    async with parts.rings, parts.board:
         yield
-    await parts.rings.stop()
 
 
 async def _close_pages(app: web.Application) -> None:

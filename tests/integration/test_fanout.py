@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from time import monotonic
 
 import msgspec
 import pytest
@@ -14,12 +15,10 @@ from nats.aio.msg import Msg
 
 from dispatch.cases import Case
 from dispatch.clock import now
-from dispatch.events import (
-    CASES,
-    INTAKE,
-)
-from dispatch.fanout import directory
-from dispatch.identifiers import PersonId, notification_id
+from dispatch.events import CASES, INTAKE, OpenPages, open_pages_subject
+from dispatch.fanout import directory, worker
+from dispatch.fanout.open_pages import MayHavePage
+from dispatch.identifiers import PersonId, Site, notification_id
 from dispatch.roster import Person, WebhookPoint
 from dispatch.settings import Settings
 from tests.fanout_streams import HOOK_SENT, all_acknowledged
@@ -125,6 +124,42 @@ async def test_an_open_page_that_takes_its_time_holds_up_no_word_of_the_others(
         await ring.respond(b'{"outcome": "delivered"}')
         case = await village.finished(case_id)
     assert pages(case) == {"p-0": ("delivered", None, 1), **others}
+
+
+async def test_only_those_are_asked_of_whom_a_serve_says_that_their_page_is_open(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[MayHavePage] = []
+
+    def make(nc: Client, site: Site) -> MayHavePage:
+        made.append(MayHavePage(nc, site, clock=lambda: 20 * monotonic()))
+        return made[0]
+
+    monkeypatch.setattr(worker, "MayHavePage", make)
+    rung: list[str] = []
+
+    async def page(message: Msg) -> None:
+        rung.append(message.subject.rpartition(".")[2])
+        await message.respond(b'{"outcome": "delivered"}')
+
+    async def say() -> None:
+        said = msgspec.json.encode(OpenPages(at="here", people=frozenset({PersonId("p-0")})))
+        while True:
+            await village.nc.publish(open_pages_subject(village.site), said)
+            await asyncio.sleep(0.05)
+
+    async def is_sure() -> bool:
+        return bool(made) and not made[0](PersonId("p-1"))
+
+    for person in ("p-0", "p-1"):
+        await village.nc.subscribe(f"live.{village.site}.ring.{person}", cb=page)
+    saying = asyncio.create_task(say())
+    async with working(village, nats_settings):
+        await until(is_sure, "the fan-out to be sure")
+        case = await village.finished(await village.press())
+    saying.cancel()
+    assert rung == ["p-0"]
+    assert [outcomes(case)[f"p-{n}", "live"] for n in (0, 1)] == [("delivered", None, 1), NO_PAGE]
 
 
 async def test_a_subscription_that_is_gone_is_retired_and_the_next_one_used(

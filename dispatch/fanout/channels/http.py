@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -71,6 +72,7 @@ class Poster:
             return judge_error(error)
 
 
+@lru_cache(maxsize=4096)
 def origin_of(url: str) -> str:
     """Whose server `url` is on: the provider of what is posted there."""
     try:

@@ -14,7 +14,7 @@ from nats.errors import Error as NatsError
 from dispatch.events import inbox_of
 from dispatch.fanout.channels.sender import Sent, failed
 from dispatch.fanout.ring import Ring
-from dispatch.identifiers import Site
+from dispatch.identifiers import PersonId, Site
 
 ANSWER_SECONDS = 3.0
 NOBODY_SUBSCRIBED = "503"
@@ -34,8 +34,16 @@ Heard = Callable[[Ring, Sent], None]
 class LiveSender:
     """Rings on `live.<site>.ring.<person>`; nobody subscribed means that no page is open."""
 
-    def __init__(self, nc: Client, site: Site | str, *, seconds: float = ANSWER_SECONDS) -> None:
-        self._nc, self._site, self._seconds = nc, site, seconds
+    def __init__(
+        self,
+        nc: Client,
+        site: Site | str,
+        *,
+        seconds: float = ANSWER_SECONDS,
+        may_have_page: Callable[[PersonId], bool] = lambda _: True,
+    ) -> None:
+        """Those of whom `may_have_page` knows that they have none are not asked."""
+        self._nc, self._site, self._seconds, self._may_have_page = nc, site, seconds, may_have_page
 
     async def send(self, ring: Ring, _point: object = None) -> Sent:
         """Ring the open page and wait for it to say so."""
@@ -48,9 +56,14 @@ class LiveSender:
 
         With a task and a clock for each, asking the many who have no page open costs more than the question.
         """
-        if not rings:
+        asked = _Asked(heard)
+        for ring in rings:
+            if self._may_have_page(ring.responder):
+                asked.add(ring)
+            else:
+                heard(ring, NO_PAGE)
+        if not asked.left:
             return
-        asked = _Asked(rings, heard)
         try:
             inbox = await inbox_of(self._nc)
             with inbox.listening(asked.hear) as reply:
@@ -77,10 +90,14 @@ class LiveSender:
 class _Asked:
     """The rings of which nothing is known yet, by number; `heard` is told once of each."""
 
-    def __init__(self, rings: Sequence[Ring], heard: Heard) -> None:
-        self.left = {str(number): ring for number, ring in enumerate(rings)}
+    def __init__(self, heard: Heard) -> None:
+        self.left: dict[str, Ring] = {}
         self.all_told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._heard = heard
+
+    def add(self, ring: Ring) -> None:
+        """Before any of them is told of."""
+        self.left[str(len(self.left))] = ring
 
     def hear(self, message: Msg) -> None:
         self.tell(message.subject.rpartition(".")[2], _said(message))

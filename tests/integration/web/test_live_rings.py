@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
+from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 
 from dispatch.cases import Case, RecordCalls
 from dispatch.clock import now
-from dispatch.events import CallOutcome
+from dispatch.events import CallOutcome, OpenPages, decode_open_pages, open_pages_subject
 from dispatch.identifiers import PersonId, notification_id
 from dispatch.web import rings
 from dispatch.web.parts import PARTS
@@ -172,3 +173,28 @@ async def test_rubbish_on_the_ring_s_subject_stops_nothing(
         assert (await screen.next("ring"))["case"] == case.id
         await receipt(client, ring_of(case), phone)
         await asked
+
+
+async def test_whose_page_opens_is_said_before_it_can_be_rung_and_again_while_it_is_open(
+    client: Client, village: World, phone: dict[str, str]
+) -> None:
+    said: asyncio.Queue[OpenPages] = asyncio.Queue()
+
+    async def hear(message: Msg) -> None:
+        await said.put(decode_open_pages(message.data))
+
+    await village.nc.subscribe(open_pages_subject(village.site), cb=hear)
+    await village.nc.flush()
+
+    async def next_where(more: bool, people: set[str]) -> OpenPages:
+        async with asyncio.timeout(10):
+            while (heard := await said.get()).more != more or heard.people != people:
+                pass
+        return heard
+
+    here = (await next_where(more=False, people=set())).at
+    async with page(client, phone) as screen:
+        await screen.next("snapshot")
+        assert (await next_where(more=True, people={"p-1"})).at == here
+        assert (await next_where(more=False, people={"p-1"})).at == here
+    await next_where(more=False, people=set())
