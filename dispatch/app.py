@@ -206,7 +206,7 @@ class _Runs(Protocol):
 
 
 def _button_parts(base: Backbone, settings: Settings, strain: Strain) -> list[_Runs]:
-    from dispatch.intake import ButtonAnswers, ButtonFeedback, ButtonGate, Expelling, Holds
+    from dispatch.intake import ButtonAnswers, ButtonFeedback, ButtonGate, Expelling, Holds, Sessions
     from dispatch.web import Ahead
 
     holds = Holds()
@@ -216,10 +216,12 @@ def _button_parts(base: Backbone, settings: Settings, strain: Strain) -> list[_R
         return [answers, feedback]
     seed = settings.auth_callout_seed.get_secret_value()
     gate = ButtonGate(base.nc, settings.site, seed, base.tokens.check, holds=holds)
-    if settings.nats_system_url is None:
-        return [answers, feedback, gate]
-    system_url = settings.nats_system_url.get_secret_value()
-    return [answers, feedback, gate, Expelling(base.nc, settings.site, system_url, holds)]
+    parts: list[_Runs] = [answers, feedback, gate]
+    if settings.nats_system_url is not None:
+        parts.append(Expelling(base.nc, settings.site, settings.nats_system_url.get_secret_value(), holds))
+    if settings.mqtt_url is not None:
+        parts.append(Sessions(base.nc, settings.mqtt_url.get_secret_value()))
+    return parts
 
 
 async def seed_demo(settings: Settings) -> None:

@@ -125,12 +125,13 @@ def go_by_settings(settings: Settings) -> None:
 
 def _elsewhere(settings: Settings) -> list[str]:
     """The settings by which other machines have a part in this system."""
-    system_url = settings.nats_system_url
+    system_url, mqtt_url = settings.nats_system_url, settings.mqtt_url
     named: dict[str, Sequence[str | None]] = {
         "DISPATCH_HOST": [settings.host],
         "DISPATCH_PUBLIC_URL": [settings.public_url],
         "DISPATCH_NATS_URL": _hosts(settings.nats_url),
         "DISPATCH_NATS_SYSTEM_URL": _hosts(system_url.get_secret_value() if system_url else None),
+        "DISPATCH_MQTT_URL": _hosts(mqtt_url.get_secret_value() if mqtt_url else None),
         "DISPATCH_POSTGRES_DSN": _hosts(settings.postgres_dsn),
         "DISPATCH_SMS_HOST": [settings.sms_host],
     }

@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     """The NATS account key that signs what a button may do; without it we authenticate no buttons."""
     nats_system_url: SecretStr | None = None
     """NATS with a login of its system account; without it no button gone mad is thrown out."""
+    mqtt_url: SecretStr | None = None
+    """MQTT with our own login; without it what the server keeps of buttons that are gone is never discarded."""
 
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)

@@ -46,18 +46,23 @@ class Button:
         *,
         client: str | None = None,
         authority: Path | None = None,
+        keeps_session: bool = False,
     ) -> None:
-        """`authority` is a file with the certificates to believe, when it should speak TLS."""
+        """`authority` is a file with the certificates to believe, when it should speak TLS.
+
+        One that `keeps_session` leaves sessions behind when it no longer hears, and when it has pressed.
+        """
         tls = ["--cafile", str(authority)] if authority else []
         self._login = ["-h", "127.0.0.1", "-p", str(port), "-u", household, "-P", secret, *tls]
         self._client = client or f"{household}/{id(self)}"
         self._site, self._household = site, household
+        self._session = ["-c"] if keeps_session else []
 
     async def __aenter__(self) -> Self:
         topic = f"intake/answer/{self._site}/{self._household}"
         self._hearing = await asyncio.create_subprocess_exec(
-            "stdbuf", "-oL", "mosquitto_sub", *self._login, "-i", f"{self._client}-ear", "-q", "1", "-t", topic, "-d",
-            stdout=PIPE, stderr=STDOUT,
+            "stdbuf", "-oL", "mosquitto_sub", *self._login, "-i", f"{self._client}-ear", *self._session,
+            "-q", "1", "-t", topic, "-d", stdout=PIPE, stderr=STDOUT,
         )  # fmt: skip
         await self._line("Subscribed")
         return self
@@ -74,8 +79,8 @@ class Button:
         body = raw.encode() if isinstance(raw, str) else raw
         topic = f"intake/press/{self._site}/{household or self._household}"
         sending = await asyncio.create_subprocess_exec(
-            "mosquitto_pub", *self._login, "-i", f"{self._client}-key", "-q", str(qos), "-t", topic,
-            "-s" if body else "-n", stdin=PIPE, stdout=PIPE, stderr=STDOUT,
+            "mosquitto_pub", *self._login, "-i", f"{self._client}-key", *self._session, "-q", str(qos),
+            "-t", topic, "-s" if body else "-n", stdin=PIPE, stdout=PIPE, stderr=STDOUT,
         )  # fmt: skip
         said, _ = await asyncio.wait_for(sending.communicate(body), HEARD_SECONDS)
         return said.decode() if sending.returncode else ""

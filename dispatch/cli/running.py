@@ -180,6 +180,7 @@ class Running:
         if nats is not None:
             values["DISPATCH_AUTH_CALLOUT_SEED"] = nats.auth_callout_seed
             values["DISPATCH_NATS_SYSTEM_URL"] = nats.system_url
+            values["DISPATCH_MQTT_URL"] = nats.mqtt_url
         if role != "serve":
             values["DISPATCH_ADMIN_PORT"] = str(self._ports.port(role))
         return values

@@ -26,11 +26,13 @@ pid_file: {pid_file}
 jetstream {{
   store_dir: {store}
   sync_interval: always
+  limits {{ default_max_consumers: -1 }}
 }}
 mqtt {{
   listen: {mqtt_listen}
   ack_wait: "10s"
   max_ack_pending: 100
+  consumer_inactive_threshold: "2s"
   reject_qos2_publish: true
 }}
 system_account: SYS
@@ -40,7 +42,11 @@ authorization {{
   auth_callout {{ issuer: {issuer}, auth_users: [ dispatch, sys ] }}
 }}
 """
-"""`dispatch` and `sys` sign in by password; whoever else comes (a button over MQTT) is asked about in the callout."""
+"""`dispatch` and `sys` sign in by password; whoever else comes (a button over MQTT) is asked about in the callout.
+
+Each button that hears its answers at QoS 1 has a consumer of one stream, of which the server admits 1,000 by itself: so
+they are not limited, and go when the button has been away for two seconds. They bring it nothing: answers are of QoS 0.
+"""
 
 
 def configuration(*, password: str, seed: str, **places: str) -> str:
@@ -60,7 +66,10 @@ def public_key(seed: str) -> str:
 
 
 class EmbeddedNats(EmbeddedServer):
-    """nats-server on loopback. After `start`: `url`, `system_url`, `port`, `mqtt_port`, `auth_callout_seed`."""
+    """nats-server on loopback.
+
+    After `start`: `url`, `system_url`, `mqtt_url`, `port`, `mqtt_port`, `auth_callout_seed`.
+    """
 
     name: ClassVar[str] = "nats"
     gentle: ClassVar[signal.Signals] = signal.SIGTERM
@@ -87,6 +96,10 @@ class EmbeddedNats(EmbeddedServer):
     def system_url(self) -> str:
         """Signs in to the system account, which answers what the server is and does."""
         return f"nats://sys:{self._password}@127.0.0.1:{self.port}"
+
+    @property
+    def mqtt_url(self) -> str:
+        return f"mqtt://dispatch:{self._password}@127.0.0.1:{self.mqtt_port}"
 
     async def _prepare(self) -> None:
         self._password = kept_secret(self.folder / "secrets" / "nats-password")

@@ -25,7 +25,8 @@ from dispatch.clock import now
 from dispatch.embedded.nats import new_account_seed, public_key
 from dispatch.embedded.programs import program
 from dispatch.events import INTAKE, ensure_streams, press_subject
-from dispatch.intake import ButtonGate, Expelling, Holds
+from dispatch.intake import ButtonGate, Expelling, Holds, Sessions
+from dispatch.intake.sessions import OLD
 from tests.buttons import FLOOD, Button, is_cut_off, needs_mosquitto
 from tests.system import free_port
 from tests.waiting import until
@@ -168,6 +169,24 @@ async def test_a_mad_button_is_thrown_out_by_a_login_that_can_do_nothing_else(
     for task in watching:
         task.cancel()
     await asyncio.wait(watching)
+    await nc.close()
+
+
+async def test_the_session_of_a_button_that_is_gone_is_discarded_over_tls(
+    production: Production, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    nc = await production.connect(f"dispatch:{PASSWORD}")
+    tokens = Tokens(nc, SITE)
+    secret = (await tokens.issue("device", "h-1")).secret
+    gate = asyncio.create_task(ButtonGate(nc, SITE, SEED, tokens.check).run())
+    await asyncio.sleep(0)
+    await nc.flush()
+    async with Button(production.mqtt_port, SITE, "h-1", secret, authority=certificate, keeps_session=True):
+        pass
+    mqtt_url = f"mqtts://dispatch:{PASSWORD}@localhost:{production.mqtt_port}"
+    assert await Sessions(nc, mqtt_url, clock=lambda: now() + OLD).discard_old() == 1
+    gate.cancel()
     await nc.close()
 
 
