@@ -47,6 +47,7 @@ from tests.unit.escalation_story import (
     came_and_gave_up,
     carry_out,
     closing,
+    duress,
     press,
     recorded,
     step,
@@ -290,6 +291,13 @@ def test_what_cannot_be_taken_back_any_more_changes_nothing() -> None:
     assert until(late) == 600
     with pytest.raises(Conflict):
         carry_out(press(), PAUSE, Resolve(id=CommitId("end"), at=at(15), by="op", resolution="helped"), resume(20))
+
+
+def test_what_no_pause_holds_back_does_not_wait_for_a_resume_either() -> None:
+    """Not where it came after it: the clock of whoever resumed may be ahead."""
+    for asked, due in ((widen(100), 100), (duress(110), 110)):
+        for more in ((asked, resume(300)), (resume(300), asked)):
+            assert until(carry_out(press(), PAUSE, *more)[0]) == due, asked
 
 
 def test_it_can_be_paused_anew_after_it_was_resumed() -> None:
