@@ -276,7 +276,7 @@ def test_a_step_that_fell_due_in_a_pause_is_due_when_it_is_taken_back_and_once()
     taken, events = carry_out(step(1, 300), case=case)
     assert [event.because for event in events if isinstance(event, Escalated)] == ["no_answer"]
     assert carry_out(step(1, 600), case=taken)[1] == [], "the timer of the pause comes all the same"
-    assert until(taken) == 360
+    assert (until(taken), taken.resumed_at) == (360, None)
 
 
 def test_what_cannot_be_taken_back_any_more_changes_nothing() -> None:
@@ -302,7 +302,7 @@ def test_what_no_pause_holds_back_does_not_wait_for_a_resume_either() -> None:
 
 def test_it_can_be_paused_anew_after_it_was_resumed() -> None:
     case, _ = carry_out(press(), PAUSE, resume(20), replace(PAUSE, id=CommitId("more"), at=at(30)))
-    assert until(case) == 600
+    assert (until(case), case.resumed_at) == (600, None)
 
 
 def test_an_operator_stands_down_and_calls_one_more() -> None:
