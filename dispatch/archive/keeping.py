@@ -27,8 +27,8 @@ log = structlog.get_logger()
 KIND = "archive"
 BATCH = 512
 GATHER_SECONDS = 0.2
-"""What comes so soon after a write is written together: each write takes four turns of the disk, for which presses
-wait as well, and what is not written here yet is safe on the log.
+"""What comes so soon after a write is written together, up to a batch, which is written at once: each write takes four
+turns of the disk, for which presses wait as well, and what is not written here yet is safe on the log.
 """
 PAUSE_SECONDS = 5.0
 
@@ -80,9 +80,10 @@ class Archivist:
             while True:
                 end_if_stopping()
                 messages = [await read.get()]
-                await asyncio.sleep(written + GATHER_SECONDS - clock())
-                while len(messages) < BATCH and not read.empty():
-                    messages.append(read.get_nowait())
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(written + GATHER_SECONDS):
+                        while len(messages) < BATCH:
+                            messages.append(await read.get())
                 records = [record_of(_message(came)) for came in messages]
                 await asyncio.to_thread(shelf.append, records)
                 written = clock()

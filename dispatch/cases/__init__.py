@@ -37,7 +37,7 @@ from dispatch.cases.escalation import (
     steps_of,
     waits_for,
 )
-from dispatch.cases.evolving import evolve, fold
+from dispatch.cases.evolving import RESTORE, evolve, fold
 from dispatch.cases.fallback import Follows, due_at, follows, still_rings, still_wanted
 from dispatch.cases.folding import fold_whole
 from dispatch.cases.hand_over import goes_to_110, is_to_hand_over
@@ -47,11 +47,11 @@ from dispatch.cases.sparing import is_spared
 from dispatch.cases.widening import TIMER, stamp_of
 
 __all__ = [
-    "FIRST_QUORUM", "FIRST_STEPS", "NOT_RUNG", "OUTCOME_RANK", "REAL_ALARM", "TIMER", "AddNote", "Call", "CallOne",
-    "Cancel", "Case", "CaseDesk", "Closing", "Command", "FallBack", "Firsts", "Follows", "GiveAnswer", "HandOver",
-    "Handled", "Hold", "LeaveOut", "NextCall", "Note", "Pause", "Plan", "Policy", "RaiseAlarm", "RecordCalls",
-    "Reply", "Resolve", "Resume", "SignalDuress", "StandDown", "Status", "TakeStep", "Wait", "Widen", "at_110",
-    "decide", "due_at", "enough", "evolve", "fold", "fold_whole", "follows", "goes_to_110", "is_overtaken", "is_repeat",
-    "is_spared", "is_to_hand_over", "lacking", "next_call", "stamp_of", "step_at", "steps_of", "still_rings",
-    "still_wanted", "upcoming", "waits_for",
+    "FIRST_QUORUM", "FIRST_STEPS", "NOT_RUNG", "OUTCOME_RANK", "REAL_ALARM", "RESTORE", "TIMER", "AddNote", "Call",
+    "CallOne", "Cancel", "Case", "CaseDesk", "Closing", "Command", "FallBack", "Firsts", "Follows", "GiveAnswer",
+    "HandOver", "Handled", "Hold", "LeaveOut", "NextCall", "Note", "Pause", "Plan", "Policy", "RaiseAlarm",
+    "RecordCalls", "Reply", "Resolve", "Resume", "SignalDuress", "StandDown", "Status", "TakeStep", "Wait", "Widen",
+    "at_110", "decide", "due_at", "enough", "evolve", "fold", "fold_whole", "follows", "goes_to_110", "is_overtaken",
+    "is_repeat", "is_spared", "is_to_hand_over", "lacking", "next_call", "stamp_of", "step_at", "steps_of",
+    "still_rings", "still_wanted", "upcoming", "waits_for",
 ]  # fmt: skip

@@ -21,6 +21,8 @@ NEIGHBOURS: frozenset[Role] = frozenset({"group_leader", "member"})
 """In these roles somebody is a neighbour; in any other an officer."""
 ASKED: frozenset[Role] = frozenset({"asked"})
 """An operator who calls somebody by name makes no officer of a neighbour."""
+NEVER_PAUSED: frozenset[Because] = frozenset({"operator", "duress"})
+"""What no pause holds back, and so no resume lets go on."""
 
 FIRST_QUORUM = Quorum(anyone=2)
 FIRST_STEPS = (
@@ -50,8 +52,10 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
 def waits_for(case: Case) -> Wait | None:
     """What `case` waits for; None only for one that has not begun or is over."""
     wait = _waits_for(case)
-    not_before = case.held_until or case.resumed_at
-    if wait is None or wait.until is None or not_before is None:
+    if wait is None or wait.until is None:
+        return wait
+    not_before = case.held_until or (None if wait.because in NEVER_PAUSED else case.resumed_at)
+    if not_before is None:
         return wait
     return replace(wait, until=max(wait.until, not_before))
 

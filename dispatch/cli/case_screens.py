@@ -11,6 +11,7 @@ from rich.text import Text
 
 from dispatch.cli.tables import folded_columns, whole_column
 from dispatch.cli.times import date_and_time
+from dispatch.clock import now
 from dispatch.web.case_view import CaseView, ResponderView
 from dispatch.web.names import Names
 
@@ -134,7 +135,7 @@ def _escalation(shown: CaseView) -> Iterator[str]:
     due = f"，至 until {date_and_time(wait['until'])}" if wait["until"] else ""
     yield f"第{step}步，共{steps}步 step {step} of {steps}: {WAITS[wait['what']]}{due}"
     paused = escalation["paused_until"]
-    if paused and wait["until"] and paused <= wait["until"]:  # a wish or a duress does not wait for its end
+    if paused and wait["until"] and now() < paused <= wait["until"]:  # a wish or a duress does not wait for its end
         by = escalation.get("paused_by")
         words = f"{by} 已暂停 paused it" if by else "由备份恢复，暂停 held: it came back from a backup"
         yield f"{words}，至 until {date_and_time(paused)}"

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from dispatch.errors import Unreadable
+from dispatch.events.press import UNREADABLE
 from dispatch.identifiers import PersonId, Site
 
 SAID_EVERY_SECONDS: Final = 2.0
@@ -33,5 +34,5 @@ def decode_open_pages(body: bytes) -> OpenPages:
     """Raises `Unreadable`."""
     try:
         return msgspec.json.decode(body, type=OpenPages)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Unreadable(f"word of open pages that cannot be read: {error}") from None

@@ -10,6 +10,7 @@ import msgspec
 from dispatch.access import Principal
 from dispatch.cases import (
     OUTCOME_RANK,
+    RESTORE,
     Call,
     Case,
     Firsts,
@@ -170,8 +171,8 @@ def _attended(case: Case) -> bool:
 
 
 def _paused_by(case: Case) -> str | None:
-    """Whose pause it is; None without one, and where a restore holds the case back."""
-    return case.paused.by if case.paused is not None and case.held_until is None else None
+    """Whose pause it is; None without one, and where a restore holds the case back or did."""
+    return case.paused.by if case.paused is not None and case.paused.by != RESTORE else None
 
 
 def _left_out(case: Case, names: Names) -> list[LeftOutView]:

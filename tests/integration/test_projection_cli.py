@@ -8,12 +8,13 @@ import fcntl
 import io
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 from nats.aio.client import Client
 from openpyxl import load_workbook
 
@@ -24,7 +25,7 @@ from dispatch.events import CaseLog, bury, connect, ensure_streams, follow
 from dispatch.identifiers import AreaId, CaseId, CommitId, HouseholdId, PersonId
 from dispatch.projections import Projector, ReadModels
 from dispatch.projections.shadow import queries
-from dispatch.roster import Area, Household, Person, Roster
+from dispatch.roster import Area, Household, LeftOut, Person, Roster
 from dispatch.settings import Settings
 from tests.commands import dispatch, environment_of
 from tests.projection_stories import NOON, answered, projecting, recorded, tell
@@ -204,6 +205,8 @@ async def test_what_is_done_at_the_desk_is_done_from_a_terminal(terminal: Termin
 
     paused = (await done("pause", "--minutes", "10", *by))["escalation"]
     assert (paused["paused_by"], paused["waits_for"]["because"]) == ("li", "pause_over")
+    left = datetime.fromisoformat(paused["paused_until"]) - now()
+    assert timedelta(minutes=9) < left <= timedelta(minutes=10)
     assert "li 已暂停 paused it，至 until" in (await terminal.run("case", "show", terminal.case))[1]
     resumed = (await done("resume", "--by", "wang"))["escalation"]
     assert (resumed["paused_until"], resumed["waits_for"]["because"]) == (None, "no_answer")
@@ -238,13 +241,19 @@ async def test_nobody_is_named_on_a_terminal_who_has_no_part_in_it(terminal: Ter
         assert (code, said in err) == (1, True), err
 
 
-async def test_who_is_left_out_is_called_from_a_terminal_by_who_insists(terminal: Terminal) -> None:
-    out = ("roster", "leave-out", "h-1", "p-1", "--reason", "打人")
-    assert (await terminal.run(*out))[0] == 0
-    code, _, err = await terminal.run("case", "call", terminal.case, "p-1")
-    assert (code, "(不得呼叫); --even-left-out calls them all the same" in err) == (1, True), err
-    called = await terminal.json("case", "call", terminal.case, "p-1", "--even-left-out")
-    assert "asked" in {role["role"] for one in called["responders"] if one["id"] == "p-1" for role in one["roles"]}
+async def test_who_is_left_out_is_called_from_a_terminal_by_who_insists(terminal: Terminal, settings: Settings) -> None:
+    """By the case itself, and by the roster alone."""
+    roster, out = Roster(terminal.nc, settings.site), LeftOut(person=PersonId("p-9"), by="op", at=now(), reason="打人")
+    await roster.put(Person(id=out.person, name="张强"), by="test")
+    home = await roster.household(HouseholdId("h-1"))
+    assert home is not None
+    await roster.put(replace(home, left_out=(out,)), by="test")
+    assert (await terminal.run("roster", "leave-out", "h-1", "p-1", "--reason", "打人"))[0] == 0
+    for person in ("p-1", "p-9"):
+        code, _, err = await terminal.run("case", "call", terminal.case, person)
+        assert (code, "(不得呼叫); --even-left-out calls them all the same" in err) == (1, True), err
+        called = await terminal.json("case", "call", terminal.case, person, "--even-left-out")
+        assert "asked" in {role["role"] for one in called["responders"] if one["id"] == person for role in one["roles"]}
 
 
 async def test_a_case_that_a_restore_holds_is_not_resumed_from_a_terminal(

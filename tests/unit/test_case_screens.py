@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, RenderableType
 
-from dispatch.cases import fold
+from dispatch.cases import Command, HandOver, Pause, Resolve, fold
+from dispatch.cli import case_screens
 from dispatch.cli.case_screens import ROLES, board
 from dispatch.cli.timeline_screen import EVENTS, timeline
 from dispatch.events import Commit, Event, Role
@@ -20,12 +20,14 @@ from dispatch.identifiers import CaseId, CommitId, Site
 from dispatch.projections.models.timeline import TimelineRow, rows
 from dispatch.projections.projection import Change
 from dispatch.web.names import Names
+from dispatch.web.views import Viewer, view
+from tests.unit.escalation_story import ANNA, LI, answer, at, carry_out, press, step, widen
 
 GOLDEN = Path(__file__).parent / "golden" / "case.json"
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
-def on_screen(table: Table) -> str:
+def on_screen(table: RenderableType) -> str:
     console = Console(file=StringIO(), width=400)
     console.print(table)
     assert isinstance(console.file, StringIO)
@@ -79,6 +81,45 @@ def test_a_pause_that_is_taken_back_is_called_so() -> None:
     shown = " ".join(on_screen(timeline([resumed], Names())).split())
     assert "继续升级 resumed │ wang │" in shown
     assert "paused" not in shown
+
+
+def test_a_pause_is_shown_until_it_ends_also_where_the_first_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    pause = Pause(id=CommitId("pause"), at=at(10), by="operator:wang", until=at(310))
+    story, _ = carry_out(press(), answer(ANNA, "going", 5), answer(LI, "going", 6), pause)
+    shown = view(story, Names(), Viewer("operator", "wang"))
+    for seconds, is_paused in ((309, True), (310, False)):
+        monkeypatch.setattr(case_screens, "now", lambda seconds=seconds: at(seconds))
+        screen = on_screen(case_screens.case(shown))
+        assert "等待到场 waits for the first to arrive" in screen
+        assert ("wang 已暂停 paused it" in screen) == is_paused
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ((), "第1步，共3步 step 1 of 3: 等待升级 waits to widen"),
+        ((widen(20),), "第1步，共3步 step 1 of 3: 等待升级 waits to widen，至 until 2026-11-22 04:00:20+08:00"),
+        ((step(1, 310), step(2, 370), step(3, 400)), "第3步，共3步 step 3 of 3: 等待应答 waits for answers"),
+    ],
+)
+def test_the_step_that_was_taken_last_is_counted_and_a_wish_waits_for_no_pause(
+    monkeypatch: pytest.MonkeyPatch, asked: tuple[Command, ...], said: str
+) -> None:
+    monkeypatch.setattr(case_screens, "now", lambda: at(30))
+    pause = Pause(id=CommitId("pause"), at=at(10), by="operator:wang", until=at(310))
+    story, _ = carry_out(press(), pause, *asked)
+    screen = on_screen(case_screens.case(view(story, Names(), Viewer("operator", "wang"))))
+    assert said in screen
+    assert ("已暂停 paused it" in screen) == (asked == ())
+
+
+def test_who_must_telephone_110_themselves_is_told_so_until_the_case_is_over() -> None:
+    story, _ = carry_out(press(), HandOver(id=CommitId("110"), at=at(20), by="operator:wang", calls=(), gaps=()))
+    over, _ = carry_out(Resolve(id=CommitId("end"), at=at(30), by="op", resolution="helped"), case=story)
+    for known, is_open in ((story, True), (over, False)):
+        screen = on_screen(case_screens.case(view(known, Names(), Viewer("operator", "wang"))))
+        assert "移交110 handed over" in screen
+        assert ("请立即自行拨打110" in screen) == is_open
 
 
 @pytest.mark.parametrize(

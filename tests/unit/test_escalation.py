@@ -47,6 +47,7 @@ from tests.unit.escalation_story import (
     came_and_gave_up,
     carry_out,
     closing,
+    duress,
     press,
     recorded,
     step,
@@ -275,7 +276,7 @@ def test_a_step_that_fell_due_in_a_pause_is_due_when_it_is_taken_back_and_once()
     taken, events = carry_out(step(1, 300), case=case)
     assert [event.because for event in events if isinstance(event, Escalated)] == ["no_answer"]
     assert carry_out(step(1, 600), case=taken)[1] == [], "the timer of the pause comes all the same"
-    assert until(taken) == 360
+    assert (until(taken), taken.resumed_at) == (360, None)
 
 
 def test_what_cannot_be_taken_back_any_more_changes_nothing() -> None:
@@ -292,9 +293,16 @@ def test_what_cannot_be_taken_back_any_more_changes_nothing() -> None:
         carry_out(press(), PAUSE, Resolve(id=CommitId("end"), at=at(15), by="op", resolution="helped"), resume(20))
 
 
+def test_what_no_pause_holds_back_does_not_wait_for_a_resume_either() -> None:
+    """Not where it came after it: the clock of whoever resumed may be ahead."""
+    for asked, due in ((widen(100), 100), (duress(110), 110)):
+        for more in ((asked, resume(300)), (resume(300), asked)):
+            assert until(carry_out(press(), PAUSE, *more)[0]) == due, asked
+
+
 def test_it_can_be_paused_anew_after_it_was_resumed() -> None:
     case, _ = carry_out(press(), PAUSE, resume(20), replace(PAUSE, id=CommitId("more"), at=at(30)))
-    assert until(case) == 600
+    assert (until(case), case.resumed_at) == (600, None)
 
 
 def test_an_operator_stands_down_and_calls_one_more() -> None:

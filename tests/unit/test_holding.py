@@ -91,6 +91,17 @@ def test_it_is_neither_resumed_nor_paused_for_less_by_a_slip() -> None:
     assert due_at(carry_out(widen(9060), case=held)[0]) == at(9060)
 
 
+def test_what_is_restored_once_more_is_held_anew_and_at_its_end_there_is_nothing_to_resume() -> None:
+    held, _ = carry_out(press(), recorded(1, anna="sent", bo="sent", li="sent"), HOLD)
+    shorter = replace(HOLD, id=CommitId("again"), at=at(9060), until=at(10000))
+    assert due_at(carry_out(shorter, case=held)[0]) == at(10000)
+    for nothing in (
+        Resume(id=CommitId("resume"), at=at(10800), by="operator:wang"),
+        Pause(id=CommitId("pause"), at=at(9060), by="operator:wang", until=at(10800)),
+    ):
+        assert decide(held, nothing) == []
+
+
 def pressed_again(seconds: float) -> RaiseAlarm:
     first = press(seconds)
     again = replace(first.press, press=PressId(f"p-{seconds}"))

@@ -106,7 +106,7 @@ async def test_pages_of_several_serves_count_also_of_one_that_is_stalled(house: 
 
 
 async def test_what_cannot_be_read_changes_nothing(house: House) -> None:
-    for rubbish in (b"", b"[]", b'{"at": 1, "people": []}', b'{"at": "one", "people": "p-2"}'):
+    for rubbish in (b"", b"[]", b'{"at": 1, "people": []}', b'{"at": "one", "people": "p-2"}', b'{"at": "\xff"}'):
         await house.hear(rubbish)
     assert house.asked() == {ANNA}
 

@@ -19,6 +19,7 @@ from dispatch.events import (
     CaseResolved,
     Commit,
     DuressSignalled,
+    EscalationPaused,
     Event,
     Gap,
     HouseholdStamped,
@@ -274,6 +275,15 @@ def test_what_somebody_wrote_who_is_left_out_operators_alone_read() -> None:
     story = case(called(0, "p-1", "p-2"), note, replace(note, author="responder:p-1"), left_out)
     assert [one["author"] for one in view(story, NAMES, RESPONDER)["notes"]] == ["人p-1"]
     assert [one["author"] for one in view(story, NAMES, OPERATOR)["notes"]] == ["人p-2", "人p-1"]
+
+
+def test_of_a_case_that_is_over_nobody_pauses_anything() -> None:
+    paused = EscalationPaused(at=at(1), by="operator:wang", until=at(6))
+    shown = view(case(called(0, "p-1"), paused), NAMES, OPERATOR)["escalation"]
+    assert (shown["paused_until"], shown["paused_by"]) == (at(6), "wang")
+    over = CaseResolved(at=at(2), by="operator:wang", resolution="helped", text="")
+    shown = view(case(called(0, "p-1"), paused, over), NAMES, OPERATOR)["escalation"]
+    assert (shown["paused_until"], shown["paused_by"]) == (None, None)
 
 
 def test_a_case_is_attended_to_once_an_operator_has_done_anything_about_it() -> None:

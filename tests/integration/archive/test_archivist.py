@@ -71,6 +71,23 @@ async def test_what_comes_in_quick_succession_is_written_together(
     assert len(written) - before <= 3
 
 
+async def test_a_full_batch_is_written_at_once_so_that_an_archive_that_is_behind_catches_up(
+    village: Village, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "GATHER_SECONDS", 3600.0)
+    monkeypatch.setattr(keeping, "BATCH", 4)
+    async with working(village, SETTINGS):
+        case = await village.press()
+        await village.finished(case)
+    desk = CaseDesk(village.log)
+    for number in range(20):
+        note = AddNote(id=CommitId(f"n-{number}"), at=now(), author="operator:op", text=str(number))
+        await desk.handle(case, note)
+    end = (await village.nc.jetstream().stream_info(CASES)).state.last_seq
+    async with archiving(village.nc, tmp_path):
+        await until(partial(moved_on, tmp_path, end - keeping.BATCH), "all full batches to be written")
+
+
 async def test_an_archivist_that_was_killed_goes_on_where_the_archive_ends(
     village: Village, fresh_nats: EmbeddedNats, tmp_path: Path
 ) -> None:

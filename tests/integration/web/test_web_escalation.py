@@ -128,6 +128,7 @@ async def test_what_a_restore_holds_is_not_resumed_by_a_slip(client: Client, vil
         assert (status, "came back from a backup" in problem["detail"]) == (409, True)
     _, shown = await ask(client, village, case, "widen", {})
     assert shown["escalation"]["waits_for"]["because"] == "operator", "an operator who means it says so"
+    assert shown["escalation"]["paused_by"] is None, "no operator's pause is left where the hold was"
 
 
 @pytest.mark.parametrize("minutes", [0, 31, "x", -5])
