@@ -59,7 +59,8 @@ async def terminal(settings: Settings) -> AsyncIterator[Terminal]:
     await roster.put(Area(id=AreaId("village"), name="茅州村", kind="village"), by="test")
     await roster.put(Area(id=AreaId("hamlet"), name="散花村", kind="village"), by="test")
     await roster.put(
-        Household(id=HouseholdId("h-1"), name="李家", address="一组1号", area=AreaId("village")), by="test"
+        Household(id=HouseholdId("h-1"), name="李家", address="一组1号", area=AreaId("village"), note="院内有狗"),
+        by="test",
     )
     await roster.put(Person(id=PersonId("p-1"), name="王芳", phone="+8613800000001"), by="test")
     case = await tell(
@@ -170,6 +171,15 @@ async def test_a_case_is_shown_without_postgres(terminal: Terminal) -> None:
     assert all(word in screen for word in ("报警 raised", "王芳: 页面 page 送达 delivered", "王芳: 前往 going, 5 min"))
     code, _, err = await terminal.run("case", "list", postgres=nowhere)
     assert (code, "read models do not answer" in err) == (1, True)
+
+
+async def test_what_has_to_be_seen_now_of_a_case_stands_below_all_who_were_called(terminal: Terminal) -> None:
+    assert (await terminal.run("case", "hand-over", terminal.case))[0] == 0
+    _, screen, _ = await terminal.run("case", "show", terminal.case)
+    people, _, now_seen = screen.partition(terminal.case)
+    assert "+8613800000001" in people
+    told = ("前往中 under way", "院内有狗", "1/0，还缺 1 more needed", "自行拨打110 not told")
+    assert [words for words in told if words not in now_seen] == []
 
 
 async def test_at_80_columns_numbers_stand_whole_and_no_word_of_a_note_is_lost(terminal: Terminal) -> None:
