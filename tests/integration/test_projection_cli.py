@@ -182,6 +182,17 @@ async def test_what_has_to_be_seen_now_of_a_case_stands_below_all_who_were_calle
     assert [words for words in told if words not in now_seen] == []
 
 
+async def test_a_case_is_found_by_its_id_in_small_letters(terminal: Terminal) -> None:
+    assert (await terminal.json("case", "show", terminal.case.lower()))["id"] == terminal.case
+
+
+async def test_who_has_answered_is_not_stood_down_without_a_word(terminal: Terminal) -> None:
+    code, _, err = await terminal.run("case", "stand-down", terminal.case, "p-2", "p-1")
+    assert (code, "p-1 has answered (going) and is told nothing by this" in err) == (1, True), err
+    shown = await terminal.json("case", "show", terminal.case)
+    assert [one["id"] for one in shown["responders"] if one["stood_down"]] == []
+
+
 async def test_at_80_columns_numbers_stand_whole_and_no_word_of_a_note_is_lost(terminal: Terminal) -> None:
     long = "".join(chr(0x4E00 + n) for n in range(600))
     assert (await terminal.run("case", "note", terminal.case, long))[0] == 0
@@ -227,7 +238,7 @@ async def test_what_is_done_at_the_desk_is_done_from_a_terminal(terminal: Termin
     handed_over = await done("hand-over", *by)
     assert (handed_over["status"], handed_over["handed_over"]["by"]) == ("under_way", "li")
     code, _, err = await terminal.run("case", "hand-over", terminal.case)
-    assert (code, "by operator:li; --again does it once more" in err) == (1, True), err
+    assert (code, "+08:00 by operator:li; --again does it once more" in err) == (1, True), err
     await done("hand-over", "--again", *by)
     told = (await terminal.run("case", "timeline", terminal.case))[1]
     words = ("暂停升级 paused", "继续升级 resumed", "要求升级 widening asked", "解除 stood down", "移交110 handed over")
