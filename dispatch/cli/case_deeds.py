@@ -212,8 +212,11 @@ def hand_over(
 
 
 def _require_unanswered(case: Case, people: Sequence[PersonId]) -> None:
-    """Raises `Refused` where one of `people` has answered: they would be told nothing, and who types would not know."""
-    if answered := [person for person in people if person in case.replies]:
+    """Raises `Refused` where one of `people` has answered: they would be told nothing, and who types would not know.
+
+    Of a case that is over deciding says so.
+    """
+    if case.is_open and (answered := [person for person in people if person in case.replies]):
         said = case.replies[answered[0]].answer
         raise Refused(
             f"{answered[0]} has answered ({said}) and is told nothing by this: telephone them", field="people"

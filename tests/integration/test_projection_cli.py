@@ -244,7 +244,15 @@ async def test_what_is_done_at_the_desk_is_done_from_a_terminal(terminal: Termin
     words = ("暂停升级 paused", "继续升级 resumed", "要求升级 widening asked", "解除 stood down", "移交110 handed over")
     assert [word for word in words if word not in told] == []
     await done("resolve")
-    for deed in (["widen"], ["pause"], ["resume"], ["stand-down"], ["call", "p-1"], ["hand-over"]):
+    for deed in (
+        ["widen"],
+        ["pause"],
+        ["resume"],
+        ["stand-down"],
+        ["stand-down", "p-3"],
+        ["call", "p-1"],
+        ["hand-over"],
+    ):
         code, _, err = await terminal.run("case", deed[0], terminal.case, *deed[1:])
         assert (code, "is over (resolved)" in err) == (1, True), deed
 
