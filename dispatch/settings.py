@@ -142,7 +142,10 @@ class Settings(BaseSettings):
     def require_nats(self) -> str:
         """The NATS URL. Raises `SetupError` when there is none."""
         if self.nats_url is None:
-            raise SetupError("no NATS server is known: run `dispatch up` in another terminal, or set DISPATCH_NATS_URL")
+            raise SetupError(
+                f"no NATS server is known, nothing runs on {self.data}: where `dispatch up` runs on another folder set "
+                "DISPATCH_DATA to it; else run `dispatch up` in another terminal, or set DISPATCH_NATS_URL"
+            )
         return self.nats_url
 
     def require_postgres(self) -> str:

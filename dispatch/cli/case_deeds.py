@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -11,8 +12,9 @@ from dispatch.cases import CallOne, Case, Command, GiveAnswer, HandOver, Pause, 
 from dispatch.cases.not_called import NotToBeCalled
 from dispatch.cli.case_tools import AsJson, By, CaseArgument, Tools, at_once, carry_out, new_id
 from dispatch.cli.operator import operator_here
+from dispatch.cli.times import date_and_time
 from dispatch.clock import now
-from dispatch.errors import Conflict, Malformed, NotFound
+from dispatch.errors import Conflict, Malformed, NotFound, Refused
 from dispatch.events import Answer
 from dispatch.identifiers import PersonId
 from dispatch.roster import left_out_of
@@ -94,7 +96,8 @@ def stand_down(
 ) -> None:
     """Tell those who have not answered that they need not come.
 
-    Who is named is called by no later step; who is not named is, if the call widens later.
+    Who is named is called by no later step; who is not named is, if the call widens later. Exit code 1, and nobody is
+    told, where somebody named has answered: telephone them.
 
     Examples:
 
@@ -106,6 +109,7 @@ def stand_down(
 
     async def asked(_has: Tools, known: Case) -> Command:
         require_called(known, named)
+        _require_unanswered(known, named)
         return StandDown(id=new_id(), at=now(), by=author, responders=named)
 
     carry_out(case, asked, as_json=as_json)
@@ -202,7 +206,21 @@ def hand_over(
     except Conflict as error:
         if error.fields.get("field") != "again":
             raise
-        raise Conflict(_typed(error.detail, "--again does it once more")) from None
+        at = str(error.fields["handed_over_at"])
+        detail = error.detail.replace(at, date_and_time(datetime.fromisoformat(at)))
+        raise Conflict(_typed(detail, "--again does it once more")) from None
+
+
+def _require_unanswered(case: Case, people: Sequence[PersonId]) -> None:
+    """Raises `Refused` where one of `people` has answered: they would be told nothing, and who types would not know.
+
+    Of a case that is over deciding says so.
+    """
+    if case.is_open and (answered := [person for person in people if person in case.replies]):
+        said = case.replies[answered[0]].answer
+        raise Refused(
+            f"{answered[0]} has answered ({said}) and is told nothing by this: telephone them", field="people"
+        )
 
 
 def _typed(detail: str, instead: str) -> str:

@@ -85,44 +85,53 @@ def board(rows: Sequence[Mapping[str, Any]], names: Names) -> Table:
 
 
 def case(shown: CaseView) -> Group:
-    """One case: its head, and a line for each responder, with the id and the telephone number that can be typed."""
+    """One case: a line for each responder, with the id and the telephone number that can be typed, and then how it is.
+
+    What has to be seen now stands last: a terminal shows the end of what is longer than itself.
+    """
     phones = whole_column("电话 phone", [responder.get("phone") or "" for responder in shown["responders"]])
     ids = whole_column("编号 id", [responder["id"] for responder in shown["responders"]])
     people = Table(ids, *folded_columns("应答人 responder", "身份 role", "呼叫 call", "应答 answer"), phones)
     for responder in shown["responders"]:
         people.add_row(*map(Text, _responder(responder)))
-    return Group(_head(shown), people)
+    return Group(people, _now(shown))
 
 
-def _head(shown: CaseView) -> Table:
-    head = Table(*folded_columns("", ""), show_header=False, title=Text(shown["id"]))
+def _now(shown: CaseView) -> Table:
+    facts = Table(*folded_columns("", ""), show_header=False, title=Text(shown["id"]))
     status, style = STATUSES[shown["status"]]
     household = shown["household"]
-    head.add_row("状态 status", Text(status, style=style))
-    head.add_row("类别 kind", Text(_kind(shown)))
-    head.add_row("户 household", Text(f"{household['name']}  {household['address']}  {household.get('phone') or ''}"))
-    head.add_row("辖区 areas", Text(" < ".join(area["name"] for area in shown["areas"])))
-    head.add_row("按键 presses", Text(f"{shown['presses']}, {date_and_time(shown['pressed_at'])}"))
-    head.add_row("前往/到场 coming/on scene", Text(f"{shown['coming']}/{shown['on_scene']}"))
+    facts.add_row("状态 status", Text(status, style=style))
+    facts.add_row("类别 kind", Text(_kind(shown)))
+    facts.add_row("户 household", Text(f"{household['name']}  {household['address']}  {household.get('phone') or ''}"))
+    if about := household.get("note"):
+        facts.add_row("须知 mind", Text(about, style="yellow"))
+    facts.add_row("辖区 areas", Text(" < ".join(area["name"] for area in shown["areas"])))
+    facts.add_row("按键 presses", Text(f"{shown['presses']}, {date_and_time(shown['pressed_at'])}"))
+    lacking = shown["escalation"]["lacking"]
+    too_few = f"，还缺 {lacking} more needed" if lacking else ""
+    facts.add_row("前往/到场 coming/on scene", Text(f"{shown['coming']}/{shown['on_scene']}{too_few}"))
     if escalation := "\n".join(_escalation(shown)):
-        head.add_row("升级 escalation", Text(escalation))
+        facts.add_row("升级 escalation", Text(escalation))
     if handed_over := shown["handed_over"]:
         reached = (REACHED if shown["closing"] else REACHED_YET)[handed_over["reached"]]
-        head.add_row("移交110 handed over", Text(f"{date_and_time(handed_over['at'])} {handed_over['by']}: {reached}"))
+        words = f"{date_and_time(handed_over['at'])} {handed_over['by']}: {reached}"
+        owed = handed_over["reached"] is False and not shown["closing"]
+        facts.add_row("移交110 handed over", Text(words, style="bold red" if owed else ""))
     if shown.get("duress"):
-        head.add_row("胁迫 DURESS", Text("请勿回拨，不要声张 / do not ring back, do not show it", style="bold red"))
+        facts.add_row("胁迫 DURESS", Text("请勿回拨，不要声张 / do not ring back, do not show it", style="bold red"))
     for left_out in shown.get("left_out", []):
-        head.add_row("不得呼叫 left out", Text(f"{left_out['name']} {left_out.get('reason', '')}", style="yellow"))
+        facts.add_row("不得呼叫 left out", Text(f"{left_out['name']} {left_out.get('reason', '')}", style="yellow"))
     for gap in shown["gaps"]:
-        head.add_row("缺口 gap", Text(f"{gap['what']}: {gap['reason']}", style="yellow"))
+        facts.add_row("缺口 gap", Text(f"{gap['what']}: {gap['reason']}", style="yellow"))
     for note in shown.get("notes", []):
-        head.add_row("备注 note", Text(f"{date_and_time(note['at'])} {note['author']}: {note['text']}"))
+        facts.add_row("备注 note", Text(f"{date_and_time(note['at'])} {note['author']}: {note['text']}"))
     if closing := shown["closing"]:
         words = (
             f"{date_and_time(closing['at'])} {closing['by']}: {RESOLUTIONS[closing['resolution']]} {closing['text']}"
         )
-        head.add_row("结束 closed", Text(words))
-    return head
+        facts.add_row("结束 closed", Text(words))
+    return facts
 
 
 def _escalation(shown: CaseView) -> Iterator[str]:

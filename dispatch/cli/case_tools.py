@@ -71,7 +71,7 @@ async def _handled(case_id: CaseId, asked: Asked) -> CaseView:
 
 
 def case_id_of(text: str) -> CaseId:
-    """`text` as a case's id. Raises `Malformed`, saying what one looks like, when it can be none."""
+    """`text` as a case's id, also when typed in small letters. Raises `Malformed`, saying what one looks like."""
     try:
         household_of(CaseId(text))
     except Malformed as error:
@@ -80,7 +80,8 @@ def case_id_of(text: str) -> CaseId:
             "`dispatch case list --status all` shows those there are",
             field="case",
         ) from None
-    return CaseId(text)
+    household, dash, tail = text.rpartition("-")
+    return CaseId(f"{household}{dash}{tail.upper()}")
 
 
 def begun(case: Case, case_id: CaseId) -> Case:

@@ -28,6 +28,7 @@ from dispatch.cli.case_tools import (
 )
 from dispatch.cli.operator import operator_here
 from dispatch.cli.tables import print_table
+from dispatch.cli.texts import checked_text
 from dispatch.clock import now
 from dispatch.errors import Malformed, NotFound
 from dispatch.events import Kind, Resolution
@@ -59,7 +60,6 @@ Examples:
 
   dispatch case resolve h-0002-7K3M9QXZ --text "已送医"
 """
-LONGEST_TEXT = 2000
 
 
 def register(app: typer.Typer) -> None:
@@ -147,7 +147,7 @@ def note(
     given = [one for one in (words, text) if one is not None]
     if len(given) != 1:
         raise Malformed("write the note once: either behind the case or with --text", field="text")
-    author, wanted = operator_here(by), _checked(given[0], "text")
+    author, wanted = operator_here(by), checked_text(given[0], "text")
     carry_out(case, at_once(lambda: AddNote(id=new_id(), at=now(), author=author, text=wanted)), as_json=as_json)
 
 
@@ -166,7 +166,7 @@ def resolve(
 
       dispatch case resolve h-0002-7K3M9QXZ --resolution handed_over --text "已移交110"
     """
-    author, said = operator_here(by), _checked(text, "text", empty=True)
+    author, said = operator_here(by), checked_text(text, "text", empty=True)
     closed = at_once(lambda: Resolve(id=new_id(), at=now(), by=author, resolution=resolution, text=said))
     carry_out(case, closed, as_json=as_json)
 
@@ -183,7 +183,7 @@ def cancel(
 
       dispatch case cancel h-0002-7K3M9QXZ --reason "误按 pressed by mistake"
     """
-    author, said = operator_here(by), _checked(reason, "reason", empty=True)
+    author, said = operator_here(by), checked_text(reason, "reason", empty=True)
     carry_out(case, at_once(lambda: Cancel(id=new_id(), at=now(), by=author, reason=said)), as_json=as_json)
 
 
@@ -220,10 +220,3 @@ async def _timeline(case_id: CaseId) -> tuple[list[TimelineRow], Names]:
         case = begun(fold(commits), case_id)
         entries = rows(Change(site=has.site, case=case, commits=tuple(commits)))
         return entries, await Directory(has.roster).names_for([case])
-
-
-def _checked(text: str, field: str, *, empty: bool = False) -> str:
-    printable = all(character.isprintable() or character in "\n\t" for character in text)
-    if len(text) > LONGEST_TEXT or not printable or not (text.strip() or empty):
-        raise Malformed(f"{field} of {len(text)} characters: use 1 to {LONGEST_TEXT} that can be printed", field=field)
-    return text

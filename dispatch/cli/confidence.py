@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 import secrets
 from typing import Annotated
@@ -16,7 +15,9 @@ from rich.text import Text
 from dispatch.cases import CaseDesk, LeaveOut
 from dispatch.cli.asking import secret
 from dispatch.cli.connected import connected
+from dispatch.cli.operator import name_here
 from dispatch.cli.tables import folded_columns, print_table, whole_column
+from dispatch.cli.texts import checked_text
 from dispatch.cli.times import date_and_minute
 from dispatch.clock import now
 from dispatch.errors import Malformed, NotFound
@@ -56,7 +57,7 @@ def pin(
     id_ = HouseholdId(household)
     asyncio.run(_require(id_))
     chosen = (None, None) if clear else (_asked("PIN"), _asked("duress PIN (Enter for none)", default="") or None)
-    asyncio.run(_set_pins(id_, *chosen, by=by or getpass.getuser()))
+    asyncio.run(_set_pins(id_, *chosen, by=name_here(by)))
     typer.echo(f"{household}: " + ("no PIN" if clear else "PIN set" + (", duress PIN set" if chosen[1] else "")))
 
 
@@ -79,8 +80,8 @@ def leave_out_command(
     """
     if not undo and not reason.strip():
         raise Malformed("--reason: say why they are left out")
-    who = by or getpass.getuser()
-    asyncio.run(_leave_out(HouseholdId(household), PersonId(person), reason, who, undo=undo))
+    why, who = checked_text(reason, "reason", empty=undo), name_here(by)
+    asyncio.run(_leave_out(HouseholdId(household), PersonId(person), why, who, undo=undo))
     typer.echo(f"{person} is {'called again' if undo else 'left out'} for {household}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 from msgspec.structs import replace
 
 from dispatch.cli.connected import connected
+from dispatch.cli.operator import name_here
 from dispatch.errors import Malformed, NotFound
 from dispatch.events import Kind
 from dispatch.identifiers import AreaId
@@ -57,7 +57,7 @@ def policy(
                   {"call": ["again", "station", "command_centre"], "within_seconds": 60}]}]
     """
     if file is not None:
-        _print(asyncio.run(_set(AreaId(area_id), _read(file), by or getpass.getuser())))
+        _print(asyncio.run(_set(AreaId(area_id), _read(file), name_here(by))))
         return
     area, applying = asyncio.run(_applying(AreaId(area_id)))
     _print(area.policies or list(dict.fromkeys(found for _, found in applying.values())))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +16,7 @@ from rich.text import Text
 
 from dispatch.cli import confidence, policies
 from dispatch.cli.connected import connected
+from dispatch.cli.operator import name_here
 from dispatch.cli.problems import counted, show_problems
 from dispatch.cli.progress import HowFar, bars
 from dispatch.cli.reachability import reachability
@@ -86,7 +86,7 @@ def import_command(
 
       dispatch roster import people.csv --partial --by 王芳 --json
     """
-    far, who = HowFar(dry_run=dry_run), by or getpass.getuser()
+    far, who = HowFar(dry_run=dry_run), name_here(by)
     with stopped(lambda: far.left("documents")):
         report = uvloop.run(_import(files, far, dry_run=dry_run, partial=partial, by=who, quiet=as_json))
     if as_json:

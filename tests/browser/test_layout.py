@@ -165,6 +165,19 @@ async def test_the_desk_fits_a_desk(people: People, case: CaseId) -> None:
     assert not await page.evaluate(SIDEWAYS)
 
 
+async def test_an_address_is_read_beside_a_long_report_of_the_end(people: People, live_system: LiveSystem) -> None:
+    page, case = await people.open("operator"), await live_system.press(kind="medical")
+    await page.locator(f".list-pane [data-case='{case}']").click()
+    words = {"resolution": "helped", "text": "已送医，家属陪同。" * 50 + "n" * 200}
+    await live_system.call("operator", "POST", f"/v1/cases/{case}/resolve", words)
+    await sees(page, ".detail .over")
+    title, head = [await page.locator(where).bounding_box() for where in (".head-title", ".head")]
+    assert title is not None
+    assert head is not None
+    assert title["width"] > head["width"] / 2
+    assert not await page.evaluate(SIDEWAYS)
+
+
 async def test_110_is_on_the_screen_of_the_smallest_phone_while_help_is_waited_for(
     people: People, quiet_village: LiveSystem
 ) -> None:

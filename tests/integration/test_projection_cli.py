@@ -60,7 +60,8 @@ async def terminal(settings: Settings) -> AsyncIterator[Terminal]:
     await roster.put(Area(id=AreaId("village"), name="茅州村", kind="village"), by="test")
     await roster.put(Area(id=AreaId("hamlet"), name="散花村", kind="village"), by="test")
     await roster.put(
-        Household(id=HouseholdId("h-1"), name="李家", address="一组1号", area=AreaId("village")), by="test"
+        Household(id=HouseholdId("h-1"), name="李家", address="一组1号", area=AreaId("village"), note="院内有狗"),
+        by="test",
     )
     await roster.put(Person(id=PersonId("p-1"), name="王芳", phone="+8613800000001"), by="test")
     case = await tell(
@@ -173,6 +174,26 @@ async def test_a_case_is_shown_without_postgres(terminal: Terminal) -> None:
     assert (code, "read models do not answer" in err) == (1, True)
 
 
+async def test_what_has_to_be_seen_now_of_a_case_stands_below_all_who_were_called(terminal: Terminal) -> None:
+    assert (await terminal.run("case", "hand-over", terminal.case))[0] == 0
+    _, screen, _ = await terminal.run("case", "show", terminal.case)
+    people, _, now_seen = screen.partition(terminal.case)
+    assert "+8613800000001" in people
+    told = ("前往中 under way", "院内有狗", "1/0，还缺 1 more needed", "自行拨打110 not told")
+    assert [words for words in told if words not in now_seen] == []
+
+
+async def test_a_case_is_found_by_its_id_in_small_letters(terminal: Terminal) -> None:
+    assert (await terminal.json("case", "show", terminal.case.lower()))["id"] == terminal.case
+
+
+async def test_who_has_answered_is_not_stood_down_without_a_word(terminal: Terminal) -> None:
+    code, _, err = await terminal.run("case", "stand-down", terminal.case, "p-2", "p-1")
+    assert (code, "p-1 has answered (going) and is told nothing by this" in err) == (1, True), err
+    shown = await terminal.json("case", "show", terminal.case)
+    assert [one["id"] for one in shown["responders"] if one["stood_down"]] == []
+
+
 async def test_at_80_columns_numbers_stand_whole_and_no_word_of_a_note_is_lost(terminal: Terminal) -> None:
     long = "".join(chr(0x4E00 + n) for n in range(600))
     assert (await terminal.run("case", "note", terminal.case, long))[0] == 0
@@ -220,13 +241,21 @@ async def test_what_is_done_at_the_desk_is_done_from_a_terminal(terminal: Termin
     handed_over = await done("hand-over", *by)
     assert (handed_over["status"], handed_over["handed_over"]["by"]) == ("under_way", "li")
     code, _, err = await terminal.run("case", "hand-over", terminal.case)
-    assert (code, "by operator:li; --again does it once more" in err) == (1, True), err
+    assert (code, "+08:00 by operator:li; --again does it once more" in err) == (1, True), err
     await done("hand-over", "--again", *by)
     told = (await terminal.run("case", "timeline", terminal.case))[1]
     words = ("暂停升级 paused", "继续升级 resumed", "要求升级 widening asked", "解除 stood down", "移交110 handed over")
     assert [word for word in words if word not in told] == []
     await done("resolve")
-    for deed in (["widen"], ["pause"], ["resume"], ["stand-down"], ["call", "p-1"], ["hand-over"]):
+    for deed in (
+        ["widen"],
+        ["pause"],
+        ["resume"],
+        ["stand-down"],
+        ["stand-down", "p-3"],
+        ["call", "p-1"],
+        ["hand-over"],
+    ):
         code, _, err = await terminal.run("case", deed[0], terminal.case, *deed[1:])
         assert (code, "is over (resolved)" in err) == (1, True), deed
 

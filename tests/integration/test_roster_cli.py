@@ -201,6 +201,9 @@ async def test_who_is_left_out_stands_in_a_record_that_is_kept(run: Run) -> None
     await run("roster", "import", *FILES)
     code, _, errors = await run("roster", "leave-out", "h-0002", "p-0003")
     assert (code, "say why" in errors) == (2, True)
+    for unseen in (("--reason", "打人\x1b[2J"), ("--reason", "打人", "--by", "王\x1b[2J")):
+        code, _, errors = await run("roster", "leave-out", "h-0002", "p-0003", *unseen)
+        assert (code, "that can be printed" in errors) == (2, True), "it would clear the screen of whoever lists them"
     assert (await run("roster", "leave-out", "h-0002", "p-0003", "--reason", "打人", "--by", "王芳"))[0] == 0
     _, output, _ = await run("roster", "show", "household", "h-0002", "--json")
     assert [one["person"] for one in json.loads(output)["left_out"]] == ["p-0003"]

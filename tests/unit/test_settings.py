@@ -52,8 +52,9 @@ def test_a_torn_servers_file_names_no_servers(data_folder: Path, content: str) -
 
 def test_an_up_that_has_ended_names_no_servers(data_folder: Path) -> None:
     left_behind(data_folder, 2**22)
-    with pytest.raises(SetupError, match="dispatch up"):
+    with pytest.raises(SetupError, match="dispatch up") as nowhere:
         load_settings().require_nats()
+    assert f"nothing runs on {data_folder}" in nowhere.value.detail, "whoever forgot DISPATCH_DATA sees where it looked"
     with pytest.raises(SetupError, match="DISPATCH_POSTGRES_DSN"):
         load_settings().require_postgres()
 
