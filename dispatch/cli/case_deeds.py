@@ -49,7 +49,8 @@ def widen(case: CaseArgument, by: By = None, as_json: AsJson = False) -> None:
       dispatch case widen h-0002-7K3M9QXZ
     """
     author = operator_here(by)
-    carry_out(case, at_once(lambda: Widen(id=new_id(), at=now(), by=author)), as_json=as_json)
+    asked = at_once(lambda: Widen(id=new_id(), at=now(), by=author))
+    carry_out(case, asked, as_json=as_json, then=f"正在升级 it widens now; who is rung: dispatch case show {case}")
 
 
 def pause(
@@ -174,9 +175,16 @@ def answer(
     if eta is not None and said != "going":
         raise Malformed("--eta goes with the answer `going` alone; leave it out", field="eta")
     who = PersonId(person)
-    given = at_once(
-        lambda: GiveAnswer(id=new_id(), at=now(), responder=who, answer=said, via="operator", eta_minutes=eta)
-    )
+
+    async def given(_has: Tools, known: Case) -> Command:
+        if who not in known.called():
+            raise Refused(
+                f"only somebody who was called can answer, and {person[:80]!r} was not for case {known.id}; "
+                "`dispatch case show` names those who were, `dispatch case call` calls one more",
+                field="person",
+            )
+        return GiveAnswer(id=new_id(), at=now(), responder=who, answer=said, via="operator", eta_minutes=eta)
+
     carry_out(case, given, as_json=as_json)
 
 

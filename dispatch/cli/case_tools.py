@@ -59,15 +59,26 @@ def at_once(make: Callable[[], Command]) -> Asked:
     return asked
 
 
-def carry_out(case: str, asked: Asked, *, as_json: bool) -> None:
-    """Do it, and show the case after it. Raises `Malformed`, `NotFound`, and what deciding raises."""
-    say(asyncio.run(_handled(case_id_of(case), asked)), as_json=as_json)
+NOTHING_CHANGED = "没有变化 nothing was changed: it is so already, or there is nobody and nothing that it is about"
 
 
-async def _handled(case_id: CaseId, asked: Asked) -> CaseView:
+def carry_out(case: str, asked: Asked, *, as_json: bool, then: str | None = None) -> None:
+    """Do it, and show the case after it; then say what is to come, or that nothing was changed.
+
+    Raises `Malformed`, `NotFound`, and what deciding raises.
+    """
+    after, changed = asyncio.run(_handled(case_id_of(case), asked))
+    say(after, as_json=as_json)
+    if words := then if changed else NOTHING_CHANGED:
+        typer.echo(words, err=True)
+
+
+async def _handled(case_id: CaseId, asked: Asked) -> tuple[CaseView, bool]:
+    """The case after it, and whether anything was changed."""
     async with tools() as has:
         command = await asked(has, begun(await has.desk.load(case_id), case_id))
-        return await shown(has, (await has.desk.handle(case_id, command)).case)
+        handled = await has.desk.handle(case_id, command)
+        return await shown(has, handled.case), bool(handled.events)
 
 
 def case_id_of(text: str) -> CaseId:

@@ -1,13 +1,14 @@
 """Who may have a page open, by what each `serve` says: of thirteen who are called few have, and each question costs.
 
 It is used only where it is sure. Until it has listened for long enough on the connection that it has now, and while no
-`serve` says anything, everybody may have one, and is asked: that nobody is subscribed is then the answer.
+`serve` says all of it, everybody may have one, and is asked: that nobody is subscribed is then the answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from math import inf
 from time import monotonic
 from typing import Final
 
@@ -29,8 +30,10 @@ FORGOTTEN_SECONDS: Final = 300.0
 
 
 class _Serve:
-    def __init__(self, people: set[PersonId], heard: float) -> None:
-        self.people, self.heard = people, heard
+    def __init__(self) -> None:
+        self.people: set[PersonId] = set()
+        self.heard = self.whole = -inf
+        """When it said anything, and all of it, last."""
 
 
 class MayHavePage:
@@ -65,7 +68,7 @@ class MayHavePage:
         return (
             self._nc.is_connected
             and now >= self._sure_from
-            and any(now - serve.heard < SURE_SECONDS for serve in self._serves.values())
+            and any(now - serve.whole < SURE_SECONDS for serve in self._serves.values())
         )
 
     async def _hear(self, message: Msg) -> None:
@@ -74,8 +77,11 @@ class MayHavePage:
         except Unreadable as error:
             log.error("open_pages.unreadable", reason=error.detail)
             return
-        now, known = self._clock(), self._serves.get(said.at)
-        before = known.people if known is not None and said.more else set[PersonId]()
-        self._serves[said.at] = _Serve(before | said.people, now)
+        now, serve = self._clock(), self._serves.setdefault(said.at, _Serve())
+        serve.heard = now
+        if said.more:
+            serve.people |= said.people
+        else:
+            serve.people, serve.whole = set(said.people), now
         for at in [at for at, serve in self._serves.items() if now - serve.heard > FORGOTTEN_SECONDS]:
             del self._serves[at]

@@ -21,9 +21,10 @@ log = structlog.get_logger()
 
 BATCH_SECONDS = 0.15
 """How long a finished call waits for others before its outcome is recorded, while few cases are in hand."""
-CASES_A_SECOND = 500
+CASES_A_SECOND = 150
 """In a storm it waits longer, so that so many cases a second are recorded at most: first rings need the time."""
-LONGEST_BATCH_SECONDS = 2.0
+LONGEST_BATCH_SECONDS = 2.5
+"""The watchdog takes a call of which nothing is known for five for one that is owed."""
 LONGEST_PAUSE_SECONDS = 2.0
 
 Result = TypeVar("Result")

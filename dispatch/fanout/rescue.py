@@ -47,7 +47,8 @@ PATIENT_LOOKS = 8
 """How many looks of the watchdog, a second each, a fan-out that is asked for a text may let pass with none going out.
 
 One that is well needs less: its SMSC has five seconds to take a text (`sms.session.ANSWER_SECONDS`), and the record of
-it takes two at most (`recorder.LONGEST_BATCH_SECONDS`). A look that fails does not count: the log is as slow for it.
+it takes two and a half at most (`recorder.LONGEST_BATCH_SECONDS`). A look that fails does not count: the log is as
+slow for it.
 """
 ELSEWHERE = failed(MADE_ELSEWHERE)
 FROM_HERE = "rescue-"

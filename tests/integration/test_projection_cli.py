@@ -194,6 +194,17 @@ async def test_who_has_answered_is_not_stood_down_without_a_word(terminal: Termi
     assert [one["id"] for one in shown["responders"] if one["stood_down"]] == []
 
 
+async def test_it_is_said_whether_anything_was_changed_and_what_is_to_come(terminal: Terminal) -> None:
+    for deed, said in (
+        (["resume"], "nothing was changed"),
+        (["widen"], f"it widens now; who is rung: dispatch case show {terminal.case}"),
+        (["widen"], "nothing was changed"),
+        (["answer", "p-2", "cannot"], ""),
+    ):
+        code, _, err = await terminal.run("case", deed[0], terminal.case, *deed[1:])
+        assert (code, said in err, bool(err)) == (0, True, bool(said)), err
+
+
 async def test_at_80_columns_numbers_stand_whole_and_no_word_of_a_note_is_lost(terminal: Terminal) -> None:
     long = "".join(chr(0x4E00 + n) for n in range(600))
     assert (await terminal.run("case", "note", terminal.case, long))[0] == 0
@@ -264,7 +275,7 @@ async def test_nobody_is_named_on_a_terminal_who_has_no_part_in_it(terminal: Ter
     for deed, said in (
         (["call", "nobody"], "`dispatch roster list person` shows those there are"),
         (["stand-down", "nobody"], "'nobody' was not called for case"),
-        (["answer", "nobody", "going"], "only somebody who was called"),
+        (["answer", "nobody", "going"], "'nobody' was not for case"),
     ):
         code, _, err = await terminal.run("case", deed[0], terminal.case, *deed[1:])
         assert (code, said in err) == (1, True), err

@@ -76,6 +76,13 @@ async def test_where_no_serve_says_anything_everybody_is_asked(house: House) -> 
     assert house.asked() == EVERYBODY
 
 
+async def test_where_nobody_says_all_of_it_everybody_is_asked(house: House) -> None:
+    house.time += SURE_SECONDS
+    await house.say("one", BO, more=True)
+    await house.say("two", CHEN, more=True)
+    assert house.asked() == EVERYBODY
+
+
 async def test_after_a_break_of_the_connection_everybody_is_asked_again(house: House) -> None:
     house.is_connected = False
     assert house.asked() == EVERYBODY
