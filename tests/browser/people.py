@@ -113,6 +113,16 @@ async def hold(page: Page, selector: str, milliseconds: float = 1300) -> None:
     await page.mouse.up()
 
 
+async def closes(page: Page, selector: str) -> None:
+    """Click what closes its own page. Whether the click is heard of before that has happened is chance."""
+    async with page.expect_event("close"):
+        try:
+            await page.locator(selector).click()
+        except Error as error:
+            if "has been closed" not in error.message:
+                raise
+
+
 async def sees(
     page: Page, selector: str, *, within_ms: float = WITHIN_MS, state: Literal["visible", "hidden"] = "visible"
 ) -> None:

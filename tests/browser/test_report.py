@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dispatch.projections import ReadModels
-from tests.browser.people import DESK, PHONE, SIDEWAYS, SMALL_PHONE, People, sees
+from tests.browser.people import DESK, PHONE, SIDEWAYS, SMALL_PHONE, People, closes, sees
 from tests.browser.test_layout import fits
 from tests.live import LiveSystem
 from tests.past_cases import Called, tell_past
@@ -79,8 +79,7 @@ async def test_the_month_from_the_desk_to_a_village(people: People, past: LiveSy
     async with report.expect_download() as download:
         await report.locator("a[download]:has-text('XLSX')").click()
     assert (await download.value).suggested_filename == f"month-{MONTH}-gonghe.xlsx"
-    async with report.expect_event("close"):
-        await report.locator(".controls a[href^='/desk/']").click()
+    await closes(report, ".controls a[href^='/desk/']")
     await sees(operator, ".line.live")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page
 
-from tests.browser.people import People, raised_next_door, sees
+from tests.browser.people import People, closes, raised_next_door, sees
 from tests.browser.pins import DURESS
 from tests.live import LiveSystem
 from tests.waiting import until
@@ -51,8 +51,7 @@ async def test_the_report_silences_no_desk_and_a_desk_that_is_loaded_again_knows
     first = await quiet_village.press(kind="fire")
     await sees(desk, new(first))
     await hears(desk)
-    async with report.expect_event("close"):
-        await report.locator(".controls a[href^='/desk/']").click()
+    await closes(report, ".controls a[href^='/desk/']")
 
     await desk.reload()
     await sees(desk, new(first))
