@@ -13,9 +13,9 @@ from dispatch.cli.following import line
 from dispatch.events import CaseLog, bury, follow
 from dispatch.projections import Projector, ReadModels
 from dispatch.settings import Settings
+from tests.at_a_terminal import Terminal, terminal
 from tests.commands import dispatch, environment_of
 from tests.integration.test_drill_cli import terminal as drilling
-from tests.integration.test_projection_cli import Terminal, terminal
 from tests.integration.test_what_if_cli import policies
 from tests.projection_stories import NOON, projecting
 

@@ -18,9 +18,9 @@ from dispatch.events import INTAKE, connect, decode_press, ensure_streams, follo
 from dispatch.identifiers import AreaId, GroupId, HouseholdId, PersonId
 from dispatch.roster import ApprisePoint, Area, Group, Household, Person, Roster
 from dispatch.settings import Settings
+from tests.at_a_terminal import Terminal
 from tests.commands import Started, environment_of
 from tests.faults.rampage.proxy import proxied
-from tests.integration.test_projection_cli import Terminal
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from dispatch.events import CaseLog, bury, follow
 from dispatch.projections import Projector, ReadModels
 from dispatch.settings import Settings
+from tests.at_a_terminal import Terminal, lines, terminal
 from tests.commands import environment_of
 from tests.integration.test_drill_cli import presses
 from tests.integration.test_drill_cli import terminal as drilling
-from tests.integration.test_projection_cli import Terminal, lines, terminal
 from tests.projection_stories import projecting
 from tests.terminals import CTRL_C, on_terminal
 

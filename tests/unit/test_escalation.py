@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from msgspec.structs import replace
 
 from dispatch.cases import (
     CallOne,
     Command,
     HandOver,
-    Pause,
     Plan,
     RaiseAlarm,
     Resolve,
-    Resume,
     StandDown,
     decide,
     due_at,
@@ -24,7 +21,6 @@ from dispatch.cases import (
 from dispatch.errors import Conflict
 from dispatch.events import (
     Escalated,
-    EscalationPaused,
     PlannedCall,
     PolicyStamped,
     Reason,
@@ -47,7 +43,6 @@ from tests.unit.escalation_story import (
     came_and_gave_up,
     carry_out,
     closing,
-    duress,
     press,
     recorded,
     step,
@@ -232,77 +227,10 @@ def test_where_those_called_cannot_be_enough_somebody_on_scene_does_not_hold_it_
     assert wait.because == "pointless"
 
 
-def test_an_operator_holds_it_back_also_while_somebody_is_on_scene() -> None:
-    paused = Pause(id=CommitId("pause"), at=at(32), by="operator:wang", until=at(600))
-    assert until(carry_out(press(), answer(ANNA, "on_scene", 30), paused)[0]) == 600
-
-
 def test_whoever_is_late_is_not_waited_for_once_the_first_is_there() -> None:
     case, _ = carry_out(press(), answer(ANNA, "going", 5, eta=4), answer(LI, "going", 6, eta=30))
     assert until(case) == 5 + 240 + 180
     assert closing(carry_out(answer(ANNA, "on_scene", 240), case=case)[0])
-
-
-def test_a_pause_holds_the_escalation_and_runs_out() -> None:
-    paused = Pause(id=CommitId("pause"), at=at(10), by="operator:wang", until=at(600))
-    case, _ = carry_out(press(), paused)
-    assert until(case) == 600
-    assert carry_out(step(1, 45), case=case)[1] == []
-    case, _ = carry_out(step(1, 600), case=case)
-    assert (case.position, until(case)) == (1, 660)
-    with pytest.raises(Conflict):
-        carry_out(Pause(id=CommitId("p2"), at=at(10), by="op", until=at(9)), case=case)
-
-
-PAUSE = Pause(id=CommitId("pause"), at=at(10), by="operator:wang", until=at(600))
-
-
-def resume(seconds: float) -> Resume:
-    return Resume(id=CommitId(f"resume-{seconds}"), at=at(seconds), by="operator:li")
-
-
-def test_a_pause_is_taken_back_and_the_policy_is_kept_to_as_if_it_had_not_been() -> None:
-    case, events = carry_out(press(), PAUSE, resume(20))
-    assert events == [EscalationPaused(at=at(20), by="operator:li", until=at(20))]
-    wait = waits_for(case)
-    assert wait is not None
-    assert (wait.what, wait.because, until(case)) == ("answers", "no_answer", 45)
-    assert (case.paused, carry_out(step(1, 44), case=case)[1]) == (None, [])
-
-
-def test_a_step_that_fell_due_in_a_pause_is_due_when_it_is_taken_back_and_once() -> None:
-    case, _ = carry_out(press(), PAUSE, resume(300))
-    assert until(case) == 300, "it was not late before"
-    taken, events = carry_out(step(1, 300), case=case)
-    assert [event.because for event in events if isinstance(event, Escalated)] == ["no_answer"]
-    assert carry_out(step(1, 600), case=taken)[1] == [], "the timer of the pause comes all the same"
-    assert (until(taken), taken.resumed_at) == (360, None)
-
-
-def test_what_cannot_be_taken_back_any_more_changes_nothing() -> None:
-    for case in (
-        carry_out(press())[0],
-        carry_out(press(), PAUSE, resume(20))[0],
-        carry_out(press(), PAUSE, step(1, 600))[0],
-    ):
-        assert decide(case, resume(610)) == []
-    late, _ = carry_out(press(), PAUSE)
-    assert decide(late, resume(600)) == [], "it is over by itself, and its step is due"
-    assert until(late) == 600
-    with pytest.raises(Conflict):
-        carry_out(press(), PAUSE, Resolve(id=CommitId("end"), at=at(15), by="op", resolution="helped"), resume(20))
-
-
-def test_what_no_pause_holds_back_does_not_wait_for_a_resume_either() -> None:
-    """Not where it came after it: the clock of whoever resumed may be ahead."""
-    for asked, due in ((widen(100), 100), (duress(110), 110)):
-        for more in ((asked, resume(300)), (resume(300), asked)):
-            assert until(carry_out(press(), PAUSE, *more)[0]) == due, asked
-
-
-def test_it_can_be_paused_anew_after_it_was_resumed() -> None:
-    case, _ = carry_out(press(), PAUSE, resume(20), replace(PAUSE, id=CommitId("more"), at=at(30)))
-    assert (until(case), case.resumed_at) == (600, None)
 
 
 def test_an_operator_stands_down_and_calls_one_more() -> None:
