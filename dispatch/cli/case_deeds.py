@@ -19,14 +19,13 @@ from dispatch.events import Answer
 from dispatch.identifiers import PersonId
 from dispatch.roster import left_out_of
 from dispatch.web.by_hand import (
+    LONGEST_ETA_MINUTES,
     LONGEST_PAUSE_MINUTES,
     PAUSE_MINUTES,
     call_by_name,
     calls_to_110,
     require_called,
 )
-
-LONGEST_ETA_MINUTES = 240
 
 _Person = Annotated[str, typer.Argument(metavar="PERSON", help="Their id, as `dispatch roster list person` shows it.")]
 

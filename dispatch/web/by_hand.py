@@ -12,6 +12,7 @@ from dispatch.identifiers import PersonId
 from dispatch.roster import Person, Roster, aid_list, every_channel_of, left_out_of
 
 PAUSE_MINUTES, LONGEST_PAUSE_MINUTES = 5, 30
+LONGEST_ETA_MINUTES = 240
 
 
 def call_by_name(person: Person, by: str) -> PlannedCall:

@@ -12,6 +12,7 @@ from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from dispatch.errors import Malformed, Oversized
+from dispatch.web.by_hand import LONGEST_ETA_MINUTES
 from dispatch.web.problems import TooSlow, WrongContentType
 
 BODY_SECONDS = 10.0
@@ -36,7 +37,9 @@ def _plain(text: str) -> str:
 Text = Annotated[str, Field(max_length=2000), AfterValidator(_plain)]
 """Text for people: at most 2,000 characters, no control characters but line break and tab."""
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-Minutes = Annotated[int, Field(ge=0, le=240, strict=True, description="Minutes from now, 0 to 240")]
+Minutes = Annotated[
+    int, Field(ge=0, le=LONGEST_ETA_MINUTES, strict=True, description=f"Minutes from now, 0 to {LONGEST_ETA_MINUTES}")
+]
 Flag = Annotated[bool, Field(strict=True)]
 
 

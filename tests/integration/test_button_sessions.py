@@ -10,15 +10,19 @@ from datetime import datetime
 import pytest
 from nats.aio.client import Client
 from nats.js.api import AckPolicy, ConsumerConfig
+from pydantic import SecretStr
 
 from dispatch.access import Tokens
+from dispatch.app import _button_parts, backbone
 from dispatch.clock import now
 from dispatch.embedded import EmbeddedNats
 from dispatch.errors import SetupError, Unavailable
 from dispatch.events import answer_subject, connect, ensure_streams
-from dispatch.intake import Sessions
+from dispatch.identifiers import Site
+from dispatch.intake import IntakeDesk, Sessions, sessions
 from dispatch.intake.clean_session import CleanSession
 from dispatch.intake.sessions import OLD, STREAM
+from dispatch.settings import Settings
 from tests.buttons import Button, gate, needs_mosquitto
 from tests.system import free_port
 from tests.waiting import until
@@ -39,6 +43,12 @@ class Server:
 
     def button(self, client: str) -> Button:
         return Button(self._nats.mqtt_port, SITE, "h-1", self._secret, client=client, keeps_session=True)
+
+    def settings(self) -> Settings:
+        """Those that `dispatch up` gives `serve`, as to buttons."""
+        nats = self._nats
+        seed = SecretStr(nats.auth_callout_seed)
+        return Settings(site=Site(SITE), nats_url=nats.url, auth_callout_seed=seed, mqtt_url=SecretStr(nats.mqtt_url))
 
     async def leave(self, *clients: str) -> None:
         """Each connects, hears, and goes."""
@@ -133,6 +143,30 @@ async def test_what_cannot_be_discarded_now_stays_for_later(fresh_nats: Embedded
     for wrong in (f"mqtt://a:b@127.0.0.1:{free_port()}", f"mqtt://dispatch:guess@127.0.0.1:{fresh_nats.mqtt_port}"):
         with pytest.raises(Unavailable):
             await CleanSession(wrong).discard("kitchen")
+
+
+async def test_serve_looks_for_old_ones_again_and_again_also_after_a_look_that_failed(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+
+    async def failed(_: Sessions) -> int:
+        looks.append("failed")
+        raise Unavailable("MQTT is away")
+
+    monkeypatch.setattr(sessions, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(Sessions, "discard_old", failed)
+    settings = server.settings()
+    async with backbone(settings, "serve") as base, asyncio.TaskGroup() as group:
+        parts = _button_parts(base, settings, IntakeDesk(base.nc, settings.site).strain)
+        (part,) = (part for part in parts if isinstance(part, Sessions))
+        looking = group.create_task(part.run())
+        await until(lambda: _are(looks, 3), "it to look a third time")
+        looking.cancel()
+
+
+async def _are(looks: list[str], least: int) -> bool:
+    return len(looks) >= least
 
 
 async def _no_consumers(server: Server) -> bool:
