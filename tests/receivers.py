@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -59,17 +60,19 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(answer: Answer = ok, port: int = 0) -> AsyncIterator[Receiver]:
-    """A receiver on `port`, or on a free one."""
+async def receiving(
+    answer: Answer = ok, port: int = 0, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Receiver]:
+    """A receiver on `port`, or on a free one; over https with `tls`."""
     receiver = Receiver(answer=answer)
     application = web.Application(client_max_size=1024 * 1024)
     application.router.add_post("/{path:.*}", receiver.handle)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", port)
+        site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)
         await site.start()
-        receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+        receiver.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{runner.addresses[0][1]}/hook"
         yield receiver
     finally:
         receiver.released.set()

@@ -9,7 +9,6 @@ import re
 import secrets
 import shutil
 import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,33 +27,22 @@ from dispatch.events import INTAKE, ensure_streams, press_subject
 from dispatch.intake import ButtonGate, Expelling, Holds, Sessions
 from dispatch.intake.sessions import OLD
 from tests.buttons import FLOOD, Button, is_cut_off, needs_mosquitto
+from tests.certificates import write_certificate
 from tests.system import free_port
 from tests.waiting import until
 
 CONF = Path(__file__).parents[2] / "deploy" / "nats.conf"
-OPENSSL = shutil.which("openssl")
 MQTT_PROXY = sorted(Path("/usr/lib/nginx/modules").glob("ngx_stream_module.so")) if shutil.which("nginx") else []
 SITE = "county"
 SEED = new_account_seed()
 PASSWORD = secrets.token_hex(8)
 
-pytestmark = [
-    pytest.mark.embedded,
-    needs_mosquitto,
-    pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed"),
-]
+pytestmark = [pytest.mark.embedded, needs_mosquitto]
 
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate for this machine that vouches for itself; its key is beside it."""
-    subprocess.run(
-        [str(OPENSSL), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-         "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return tmp_path / "cert.pem"
+    return write_certificate(tmp_path)
 
 
 class Production:

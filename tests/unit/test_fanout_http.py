@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from time import monotonic
 
+import aiohttp.connector
 import pytest
 from aiohttp import web
 
@@ -21,6 +24,7 @@ from dispatch.fanout.channels.http import origin_of
 from dispatch.fanout.channels.retry_after import seconds_of
 from dispatch.fanout.lanes import Lane, Limits
 from dispatch.fanout.turns import Place, Rank
+from tests.certificates import write_certificate
 from tests.receivers import Reserved, raw_server, receiving, status
 from tests.waiting import until
 
@@ -172,6 +176,71 @@ async def test_a_body_that_trickles_delays_nothing() -> None:
         assert await post(receiver.url, try_seconds=30) == Sent("sent")
 
 
+async def test_a_connection_serves_the_next_ring_too() -> None:
+    callers: list[object] = []
+
+    async def who(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        callers.append(request.transport.get_extra_info("peername"))
+        return web.Response(status=204)
+
+    async with receiving(who) as receiver, Poster(guarded=False) as poster:
+        assert [await poster.post(receiver.url, b"{}", {}) for _ in range(3)] == [Sent("sent")] * 3
+    assert len(set(callers)) == 1
+
+
+async def test_a_connection_that_was_closed_meanwhile_costs_a_try_at_most() -> None:
+    async def answer_and_hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await writer.drain()
+
+    async with raw_server(answer_and_hang_up) as url, lane_to_receivers() as to:
+        assert [await to(url) for _ in range(5)] == [Sent("sent")] * 5
+
+
+async def test_what_is_said_before_the_answer_is_no_answer() -> None:
+    async def hints_first(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with raw_server(hints_first) as url:
+        assert await post(url) == Sent("failed", "HTTP 404")
+
+
+async def test_who_the_url_names_is_told_as_basic_authorization() -> None:
+    async with receiving() as receiver:
+        assert await post(receiver.url.replace("://", "://guard:s%40y@")) == Sent("sent")
+    assert receiver.requests[0].headers["Authorization"] == "Basic Z3VhcmQ6c0B5"
+
+
+async def test_an_endpoint_whose_certificate_nobody_vouches_for_hears_nothing(tmp_path: Path) -> None:
+    async with receiving(tls=_served_with(write_certificate(tmp_path))) as receiver:
+        assert await post(receiver.url) == Sent("failed", "its certificate is not valid")
+        assert not receiver.requests
+
+
+async def test_one_whose_certificate_is_valid_is_rung(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = write_certificate(tmp_path)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", trusting)
+    async with receiving(tls=_served_with(certificate)) as receiver:
+        assert await post(receiver.url) == Sent("sent")
+
+
+def _served_with(certificate: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    return context
+
+
+async def test_a_header_with_a_line_break_is_not_sent() -> None:
+    async with receiving() as receiver, Poster(guarded=False) as poster:
+        assert (await poster.post(receiver.url, b"{}", {"webhook-id": "a\r\nX-Evil: 1"})).outcome == "failed"
+        assert not receiver.requests
+        assert await poster.post(receiver.url, b"{}", {"webhook-id": "a"}) == Sent("sent")
+
+
 async def test_redirects_are_not_followed() -> None:
     async with receiving() as target, receiving(status(307, headers={"Location": target.url})) as receiver:
         assert await post(receiver.url) == Sent("failed", "HTTP 307: redirects are not followed")
@@ -307,6 +376,22 @@ async def test_a_breaker_opens_half_opens_and_closes(monkeypatch: pytest.MonkeyP
         await until(through, "a call to look whether the provider is back")
         assert len(receiver.requests) == tried + 1, "half open: one call looked"
         assert [await to(receiver.url, another=True) for _ in range(3)] == [Sent("sent")] * 3
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("http://push.example/a/b?c#d", "http://push.example"),
+        ("https://u:p@Push.Example:443//a", "https://push.example"),
+        ("https://push.example:8443", "https://push.example:8443"),
+        ("http://h?where=/a", "http://h"),
+        ("http://[::1]:80/a", "http://[::1]"),
+        ("http://[::1", ""),
+        ("/a", ""),
+    ],
+)
+def test_the_provider_is_the_origin_whatever_the_path_and_without_who_is_named(url: str, origin: str) -> None:
+    assert origin_of(url) == origin
 
 
 def test_retry_after_in_seconds_dates_and_nonsense() -> None:

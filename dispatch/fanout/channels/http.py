@@ -3,6 +3,9 @@
 An endpoint belongs to a stranger. It may hang, trickle, redirect, answer with a gigabyte or point into
 our own network; nothing of that may delay another call. Answers are judged by their status alone:
 bodies are never read.
+
+Connections, certificates, requests and answers are aiohttp's; what its sessions add for cookies, redirects and
+streams is left out, for it costs as much as all the rest (ADR 3).
 """
 
 from __future__ import annotations
@@ -14,13 +17,16 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.http import HttpProcessingError, RawResponseMessage, StreamWriter
 from yarl import URL
 
 from dispatch.fanout.channels.guard import NotAllowed, Resolver, require_allowed
 from dispatch.fanout.channels.retry_after import seconds_of
 from dispatch.fanout.channels.sender import Sent, failed
 
-CONNECT_SECONDS = 2.0
+TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=2.0)
+USER_AGENT = "joint-defence-dispatch"
 
 
 class Poster:
@@ -32,19 +38,11 @@ class Poster:
 
     async def __aenter__(self) -> Self:
         resolver = Resolver(guarded=self._guarded)
-        connector = aiohttp.TCPConnector(
+        self._stack.push_async_callback(resolver.close)
+        self._connector = aiohttp.TCPConnector(
             limit=0, limit_per_host=0, resolver=resolver, ttl_dns_cache=60, keepalive_timeout=60
         )
-        self._session = await self._stack.enter_async_context(
-            aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-                auto_decompress=False,
-                headers={"User-Agent": "joint-defence-dispatch"},
-            )
-        )
-        self._stack.push_async_callback(resolver.close)
+        self._stack.push_async_callback(self._connector.close)
         return self
 
     async def __aexit__(
@@ -66,15 +64,45 @@ class Poster:
         except (ValueError, NotAllowed) as error:
             return failed(str(error))
         try:
-            async with self._session.post(where, data=body, headers=headers, allow_redirects=False) as answer:
-                return judge(answer.status) or judge_status(answer.status, answer.headers.get("Retry-After"))
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            answer = await self._answer(where, body, headers)
+        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             return judge_error(error)
+        return judge(answer.code) or judge_status(answer.code, answer.headers.get("Retry-After"))
+
+    async def _answer(self, where: URL, body: bytes, headers: Mapping[str, str]) -> RawResponseMessage:
+        request = aiohttp.ClientRequest(
+            "POST", where, headers={"User-Agent": USER_AGENT, **headers, "Content-Length": str(len(body))}
+        )
+        try:
+            connection = await self._connector.connect(request, traces=[], timeout=TIMEOUT)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError from error
+        try:
+            answer = await _exchange(connection, request, body)
+        except BaseException:
+            connection.close()
+            raise
+        connection.release()  # for the next ring, unless there is more of the answer
+        return answer
+
+
+async def _exchange(connection: Connection, request: aiohttp.ClientRequest, body: bytes) -> RawResponseMessage:
+    """Send `request` with `body`, in one piece and at once; the answer, without its body."""
+    protocol = connection.protocol
+    assert protocol is not None  # noqa: S101  (it is just connected)
+    protocol.set_response_params(read_until_eof=True, auto_decompress=False)
+    writer = StreamWriter(protocol, request.loop)
+    await writer.write_headers(f"POST {request.url.raw_path_qs} HTTP/1.1", request.headers)
+    await writer.write_eof(body)
+    while True:
+        answer, _ = await protocol.read()
+        if answer.code >= 200 or answer.code == 101:  # what comes before is no answer yet (RFC 9110, 15.2)
+            return answer
 
 
 @lru_cache(maxsize=4096)
 def origin_of(url: str) -> str:
-    """Whose server `url` is on: the provider of what is posted there."""
+    """Whose server `url` is on: the provider of what is posted there. Empty when it is no URL."""
     try:
         return str(URL(url).origin())
     except ValueError:
@@ -96,7 +124,7 @@ def judge_error(error: Exception) -> Sent:  # noqa: PLR0911  (one return for eac
             return failed("the endpoint is no URL to post to")
         case aiohttp.ConnectionTimeoutError():
             return temporary("no connection in time")
-        case aiohttp.ServerDisconnectedError():
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientConnectionResetError():
             return temporary("the connection was closed without an answer")
         case TimeoutError():
             return temporary("no answer in time; it may have arrived")
@@ -104,7 +132,7 @@ def judge_error(error: Exception) -> Sent:  # noqa: PLR0911  (one return for eac
             return failed("its certificate is not valid")
         case aiohttp.ClientOSError() if isinstance(error.__cause__, NotAllowed):
             return failed(str(error.__cause__))
-        case aiohttp.ClientOSError():
+        case OSError():
             return temporary(f"no connection: {error.strerror or type(error).__name__}")
         case _:
             return failed(f"no proper answer: {type(error).__name__}")
