@@ -124,7 +124,7 @@ def judge_error(error: Exception) -> Sent:  # noqa: PLR0911  (one return for eac
             return failed("the endpoint is no URL to post to")
         case aiohttp.ConnectionTimeoutError():
             return temporary("no connection in time")
-        case aiohttp.ServerDisconnectedError() | aiohttp.ClientConnectionResetError():
+        case aiohttp.ServerDisconnectedError():
             return temporary("the connection was closed without an answer")
         case TimeoutError():
             return temporary("no answer in time; it may have arrived")
