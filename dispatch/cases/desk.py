@@ -87,6 +87,11 @@ class CaseDesk:
         """The case as this process knows it, at no cost; another may know more."""
         return self._remembered.get(case_id)
 
+    def knows_open(self, household: HouseholdId) -> bool:
+        """Whether this process knows of an open case of `household`, at no cost; another may know more."""
+        latest = self._latest.get(household)
+        return latest is not None and self._remembered[latest].as_pressed.is_open
+
     async def handle(self, case_id: CaseId, command: Command) -> Handled:
         """Decide `command` on the case and append what happens.
 
@@ -123,8 +128,7 @@ class CaseDesk:
         Raises `Unavailable` when the log cannot be reached.
         """
         with _Planning(partial(plan, command.press)) as planning:
-            latest = self._latest.get(command.press.household)
-            if latest is None or not self._remembered[latest].as_pressed.is_open:
+            if not self.knows_open(command.press.household):
                 planning.begin()
             return await self._press(command, planning)
 

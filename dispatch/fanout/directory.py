@@ -1,22 +1,31 @@
-"""What the roster said when a case was planned, kept for the calls that follow at once in the same process."""
+"""What the roster said when a case was planned, kept for the calls that follow at once in the same process.
+
+It is read ahead for a press that is still being stored: a millisecond less until everybody rings.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import msgspec
 
 from dispatch.cases import Case
 from dispatch.clock import Clock, now
+from dispatch.errors import Unavailable
 from dispatch.fanout.ring import Scene, scene_of
 from dispatch.identifiers import HouseholdId, PersonId
 from dispatch.roster import CallList, Person, Roster, call_list
 
 FRESH = timedelta(seconds=5)
 REMEMBERED = 4096
+AHEAD = timedelta(seconds=0.25)
+"""What was read ahead counts for so long: a change that is older than the press by more is never missed."""
+AHEAD_AT_ONCE = 8
+"""Nothing is read ahead while so much is read: then it is not reading that a press waits for."""
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -32,9 +41,36 @@ class Directory:
     def __init__(self, roster: Roster, clock: Clock = now) -> None:
         self._roster, self._clock = roster, clock
         self._remembered: OrderedDict[HouseholdId, tuple[datetime, CallList]] = OrderedDict()
+        self._ahead: OrderedDict[HouseholdId, tuple[datetime, asyncio.Task[CallList | None]]] = OrderedDict()
+        self._reading = 0
+
+    def read_ahead(self, household: HouseholdId) -> None:
+        """Begin to read who is called for `household`, whose press is on its way; not where much is read already."""
+        at = self._clock()
+        while self._ahead and at - next(iter(self._ahead.values()))[0] > AHEAD:
+            self._ahead.popitem(last=False)
+        if household not in self._ahead and len(self._ahead) + self._reading < AHEAD_AT_ONCE:
+            self._ahead[household] = (at, asyncio.create_task(self._listed_ahead(household)))
 
     async def call_list(self, household: HouseholdId) -> CallList:
         """Who is called for `household` now. Raises `Unavailable`."""
+        at, ahead = self._ahead.pop(household, (None, None))
+        if at is not None and ahead is not None and self._clock() - at <= AHEAD:
+            listed = await ahead
+            if listed is not None:
+                return listed
+        self._reading += 1
+        try:
+            return await self._listed(household)
+        finally:
+            self._reading -= 1
+
+    async def _listed_ahead(self, household: HouseholdId) -> CallList | None:
+        with suppress(Unavailable):  # it is read anew, and that says so
+            return await self._listed(household)
+        return None
+
+    async def _listed(self, household: HouseholdId) -> CallList:
         at = self._clock()
         listed = await call_list(self._roster, household, at)
         self._remembered[household] = (at, listed)

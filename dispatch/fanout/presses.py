@@ -18,7 +18,7 @@ from dispatch.fanout.metrics import PRESSES
 from dispatch.fanout.plan import plan_of
 from dispatch.fanout.rubbish import Tell
 from dispatch.fanout.turns import Place, Rank, Turns
-from dispatch.identifiers import CommitId
+from dispatch.identifiers import CommitId, HouseholdId
 
 log = structlog.get_logger()
 
@@ -67,6 +67,11 @@ class Presses:
                 if handled.case.as_pressed.is_open:
                     self._floods.taken(press, arrived, looked)
             _report(handled)
+
+    def overheard(self, household: HouseholdId) -> None:
+        """A press of `household` is on its way: unless it has an open case, read who is called meanwhile."""
+        if not self._desk.knows_open(household):
+            self._directory.read_ahead(household)
 
     async def _plan(self, press: Press) -> Plan:
         plan = plan_of(await self._directory.call_list(press.household), press.kind)

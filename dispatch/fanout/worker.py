@@ -22,6 +22,7 @@ from dispatch.fanout.lanes import LIMITS
 from dispatch.fanout.metrics import DECISIONS_WAITING
 from dispatch.fanout.notices import Notices, telling
 from dispatch.fanout.open_pages import MayHavePage
+from dispatch.fanout.overheard import overhearing
 from dispatch.fanout.presses import Presses
 from dispatch.fanout.rubbish import tell_rubbish
 from dispatch.fanout.senders import Keys, open_senders
@@ -78,6 +79,7 @@ class Fanout:
                 drills=drills,
                 tell_rubbish=partial(tell_rubbish, self._nc, self._site),
             )
+            await stack.enter_async_context(overhearing(self._nc, self._site, presses.overheard))
             limits = {**LIMITS, "sms": limits_of(self._settings)}
             sending = Sending(self._roster, await self._senders(stack), limits)
             calls = Calls(self._desk, directory=directory, links=self._links, sending=sending)

@@ -1,0 +1,128 @@
+"""Who is called is read while the press is still being stored, and only what is fresh makes a plan."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+from nats.aio.client import Client
+
+from dispatch.clock import now
+from dispatch.errors import Unavailable
+from dispatch.fanout import directory
+from dispatch.fanout.directory import AHEAD, AHEAD_AT_ONCE, Directory
+from dispatch.identifiers import HouseholdId, PersonId
+from dispatch.roster import Household, Roster
+from dispatch.settings import Settings
+from tests.village import HOUSEHOLD, Village, village_of
+from tests.waiting import until
+from tests.workers import working
+
+
+@pytest.fixture
+async def village(nc: Client, nats_settings: Settings) -> AsyncIterator[Village]:
+    async with village_of(nc, nats_settings.site, 2) as made:
+        yield made
+
+
+class Counted(Roster):
+    """Counts how often a household is read; the first `failing` times nobody answers, and while `held` not yet."""
+
+    reads = failing = 0
+
+    def __init__(self, village: Village) -> None:
+        super().__init__(village.nc, village.site)
+        self.held = asyncio.Event()
+        self.held.set()
+
+    async def household(self, id: HouseholdId) -> Household | None:  # noqa: A002
+        self.reads += 1
+        await self.held.wait()
+        if self.failing:
+            self.failing -= 1
+            raise Unavailable("not now")
+        return await super().household(id)
+
+
+async def _names(book: Directory) -> set[str]:
+    return {called.person.name for called in (await book.call_list(HOUSEHOLD)).called}
+
+
+async def _rename(village: Village) -> None:
+    await village.roster.update_person(PersonId("p-0"), lambda p: replace(p, name="新名"), by="test")
+
+
+async def test_what_was_read_ahead_makes_the_plan_and_is_not_read_again(village: Village) -> None:
+    roster = Counted(village)
+    book = Directory(roster)
+    book.read_ahead(HOUSEHOLD)
+    book.read_ahead(HOUSEHOLD)
+    assert len((await book.call_list(HOUSEHOLD)).called) == 2
+    assert roster.reads == 1
+    await _rename(village)
+    assert "新名" in await _names(book), "it makes one plan and no other"
+
+
+async def test_what_was_read_ahead_too_long_ago_is_read_anew(village: Village) -> None:
+    moment = now()
+    book = Directory(village.roster, clock=lambda: moment)
+    book.read_ahead(HOUSEHOLD)
+    await _rename(village)
+    moment += AHEAD + timedelta(milliseconds=1)
+    assert "新名" in await _names(book)
+
+
+async def test_what_could_not_be_read_ahead_is_read_anew(village: Village) -> None:
+    roster = Counted(village)
+    roster.failing = 1
+    book = Directory(roster)
+    book.read_ahead(HOUSEHOLD)
+    assert len((await book.call_list(HOUSEHOLD)).called) == 2
+    assert roster.reads == 2
+
+
+async def test_nothing_is_read_ahead_where_much_is_read_already(village: Village) -> None:
+    moment = now()
+    roster = Counted(village)
+    roster.held.clear()
+    book = Directory(roster, clock=lambda: moment)
+    plans = [asyncio.create_task(book.call_list(HouseholdId(f"h-{n}"))) for n in range(3)]
+    await asyncio.sleep(0)
+    for number in range(3, AHEAD_AT_ONCE + 5):
+        book.read_ahead(HouseholdId(f"h-{number}"))
+    await asyncio.sleep(0)
+    assert roster.reads == AHEAD_AT_ONCE
+    roster.held.set()
+    await asyncio.gather(*plans)
+    moment += AHEAD + timedelta(milliseconds=1)
+    book.read_ahead(HOUSEHOLD)
+    await asyncio.sleep(0)
+    assert roster.reads == AHEAD_AT_ONCE + 1, "what nobody came for is forgotten"
+
+
+async def test_a_worker_reads_ahead_for_presses_that_come_in_unless_a_case_is_open(
+    village: Village, nats_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead: list[HouseholdId] = []
+    read = directory.Directory.read_ahead
+
+    def noted(book: Directory, household: HouseholdId) -> None:
+        ahead.append(household)
+        read(book, household)
+
+    monkeypatch.setattr(directory.Directory, "read_ahead", noted)
+    async with working(village, nats_settings):
+
+        async def overheard() -> bool:  # it may not listen yet; what is no press on the log does no harm
+            await village.nc.publish(f"intake.press.{village.site}.h-none", b"")
+            return "h-none" in ahead
+
+        await until(overheard, "the worker to listen")
+        case_id = await village.press()
+        await village.finished(case_id)
+        await village.press()
+        await village.case_where(case_id, lambda c: len(c.presses) == 2, "the second press")
+    assert ahead.count(HOUSEHOLD) == 1
