@@ -208,6 +208,16 @@ async def test_what_is_said_before_the_answer_is_no_answer() -> None:
         assert await post(url) == Sent("failed", "HTTP 404")
 
 
+@pytest.mark.parametrize(("line", "reason"), [(b"099 What", "HTTP 99"), (b"101 Switching Protocols", "HTTP 101")])
+async def test_a_status_that_makes_no_sense_is_an_answer(line: bytes, reason: str) -> None:
+    async def nonsense(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 " + line + b"\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with raw_server(nonsense) as url:
+        assert await post(url) == Sent("failed", reason)
+
+
 async def test_who_the_url_names_is_told_as_basic_authorization() -> None:
     async with receiving() as receiver:
         assert await post(receiver.url.replace("://", "://guard:s%40y@")) == Sent("sent")
