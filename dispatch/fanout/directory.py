@@ -55,12 +55,12 @@ class Directory:
     async def call_list(self, household: HouseholdId) -> CallList:
         """Who is called for `household` now. Raises `Unavailable`."""
         at, ahead = self._ahead.pop(household, (None, None))
-        if at is not None and ahead is not None and self._clock() - at <= AHEAD:
-            listed = await ahead
-            if listed is not None:
-                return listed
         self._reading += 1
         try:
+            if at is not None and ahead is not None and self._clock() - at <= AHEAD:
+                listed = await ahead
+                if listed is not None:
+                    return listed
             return await self._listed(household)
         finally:
             self._reading -= 1

@@ -96,6 +96,28 @@ async def test_nothing_is_read_ahead_where_much_is_read_already(village: Village
     assert roster.reads == AHEAD_AT_ONCE
     roster.held.set()
     await asyncio.gather(*plans)
+    for number in range(3, AHEAD_AT_ONCE):
+        await book.call_list(HouseholdId(f"h-{number}"))
+    reads = roster.reads
+    for number in range(AHEAD_AT_ONCE):
+        book.read_ahead(HouseholdId(f"h-{number}"))
+    await asyncio.sleep(0)
+    assert roster.reads == reads + AHEAD_AT_ONCE, "what is done is read no more"
+
+
+async def test_what_is_read_ahead_counts_as_read_until_it_is_there(village: Village) -> None:
+    roster = Counted(village)
+    roster.held.clear()
+    book = Directory(roster)
+    plans = []
+    for number in range(AHEAD_AT_ONCE + 5):
+        book.read_ahead(HouseholdId(f"h-{number}"))
+        if number < AHEAD_AT_ONCE:
+            plans.append(asyncio.create_task(book.call_list(HouseholdId(f"h-{number}"))))
+        await asyncio.sleep(0)
+    assert roster.reads == AHEAD_AT_ONCE
+    roster.held.set()
+    await asyncio.gather(*plans)
 
 
 async def test_what_was_read_ahead_for_nothing_is_forgotten(village: Village) -> None:
