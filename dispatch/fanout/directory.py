@@ -23,7 +23,8 @@ from dispatch.roster import CallList, Person, Roster, call_list
 FRESH = timedelta(seconds=5)
 REMEMBERED = 4096
 AHEAD = timedelta(seconds=0.25)
-"""What was read ahead counts for so long: a change that is older than the press by more is never missed."""
+"""What was read ahead counts for so long: a change that is older than the press by more is never missed, even where the
+press was not overheard."""
 AHEAD_AT_ONCE = 8
 """Nothing is read ahead while so much is read: then it is not reading that a press waits for."""
 
@@ -41,7 +42,7 @@ class Directory:
     def __init__(self, roster: Roster, clock: Clock = now) -> None:
         self._roster, self._clock = roster, clock
         self._remembered: OrderedDict[HouseholdId, tuple[datetime, CallList]] = OrderedDict()
-        self._ahead: OrderedDict[HouseholdId, tuple[datetime, asyncio.Task[CallList | None]]] = OrderedDict()
+        self._ahead: OrderedDict[HouseholdId, tuple[datetime, asyncio.Task[CallList | None] | None]] = OrderedDict()
         self._reading = 0
 
     def read_ahead(self, household: HouseholdId) -> None:
@@ -52,15 +53,20 @@ class Directory:
         if household not in self._ahead and len(self._ahead) + self._reading < AHEAD_AT_ONCE:
             self._ahead[household] = (at, asyncio.create_task(self._listed_ahead(household)))
 
+    def outdate(self, household: HouseholdId) -> None:
+        """Make no plan of what was read ahead for an earlier press: something may have changed before this one."""
+        if household in self._ahead:
+            self._ahead[household] = (self._ahead[household][0], None)
+
     async def call_list(self, household: HouseholdId) -> CallList:
         """Who is called for `household` now. Raises `Unavailable`."""
         at, ahead = self._ahead.pop(household, (None, None))
-        if at is not None and ahead is not None and self._clock() - at <= AHEAD:
-            listed = await ahead
-            if listed is not None:
-                return listed
         self._reading += 1
         try:
+            if at is not None and ahead is not None and self._clock() - at <= AHEAD:
+                listed = await ahead
+                if listed is not None:
+                    return listed
             return await self._listed(household)
         finally:
             self._reading -= 1

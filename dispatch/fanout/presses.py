@@ -70,6 +70,7 @@ class Presses:
 
     def overheard(self, household: HouseholdId) -> None:
         """A press of `household` is on its way: unless it has an open case, read who is called meanwhile."""
+        self._directory.outdate(household)
         if not self._desk.knows_open(household):
             self._directory.read_ahead(household)
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from msgspec.structs import replace
 from nats.aio.client import Client
 
+from dispatch.cases import CaseDesk
 from dispatch.clock import now
 from dispatch.errors import Unavailable
 from dispatch.fanout import directory
 from dispatch.fanout.directory import AHEAD, AHEAD_AT_ONCE, Directory
+from dispatch.fanout.drills import Drills
+from dispatch.fanout.presses import Presses
+from dispatch.fanout.rubbish import tell_rubbish
+from dispatch.fanout.turns import Turns
 from dispatch.identifiers import HouseholdId, PersonId
 from dispatch.roster import Household, Roster
 from dispatch.settings import Settings
@@ -96,6 +102,42 @@ async def test_nothing_is_read_ahead_where_much_is_read_already(village: Village
     assert roster.reads == AHEAD_AT_ONCE
     roster.held.set()
     await asyncio.gather(*plans)
+    for number in range(3, AHEAD_AT_ONCE):
+        await book.call_list(HouseholdId(f"h-{number}"))
+    reads = roster.reads
+    for number in range(AHEAD_AT_ONCE):
+        book.read_ahead(HouseholdId(f"h-{number}"))
+    await asyncio.sleep(0)
+    assert roster.reads == reads + AHEAD_AT_ONCE, "what is done is read no more"
+
+
+async def test_what_is_read_ahead_counts_as_read_until_it_is_there(village: Village) -> None:
+    roster = Counted(village)
+    roster.held.clear()
+    book = Directory(roster)
+    plans = []
+    for number in range(AHEAD_AT_ONCE + 5):
+        book.read_ahead(HouseholdId(f"h-{number}"))
+        if number < AHEAD_AT_ONCE:
+            plans.append(asyncio.create_task(book.call_list(HouseholdId(f"h-{number}"))))
+        await asyncio.sleep(0)
+    assert roster.reads == AHEAD_AT_ONCE
+    roster.held.set()
+    await asyncio.gather(*plans)
+
+
+async def test_what_changed_between_two_presses_is_in_the_plan_of_the_second(village: Village) -> None:
+    book, desk = Directory(village.roster), CaseDesk(village.log)
+    drills = Drills(village.nc, village.site, desk)
+    tell = partial(tell_rubbish, village.nc, village.site)
+    presses = Presses(desk, directory=book, turns=Turns(1), drills=drills, tell_rubbish=tell)
+    presses.overheard(HOUSEHOLD)  # and taken by another worker, or none to be taken
+    await asyncio.sleep(0)
+    home = await village.roster.household(HOUSEHOLD)
+    assert home is not None
+    await village.roster.put(replace(home, group=None), by="test")
+    presses.overheard(HOUSEHOLD)
+    assert not await _names(book)
 
 
 async def test_what_was_read_ahead_for_nothing_is_forgotten(village: Village) -> None:

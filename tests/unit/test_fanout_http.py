@@ -20,7 +20,7 @@ from dispatch.clock import now
 from dispatch.fanout import breaker
 from dispatch.fanout.channels import Poster, Sent
 from dispatch.fanout.channels.guard import is_public
-from dispatch.fanout.channels.http import origin_of
+from dispatch.fanout.channels.http import USER_AGENT, origin_of
 from dispatch.fanout.channels.retry_after import seconds_of
 from dispatch.fanout.lanes import Lane, Limits
 from dispatch.fanout.turns import Place, Rank
@@ -206,6 +206,29 @@ async def test_what_is_said_before_the_answer_is_no_answer() -> None:
 
     async with raw_server(hints_first) as url:
         assert await post(url) == Sent("failed", "HTTP 404")
+
+
+@pytest.mark.parametrize(("line", "reason"), [(b"099 What", "HTTP 99"), (b"101 Switching Protocols", "HTTP 101")])
+async def test_a_status_that_makes_no_sense_is_an_answer(line: bytes, reason: str) -> None:
+    async def nonsense(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 " + line + b"\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with raw_server(nonsense) as url:
+        assert await post(url) == Sent("failed", reason)
+
+
+async def test_the_whole_url_is_asked_for_and_by_whom_is_said() -> None:
+    asked: list[str] = []
+
+    async def noted(request: web.Request) -> web.StreamResponse:
+        asked.append(request.raw_path)
+        return web.Response(status=204)
+
+    async with receiving(noted) as receiver:
+        assert await post(f"{receiver.url}/警?key=a%26b&of=c#part") == Sent("sent")
+    assert asked == ["/hook/%E8%AD%A6?key=a%26b&of=c"]
+    assert receiver.requests[0].headers["User-Agent"] == USER_AGENT
 
 
 async def test_who_the_url_names_is_told_as_basic_authorization() -> None:

@@ -96,7 +96,7 @@ async def _exchange(connection: Connection, request: aiohttp.ClientRequest, body
     await writer.write_eof(body)
     while True:
         answer, _ = await protocol.read()
-        if answer.code >= 200 or answer.code == 101:  # what comes before is no answer yet (RFC 9110, 15.2)
+        if answer.code // 100 != 1 or answer.code == 101:  # what comes before is no answer yet (RFC 9110, 15.2)
             return answer
 
 
