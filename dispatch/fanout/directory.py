@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
+from time import monotonic
 
 import msgspec
 
@@ -22,7 +23,7 @@ from dispatch.roster import CallList, Person, Roster, call_list
 
 FRESH = timedelta(seconds=5)
 REMEMBERED = 4096
-AHEAD = timedelta(seconds=0.25)
+AHEAD_SECONDS = 0.25
 """What was read ahead counts for so long: a change that is older than the press by more is never missed, even where the
 press was not overheard."""
 AHEAD_AT_ONCE = 8
@@ -39,16 +40,17 @@ class Page(msgspec.Struct, frozen=True):
 class Directory:
     """The roster, read once for a plan and its first calls; what is older than five seconds is read again."""
 
-    def __init__(self, roster: Roster, clock: Clock = now) -> None:
-        self._roster, self._clock = roster, clock
+    def __init__(self, roster: Roster, clock: Clock = now, timer: Callable[[], float] = monotonic) -> None:
+        """By `timer` goes what was read ahead, in seconds: a clock that is set back would let it count for ever."""
+        self._roster, self._clock, self._timer = roster, clock, timer
         self._remembered: OrderedDict[HouseholdId, tuple[datetime, CallList]] = OrderedDict()
-        self._ahead: OrderedDict[HouseholdId, tuple[datetime, asyncio.Task[CallList | None] | None]] = OrderedDict()
+        self._ahead: OrderedDict[HouseholdId, tuple[float, asyncio.Task[CallList | None] | None]] = OrderedDict()
         self._reading = 0
 
     def read_ahead(self, household: HouseholdId) -> None:
         """Begin to read who is called for `household`, whose press is on its way; not where much is read already."""
-        at = self._clock()
-        while self._ahead and at - next(iter(self._ahead.values()))[0] > AHEAD:
+        at = self._timer()
+        while self._ahead and at - next(iter(self._ahead.values()))[0] > AHEAD_SECONDS:
             self._ahead.popitem(last=False)
         if household not in self._ahead and len(self._ahead) + self._reading < AHEAD_AT_ONCE:
             self._ahead[household] = (at, asyncio.create_task(self._listed_ahead(household)))
@@ -63,7 +65,7 @@ class Directory:
         at, ahead = self._ahead.pop(household, (None, None))
         self._reading += 1
         try:
-            if at is not None and ahead is not None and self._clock() - at <= AHEAD:
+            if at is not None and ahead is not None and self._timer() - at <= AHEAD_SECONDS:
                 listed = await ahead
                 if listed is not None:
                     return listed

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from nats.aio.client import Client
 
 from dispatch.cases import CaseDesk
-from dispatch.clock import now
 from dispatch.errors import Unavailable
 from dispatch.fanout import directory
-from dispatch.fanout.directory import AHEAD, AHEAD_AT_ONCE, Directory
+from dispatch.fanout.directory import AHEAD_AT_ONCE, AHEAD_SECONDS, Directory
 from dispatch.fanout.drills import Drills
+from dispatch.fanout.overheard import HEARD, overhearing
 from dispatch.fanout.presses import Presses
 from dispatch.fanout.rubbish import tell_rubbish
 from dispatch.fanout.turns import Turns
@@ -73,10 +73,10 @@ async def test_what_was_read_ahead_makes_the_plan_and_is_not_read_again(village:
 
 
 async def test_what_was_read_ahead_too_long_ago_is_read_anew(village: Village) -> None:
-    moment, roster = now(), Counted(village)
-    book = Directory(roster, clock=lambda: moment)
+    moment, roster = 0.0, Counted(village)
+    book = Directory(roster, timer=lambda: moment)
     book.read_ahead(HOUSEHOLD)
-    moment += AHEAD + timedelta(milliseconds=1)
+    moment += AHEAD_SECONDS + 0.001
     assert len((await book.call_list(HOUSEHOLD)).called) == 2
     assert roster.reads == 2
 
@@ -141,11 +141,11 @@ async def test_what_changed_between_two_presses_is_in_the_plan_of_the_second(vil
 
 
 async def test_what_was_read_ahead_for_nothing_is_forgotten(village: Village) -> None:
-    moment, roster = now(), Counted(village)
-    book = Directory(roster, clock=lambda: moment)
+    moment, roster = 0.0, Counted(village)
+    book = Directory(roster, timer=lambda: moment)
     for number in range(AHEAD_AT_ONCE):
         book.read_ahead(HouseholdId(f"h-{number}"))
-    moment += AHEAD + timedelta(milliseconds=1)
+    moment += AHEAD_SECONDS + 0.001
     book.read_ahead(HOUSEHOLD)
     await asyncio.sleep(0)
     assert roster.reads == AHEAD_AT_ONCE + 1, "room was made"
@@ -174,3 +174,18 @@ async def test_a_worker_reads_ahead_for_presses_that_come_in_unless_a_case_is_op
         await village.press()
         await village.case_where(case_id, lambda c: len(c.presses) == 2, "the second press")
     assert ahead.count(HOUSEHOLD) == 1
+
+
+async def test_of_a_button_gone_mad_few_presses_are_overheard_and_afterwards_all_again(village: Village) -> None:
+    heard: Counter[str] = Counter()
+
+    async def is_heard(household: str) -> bool:
+        await village.nc.publish(f"intake.press.{village.site}.{household}", b"")
+        return heard[household] > 0
+
+    async with overhearing(village.nc, village.site, lambda household: heard.update([household])):
+        await until(partial(is_heard, "h-before"), "the first to be overheard")
+        for _ in range(40 * HEARD):
+            await village.nc.publish(f"intake.press.{village.site}.h-mad", b"")
+        await until(partial(is_heard, "h-after"), "one to be overheard afterwards")
+    assert HEARD / 2 < heard["h-mad"] <= 4 * HEARD
