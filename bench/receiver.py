@@ -2,7 +2,8 @@
 
 `POST /<anything>` is stamped with the machine's monotonic clock, which all processes share, under the
 request's `webhook-id` header. `GET /arrivals` gives `{"<path>": [[webhook-id, nanoseconds], …]}` and forgets.
-Each port is a provider; after `PUT /` to one of them, that one takes posts and never answers.
+It is told how many providers there are, takes a free port for each and says which, on one line. After `PUT /` to one of
+them, that one takes posts and never answers.
 
 Providers have machines of their own; here they share ours, so that they must be light: a parser and nothing around it.
 """
@@ -77,12 +78,15 @@ class Connection(asyncio.Protocol):
                 self._transport.write(NO_CONTENT)
 
 
-async def main(ports: list[int]) -> None:
+async def main(providers: int) -> None:
     loop = asyncio.get_running_loop()
-    for port in ports:
-        await loop.create_server(partial(Connection, Provider()), "127.0.0.1", port, backlog=BACKLOG)
+    servers = [
+        await loop.create_server(partial(Connection, Provider()), "127.0.0.1", 0, backlog=BACKLOG)
+        for _ in range(providers)
+    ]
+    print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    uvloop.run(main([int(port) for port in sys.argv[1:]]))
+    uvloop.run(main(int(sys.argv[1])))

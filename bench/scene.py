@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,7 @@ from dispatch.events import Role, connect, ensure_streams
 from dispatch.identifiers import AreaId, CaseId, GroupId, HouseholdId, PersonId, PostId, notification_id
 from dispatch.migrate import migrate
 from dispatch.roster import Area, Duty, Group, Household, Person, Post, WebhookPoint
-from tests.system import System, free_port
-from tests.waiting import until
+from tests.system import System
 
 RESPONDERS = 13
 """Ten bound numbers, the police assistant, the auxiliary officer and the community police officer."""
@@ -58,22 +57,18 @@ class Scene:
 @asynccontextmanager
 async def receiving() -> AsyncIterator[list[str]]:
     """A receiver process; yields its URLs, one for each provider."""
-    ports = [free_port() for _ in range(PROVIDERS)]
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.receiver", *map(str, ports))
-    urls = [f"http://127.0.0.1:{port}" for port in ports]
-
-    async def answers() -> bool:
-        try:
-            async with aiohttp.ClientSession() as http, http.get(f"{urls[-1]}/arrivals") as answer:
-                return answer.status == 200
-        except aiohttp.ClientError:
-            return False
-
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.receiver", str(PROVIDERS), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
     try:
-        await until(answers, "the receiver to answer")
-        yield urls
+        ports = (await process.stdout.readline()).decode().split()
+        if len(ports) != PROVIDERS:
+            raise RuntimeError(f"the receiver of calls did not begin: it ended with {await process.wait()}")
+        yield [f"http://127.0.0.1:{port}" for port in ports]
     finally:
-        process.terminate()
+        with suppress(ProcessLookupError):  # it has ended by itself, and what went wrong then is what is to be told
+            process.terminate()
         await process.wait()
 
 
