@@ -48,9 +48,9 @@ async def _listen(nc: Client, site: Site | str, hear: Callable[[Msg], Awaitable[
     current: Subscription | None = None
     try:
         while True:
-            before, current = current, await nc.subscribe(f"intake.press.{site}.*", cb=hear)
+            await _end(current)  # first, or what comes in between would be heard twice
+            current = await nc.subscribe(f"intake.press.{site}.*", cb=hear)
             await current.unsubscribe(limit=HEARD)
-            await _end(before)
             await asyncio.sleep(SECONDS)
     finally:
         await _end(current)
