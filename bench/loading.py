@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import islice
@@ -12,12 +13,14 @@ from nats.aio.client import Client
 from bench.scene import console, temporary_folder
 from dispatch.embedded import EmbeddedNats
 from dispatch.embedded.kept import write_private
-from dispatch.events import connect, ensure_streams
+from dispatch.events import connect, ensure_streams, keep_warm
 
 Message = tuple[str, bytes, dict[str, str] | None]
 """Subject, body and headers."""
 
 _DURABLE, _HASTY = "sync_interval: always", 'sync_interval: "10m"'
+SILENCE = 130.0
+"""Seconds without a question before it is measured: nats-server forgets files after 10 and their indexes after 120."""
 _UNANSWERED = 4000
 """nats-server drops what comes faster than it stores when more than 10,000 messages wait for one stream."""
 
@@ -48,12 +51,34 @@ async def running(server: EmbeddedNats) -> AsyncIterator[Client]:
 async def grown(
     sizes: Sequence[int], contents: Callable[[int], Iterable[Message]], of: str
 ) -> AsyncIterator[list[Client]]:
-    """For each of `sizes` a connection to a server of ours with that many, all at once, to be measured in turns."""
+    """For each of `sizes` a connection to a server of ours with that many, all at once, to be measured in turns.
+
+    Each is kept warm, as `watch` keeps it.
+    """
     async with AsyncExitStack() as stack:
         folders = [Path(stack.enter_context(temporary_folder())) for _ in sizes]
         for folder, size in zip(folders, sizes, strict=True):
             await load(folder, contents(size), f"{size:,} {of}")
-        yield [await stack.enter_async_context(running(EmbeddedNats(folder))) for folder in folders]
+        clients = [await stack.enter_async_context(running(EmbeddedNats(folder))) for folder in folders]
+        for client in clients:
+            await stack.enter_async_context(_warm(client))
+        yield clients
+
+
+async def silence() -> None:
+    """Until nats-server has forgotten what nobody asks for: what is measured then begins with a first time."""
+    with console.status(f"nobody asks for {SILENCE:.0f} s …"):
+        await asyncio.sleep(SILENCE)
+
+
+@asynccontextmanager
+async def _warm(nc: Client) -> AsyncIterator[None]:
+    keeping = asyncio.create_task(keep_warm(nc))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.wait({keeping})
 
 
 async def load(folder: Path, messages: Iterable[Message], what: str) -> None:

@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from rich.progress import track
 
 from bench.figures import Measured
-from bench.loading import Message, grown
+from bench.loading import Message, grown, silence
 from bench.one_case import PLAN, commands_of, plan, press
 from bench.results import Growth, sizes_up_to
 from bench.scene import console
@@ -39,20 +39,22 @@ _STAND_IN = HouseholdId("STANDIN00")
 async def compare(cases: int, times: int) -> list[Growth]:
     """Logs of a thousandth of `cases` up to all of them; at each size `times` presses, and as many loads.
 
-    The sizes take turns, so that a busy moment of the machine hits all alike.
+    The first ones are those after a silence. The sizes take turns, so that a busy moment of the machine hits all alike.
     """
     sizes = sizes_up_to(cases, smallest=cases // THOUSANDTH)
     gets, loads, publishes, presses = (Series([] for _ in sizes) for _ in range(4))
     async with grown(sizes, past, "cases") as clients:
         chance = random.Random(cases)
         for number in track(range(times + WARM_UP), description="presses", console=console, transient=True):
+            if number == WARM_UP:
+                await silence()
             for place, size in enumerate(sizes):
-                nc, one, other = clients[place], *(home(chance.randrange(size)) for _ in range(2))
+                nc, one, other, third = clients[place], *(home(chance.randrange(size)) for _ in range(3))
                 took = (
                     await _get(nc, one),
                     await _load(nc, other),
                     await _publish(nc, one),
-                    await _press(nc, one, number),
+                    await _press(nc, third, number),
                 )
                 if number >= WARM_UP:
                     for series, new in zip((gets, loads, publishes, presses), took, strict=True):

@@ -11,7 +11,7 @@ from nats.aio.client import Client
 from rich.progress import track
 
 from bench.figures import Measured
-from bench.loading import Message, grown
+from bench.loading import Message, grown, silence
 from bench.results import Growth, sizes_up_to
 from bench.scene import POSTS, RESPONDERS, SECRET, console
 from dispatch.clock import now
@@ -34,7 +34,7 @@ WARM_UP = 100
 async def compare(households: int, times: int) -> Growth:
     """From 1,000 households on, ten times as many each time, up to `households`; `times` call lists at each size.
 
-    The sizes take turns, so that a busy moment of the machine hits all alike.
+    The first ones are those after a silence. The sizes take turns, so that a busy moment of the machine hits all alike.
     """
     sizes = sizes_up_to(households, smallest=SMALLEST)
     direct: list[list[float]] = [[] for _ in sizes]
@@ -42,6 +42,8 @@ async def compare(households: int, times: int) -> Growth:
     async with grown(sizes, lambda size: map(_message, county(size)), "households") as clients:
         rosters, chance = [Roster(nc, SITE) for nc in clients], random.Random(households)
         for number in track(range(times + WARM_UP), description="call lists", console=console, transient=True):
+            if number == WARM_UP:
+                await silence()
             for place, size in enumerate(sizes):
                 one, other = (home(chance.randrange(size)) for _ in range(2))
                 got, called = await _get(clients[place], one), await _list(rosters[place], other)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 import msgspec
@@ -17,7 +18,8 @@ from nats.aio.client import Client
 from dispatch.access import Keys, Links, Tokens, load_keys
 from dispatch.cases import CaseDesk
 from dispatch.errors import NotSignedIn
-from dispatch.events import CaseLog, DlqDesk, Kept, Letters, Retry, connect, ensure_streams
+from dispatch.events import CaseLog, DlqDesk, Kept, Letters, Retry, connect, ensure_streams, keep_warm
+from dispatch.events.going_on import going_on
 from dispatch.process import alive, collect_rarely, listen
 from dispatch.roles import Role
 from dispatch.roster import Roster
@@ -165,14 +167,15 @@ async def project(settings: Settings) -> None:
 
 
 async def watch(settings: Settings) -> None:
-    """What is owed is compared with what was done."""
+    """What is owed is compared with what was done; and what the next alarm reads is kept in the server's memory."""
     from dispatch.fanout import Watchdog, standing_in
 
     async with backbone(settings, "watch") as base, alive(base.nc, "watch", settings):
         desk, roster = base.desk, base.roster
         own = standing_in(base.nc, desk=desk, roster=roster, links=base.links, keys=base.keys, settings=settings)
-        async with own as stand_in:
-            await Watchdog(base.nc, base.log, settings, stand_in=stand_in).run()
+        async with own as stand_in, asyncio.TaskGroup() as group:
+            group.create_task(going_on("events.warm", partial(keep_warm, base.nc)))
+            group.create_task(Watchdog(base.nc, base.log, settings, stand_in=stand_in).run())
 
 
 async def play(role: Role, settings: Settings) -> None:

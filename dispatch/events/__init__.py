@@ -92,20 +92,20 @@ from dispatch.events.types import (
     Via,
     WideningAsked,
 )
+from dispatch.events.warm import keep_warm
 
 __all__ = [
     "AUDIT", "CASES", "DLQ", "DRILLS", "INCIDENTS", "INTAKE", "KEYS", "MAX_PRESS_BYTES", "OLD_PRESS", "PIN_TRIES",
     "ROSTER", "SAID_EVERY_SECONDS", "SMS", "TIMERS", "TOKENS", "TOLD", "AlarmRaised", "Answer", "AtOnce", "Because",
     "CallOutcome", "CallsRecorded", "CaseCancelled", "CaseLog", "CaseNoted", "CaseResolved", "Channel", "Commit",
-    "DeadLetter", "DlqDesk", "DuressSignalled", "Escalated", "EscalationPaused", "Event", "FallbackSeconds",
-    "FellBack", "Gap", "HandedOver", "Head", "HouseholdStamped", "Incident", "IncidentBook", "Kept", "Kind",
-    "Letters", "Mark", "Moment", "NextBecause", "NextCall", "OpenPages", "Outcome", "PlannedCall", "PolicyStamped",
-    "PolicyStep", "Press", "PressedAgain", "Quorum", "Reason", "ResidentsSpared", "Resolution", "ResponderCleared",
-    "ResponderLeftOut", "ResponderReplied", "RespondersCalled", "RespondersStoodDown", "Retry", "Role", "Source",
-    "Stale", "Strained", "Target", "Timers", "Via", "WideningAsked", "all_cases", "answer_subject", "as_delivered",
-    "as_read", "begin_behind", "believed", "bucket_at", "bury", "commit_of", "connect", "consume", "decode_letter",
-    "decode_mark", "decode_open_pages", "decode_press", "decode_strained", "direct_get", "drill_of", "encode_press",
-    "ensure_streams", "follow", "inbox_of", "is_cloud_event", "is_deleted", "kind_of", "last_of_each", "latest",
-    "letter_of", "marks_of", "moment_of", "open_pages_subject", "press_subject", "silent_of", "since", "state_of",
-    "work_consumer",
+    "DeadLetter", "DlqDesk", "DuressSignalled", "Escalated", "EscalationPaused", "Event", "FallbackSeconds", "FellBack",
+    "Gap", "HandedOver", "Head", "HouseholdStamped", "Incident", "IncidentBook", "Kept", "Kind", "Letters", "Mark",
+    "Moment", "NextBecause", "NextCall", "OpenPages", "Outcome", "PlannedCall", "PolicyStamped", "PolicyStep", "Press",
+    "PressedAgain", "Quorum", "Reason", "ResidentsSpared", "Resolution", "ResponderCleared", "ResponderLeftOut",
+    "ResponderReplied", "RespondersCalled", "RespondersStoodDown", "Retry", "Role", "Source", "Stale", "Strained",
+    "Target", "Timers", "Via", "WideningAsked", "all_cases", "answer_subject", "as_delivered", "as_read",
+    "begin_behind", "believed", "bucket_at", "bury", "commit_of", "connect", "consume", "decode_letter", "decode_mark",
+    "decode_open_pages", "decode_press", "decode_strained", "direct_get", "drill_of", "encode_press", "ensure_streams",
+    "follow", "inbox_of", "is_cloud_event", "is_deleted", "keep_warm", "kind_of", "last_of_each", "latest", "letter_of",
+    "marks_of", "moment_of", "open_pages_subject", "press_subject", "silent_of", "since", "state_of", "work_consumer",
 ]  # fmt: skip
