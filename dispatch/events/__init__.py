@@ -5,7 +5,7 @@ needs stays in its modules.
 """
 
 from dispatch.events.buckets import as_read, bucket_at, is_deleted, latest
-from dispatch.events.codec import Commit, all_cases
+from dispatch.events.codec import Commit, all_cases, live_cases
 from dispatch.events.connection import connect
 from dispatch.events.direct import as_delivered, direct_get, last_of_each
 from dispatch.events.dlq import DeadLetter, bury, decode_letter
@@ -47,7 +47,7 @@ from dispatch.events.streams import (
     ensure_streams,
 )
 from dispatch.events.subscription import begin_behind, consume, follow, work_consumer
-from dispatch.events.timers import Timers
+from dispatch.events.timers import Timers, due_subject
 from dispatch.events.types import (
     AlarmRaised,
     Answer,
@@ -105,7 +105,8 @@ __all__ = [
     "ResponderReplied", "RespondersCalled", "RespondersStoodDown", "Retry", "Role", "Source", "Stale", "Strained",
     "Target", "Timers", "Via", "WideningAsked", "all_cases", "answer_subject", "as_delivered", "as_read",
     "begin_behind", "believed", "bucket_at", "bury", "commit_of", "connect", "consume", "decode_letter", "decode_mark",
-    "decode_open_pages", "decode_press", "decode_strained", "direct_get", "drill_of", "encode_press", "ensure_streams",
-    "follow", "inbox_of", "is_cloud_event", "is_deleted", "keep_warm", "kind_of", "last_of_each", "latest", "letter_of",
-    "marks_of", "moment_of", "open_pages_subject", "press_subject", "silent_of", "since", "state_of", "work_consumer",
+    "decode_open_pages", "decode_press", "decode_strained", "direct_get", "drill_of", "due_subject", "encode_press",
+    "ensure_streams", "follow", "inbox_of", "is_cloud_event", "is_deleted", "keep_warm", "kind_of", "last_of_each",
+    "latest", "letter_of", "live_cases", "marks_of", "moment_of", "open_pages_subject", "press_subject", "silent_of",
+    "since", "state_of", "work_consumer",
 ]  # fmt: skip

@@ -46,6 +46,11 @@ def case_subject(site: Site | str, case: CaseId, household: str) -> str:
     return f"{'history' if is_past(case) else 'cases'}.{site}.{household}.{case}"
 
 
+def live_cases(site: Site | str) -> str:
+    """The subject of every commit of a case that was played at `site`: not of those that were imported."""
+    return f"cases.{site}.*.*"
+
+
 def all_cases(site: Site | str) -> str:
     """The subject of every commit of `site`, those of imported cases among them."""
     return f"*.{site}.*.*"

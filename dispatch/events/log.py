@@ -21,7 +21,15 @@ from nats.js.errors import APIError, NotFoundError
 
 from dispatch.clock import for_server, now, of_server
 from dispatch.errors import DispatchError, Unavailable, Unreadable
-from dispatch.events.codec import Commit, all_cases, case_subject, commit_headers, decode_commit, encode_events
+from dispatch.events.codec import (
+    Commit,
+    all_cases,
+    case_subject,
+    commit_headers,
+    decode_commit,
+    encode_events,
+    live_cases,
+)
 from dispatch.events.direct import direct_get
 from dispatch.events.streams import CASES
 from dispatch.events.subscription import follow
@@ -187,7 +195,7 @@ class CaseLog:
 
         With `past` those of imported cases as well.
         """
-        subject = all_cases(self.site) if past else f"cases.{self.site}.*.*"
+        subject = all_cases(self.site) if past else live_cases(self.site)
         async for message in follow(self._nc, CASES, subject, after=after):
             yield message
 

@@ -63,6 +63,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def press_subject(site: Site | str, household: HouseholdId | str) -> str:
+    """Where the presses of `household` (`*`: of any) come in."""
     return f"intake.press.{site}.{household}"
 
 

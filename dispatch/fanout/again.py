@@ -18,7 +18,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from dispatch.errors import DispatchError, NotFound, Refused, Unavailable
-from dispatch.events import CASES, Kept, as_delivered, direct_get
+from dispatch.events import CASES, Kept, as_delivered, direct_get, due_subject, live_cases
 from dispatch.fanout.work import Handler
 from dispatch.identifiers import CaseId, Site
 
@@ -80,7 +80,7 @@ class DueAgain:
         """What is due is decided by the case alone, so that one look more does no harm. Raises `Unavailable`."""
         case = CaseId(kept.letter.subject.rpartition(".")[2])
         try:
-            await self._js.publish(f"due.{self._site}.{case}", b"")
+            await self._js.publish(due_subject(self._site, case), b"")
         except (NatsError, TimeoutError) as error:
             raise Unavailable(f"the stream of timers does not answer: {error!r}") from error
 
@@ -134,7 +134,7 @@ async def _handled(nc: Client, site: Site, handler: Handler, seq: int) -> _Answe
 
 async def _delivered_again(nc: Client, site: Site, seq: int) -> Msg:
     """The commit at `seq` as a consumer delivers it the second time. Raises `NotFound`, `Unavailable`."""
-    request: dict[str, object] = {"seq": seq, "next_by_subj": f"cases.{site}.*.*", "batch": 1}
+    request: dict[str, object] = {"seq": seq, "next_by_subj": live_cases(site), "batch": 1}
     for found in await direct_get(nc, CASES, request):
         if (found.headers or {})["Nats-Sequence"] == str(seq):
             return as_delivered(nc, found, by="again", times=2)

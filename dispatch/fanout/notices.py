@@ -26,6 +26,7 @@ from dispatch.events import (
     DuressSignalled,
     RespondersStoodDown,
     commit_of,
+    live_cases,
 )
 from dispatch.fanout.calls import Links, Rings, area_of
 from dispatch.fanout.channels import Sent
@@ -163,7 +164,7 @@ class Notices:
 
 def telling(site: Site | str, notices: Notices) -> Job:
     """The work of telling: whoever does it, each commit is dealt with once."""
-    return Job(stream=CASES, subject=f"cases.{site}.*.*", name="notices", handler=notices.handle, at_once=IN_HAND)
+    return Job(stream=CASES, subject=live_cases(site), name="notices", handler=notices.handle, at_once=IN_HAND)
 
 
 def whom_to_tell(case: Case, commit: Commit) -> tuple[Word, set[PersonId]]:

@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from dispatch.events import press_subject
 from dispatch.events.going_on import going_on
 from dispatch.identifiers import HouseholdId, Site
 
@@ -49,7 +50,7 @@ async def _listen(nc: Client, site: Site | str, hear: Callable[[Msg], Awaitable[
     try:
         while True:
             await _end(current)  # first, or what comes in between would be heard twice
-            current = await nc.subscribe(f"intake.press.{site}.*", cb=hear)
+            current = await nc.subscribe(press_subject(site, "*"), cb=hear)
             await current.unsubscribe(limit=HEARD)
             await asyncio.sleep(SECONDS)
     finally:

@@ -15,7 +15,17 @@ from nats.js.errors import APIError, NotFoundError
 from dispatch.cases import Case, due_at, fold
 from dispatch.clock import for_server
 from dispatch.errors import Unavailable, Unreadable
-from dispatch.events import CASES, AlarmRaised, CallsRecorded, CaseLog, Channel, Commit, commit_of, direct_get
+from dispatch.events import (
+    CASES,
+    AlarmRaised,
+    CallsRecorded,
+    CaseLog,
+    Channel,
+    Commit,
+    commit_of,
+    direct_get,
+    live_cases,
+)
 from dispatch.events.stopping import stopping
 from dispatch.fanout.batches import in_batches
 from dispatch.fanout.rescue import has_waited, is_from_here
@@ -153,7 +163,7 @@ class Owing:
 
     async def _last(self) -> int:
         try:
-            message = await self._js.get_last_msg(CASES, f"cases.{self._log.site}.*.*")
+            message = await self._js.get_last_msg(CASES, live_cases(self._log.site))
         except NotFoundError:
             return 0
         return int(message.seq or 0)
@@ -161,7 +171,7 @@ class Owing:
     async def _before(self, since: datetime, end: int) -> int:
         request = {
             "start_time": for_server(since).isoformat(),
-            "next_by_subj": f"cases.{self._log.site}.*.*",
+            "next_by_subj": live_cases(self._log.site),
             "batch": 1,
         }
         first = await direct_get(self._nc, CASES, request)

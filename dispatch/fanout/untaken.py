@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 
 from dispatch.clock import Clock, for_server, now, of_server
 from dispatch.errors import Refused, Unavailable
-from dispatch.events import INTAKE, as_delivered, direct_get
+from dispatch.events import INTAKE, as_delivered, direct_get, press_subject
 from dispatch.fanout.presses import Presses
 from dispatch.identifiers import Site
 
@@ -62,7 +62,7 @@ class Untaken:
         return found[0].metadata.sequence.stream if found else 1
 
     async def _read(self, start: dict[str, object], batch: int = READ_AT_ONCE) -> list[Msg]:
-        request = {**start, "next_by_subj": f"intake.press.{self._site}.*", "batch": batch}
+        request = {**start, "next_by_subj": press_subject(self._site, "*"), "batch": batch}
         return [as_delivered(self._nc, found, by="watch") for found in await direct_get(self._nc, INTAKE, request)]
 
     async def _take_all(self, messages: list[Msg]) -> None:

@@ -20,7 +20,7 @@ from nats.js.errors import APIError, NotFoundError
 from dispatch.cases import Case, due_at, follows
 from dispatch.clock import Clock, now, of_server
 from dispatch.errors import DispatchError, Unavailable
-from dispatch.events import CASES, INTAKE, CaseLog, Incident, Timers, direct_get
+from dispatch.events import CASES, INTAKE, CaseLog, Incident, Timers, direct_get, live_cases, press_subject
 from dispatch.events.stopping import stopping
 from dispatch.fanout.alerts import Alerts
 from dispatch.fanout.backlog import Strains, first_rings_waiting, presses_waiting
@@ -136,9 +136,9 @@ class Watchdog:
             *await self._presses_waiting(),
             *self._strains.incidents(),
             *self._rubbish.incidents(),
-            *await self._waiting(CASES, "calls", f"cases.{self._site}.*.*", "有呼叫未开始 / calls wait"),
+            *await self._waiting(CASES, "calls", live_cases(self._site), "有呼叫未开始 / calls wait"),
             *await self._waiting(
-                CASES, "notices", f"cases.{self._site}.*.*", "有解除通知未发 / word that nobody need come waits"
+                CASES, "notices", live_cases(self._site), "有解除通知未发 / word that nobody need come waits"
             ),
             *self._silent(),
             *self._channels.incidents(self._clock()),
@@ -184,7 +184,7 @@ class Watchdog:
             log.error("watchdog.timer_not_rung", case=late.id, reason=error.detail)
 
     async def _presses_waiting(self) -> list[Incident]:
-        place, subject = await self._place(INTAKE, "fanout"), f"intake.press.{self._site}.*"
+        place, subject = await self._place(INTAKE, "fanout"), press_subject(self._site, "*")
         return [presses_waiting(place.left, at) for at in await self._late(INTAKE, place, subject)]
 
     async def _waiting(self, stream: str, job: str, subject: str, detail: str) -> list[Incident]:
@@ -219,7 +219,7 @@ class Watchdog:
         return Place(reached.stream_seq if reached else 0, left)
 
     async def _stored(self, stream: str) -> int:
-        of_site = {INTAKE: f"intake.press.{self._site}.*", CASES: f"cases.{self._site}.*.*"}[stream]
+        of_site = {INTAKE: press_subject(self._site, "*"), CASES: live_cases(self._site)}[stream]
         info = await self._js.stream_info(stream, subjects_filter=of_site)
         return sum((info.state.subjects or {}).values())
 

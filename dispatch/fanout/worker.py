@@ -11,7 +11,7 @@ import structlog
 from nats.aio.client import Client
 
 from dispatch.cases import CaseDesk
-from dispatch.events import CASES, INTAKE, TIMERS, Channel, Timers
+from dispatch.events import CASES, INTAKE, TIMERS, Channel, Timers, due_subject, live_cases, press_subject
 from dispatch.fanout.again import JOBS, TEXTS, answering_again
 from dispatch.fanout.calls import Calls, Links
 from dispatch.fanout.channels import Sender
@@ -95,21 +95,21 @@ class Fanout:
             jobs = (
                 Job(
                     stream=INTAKE,
-                    subject=f"intake.press.{self._site}.*",
+                    subject=press_subject(self._site, "*"),
                     name="fanout",
                     handler=presses.handle,
                     at_once=PRESSES_IN_HAND,
                 ),
                 Job(
                     stream=CASES,
-                    subject=f"cases.{self._site}.*.*",
+                    subject=live_cases(self._site),
                     name="calls",
                     handler=calls.handle,
                     at_once=CALLS_IN_HAND,
                 ),
                 Job(
                     stream=CASES,
-                    subject=f"cases.{self._site}.*.*",
+                    subject=live_cases(self._site),
                     name="escalation",
                     handler=escalation.seen,
                     at_once=STEPS_IN_HAND,
@@ -117,7 +117,7 @@ class Fanout:
                 telling(self._site, notices),
                 Job(
                     stream=TIMERS,
-                    subject=f"due.{self._site}.*",
+                    subject=due_subject(self._site, "*"),
                     name="due",
                     handler=escalation.due,
                     at_once=STEPS_IN_HAND,

@@ -32,6 +32,7 @@ from dispatch.events import (
     answer_subject,
     commit_of,
     direct_get,
+    live_cases,
 )
 from dispatch.events.stopping import stopping
 from dispatch.identifiers import CaseId
@@ -138,7 +139,7 @@ class ButtonFeedback:
         """Behind which position of the log it reads, and up to which nothing is said yet."""
         since: dict[str, object] = {
             "start_time": for_server(self._clock() - LOOK_BACK).isoformat(),
-            "next_by_subj": f"cases.{self._log.site}.*.*",
+            "next_by_subj": live_cases(self._log.site),
             "batch": 1,
         }
         end = await self._log.last_sequence()  # asked first: nothing that comes meanwhile is passed over

@@ -10,13 +10,13 @@ from nats.js.errors import APIError, NotFoundError
 
 from dispatch.clock import for_server
 from dispatch.errors import Unavailable
-from dispatch.events import CASES, direct_get
+from dispatch.events import CASES, direct_get, live_cases
 
 
 async def last_position(nc: Client, site: str) -> int:
     """The sequence of the site's newest commit, 0 when there is none. Raises `Unavailable`."""
     try:
-        message = await nc.jetstream().get_last_msg(CASES, f"cases.{site}.*.*")
+        message = await nc.jetstream().get_last_msg(CASES, live_cases(site))
     except NotFoundError:
         return 0
     except (NatsError, APIError, TimeoutError) as error:
@@ -30,7 +30,7 @@ async def position_at(nc: Client, site: str, at: datetime) -> int:
     request: dict[str, object] = {
         "batch": 1,
         "start_time": for_server(at).isoformat(),
-        "next_by_subj": f"cases.{site}.*.*",
+        "next_by_subj": live_cases(site),
     }
     found = await direct_get(nc, CASES, request)
     return int((found[0].headers or {})["Nats-Sequence"]) - 1 if found else last
