@@ -21,6 +21,7 @@ from bench.scene import RESPONDERS, console
 QUICK = Sizes(
     presses=100, alarms=40, seen=10, storm=30, past=500, reported=10_000, commands=5, messages=500, households=10_000,
     cases=1000, times=100,
+    silence=1,
 )  # fmt: skip
 _HELP = {
     "presses": "presses to time",
@@ -35,6 +36,7 @@ _HELP = {
     "households": f"households of the largest roster, in thousands from {SMALLEST} on",
     "cases": f"past cases of the longest log, in thousands from {THOUSANDTH} on",
     "times": "call lists of each roster, and four times as many as presses of each log",
+    "silence": "seconds without a question before those are timed",
 }
 
 

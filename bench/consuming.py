@@ -24,7 +24,7 @@ from dispatch.events import consume, work_consumer
 STREAM, BACKLOG, STEADY = "WORK", "work.backlog", "work.steady"
 ROUNDS = 5
 PER_SECOND = 200.0
-STEADY_MESSAGES = 200
+STEADY_MESSAGES = 400
 """In each round, after one that finds the consumer ready."""
 AT_ONCE = 256
 PATIENCE = 60.0

@@ -19,8 +19,6 @@ Message = tuple[str, bytes, dict[str, str] | None]
 """Subject, body and headers."""
 
 _DURABLE, _HASTY = "sync_interval: always", 'sync_interval: "10m"'
-SILENCE = 130.0
-"""Seconds without a question before it is measured: nats-server forgets files after 10 and their indexes after 120."""
 _UNANSWERED = 4000
 """nats-server drops what comes faster than it stores when more than 10,000 messages wait for one stream."""
 
@@ -65,10 +63,10 @@ async def grown(
         yield clients
 
 
-async def silence() -> None:
-    """Until nats-server has forgotten what nobody asks for: what is measured then begins with a first time."""
-    with console.status(f"nobody asks for {SILENCE:.0f} s …"):
-        await asyncio.sleep(SILENCE)
+async def silence(seconds: float) -> None:
+    """What comes after it is a first time: nats-server forgets files after 10 s, their indexes after 120."""
+    with console.status(f"nobody asks for {seconds:g} s …"):
+        await asyncio.sleep(seconds)
 
 
 @asynccontextmanager

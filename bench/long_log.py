@@ -36,10 +36,11 @@ _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 _STAND_IN = HouseholdId("STANDIN00")
 
 
-async def compare(cases: int, times: int) -> list[Growth]:
+async def compare(cases: int, times: int, seconds: float) -> list[Growth]:
     """Logs of a thousandth of `cases` up to all of them; at each size `times` presses, and as many loads.
 
-    The first ones are those after a silence. The sizes take turns, so that a busy moment of the machine hits all alike.
+    The first ones are those after a silence of so many `seconds`.
+    The sizes take turns, so that a busy moment of the machine hits all alike.
     """
     sizes = sizes_up_to(cases, smallest=cases // THOUSANDTH)
     gets, loads, publishes, presses = (Series([] for _ in sizes) for _ in range(4))
@@ -47,7 +48,7 @@ async def compare(cases: int, times: int) -> list[Growth]:
         chance = random.Random(cases)
         for number in track(range(times + WARM_UP), description="presses", console=console, transient=True):
             if number == WARM_UP:
-                await silence()
+                await silence(seconds)
             for place, size in enumerate(sizes):
                 nc, one, other, third = clients[place], *(home(chance.randrange(size)) for _ in range(3))
                 took = (

@@ -31,10 +31,11 @@ _WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)
 WARM_UP = 100
 
 
-async def compare(households: int, times: int) -> Growth:
+async def compare(households: int, times: int, seconds: float) -> Growth:
     """From 1,000 households on, ten times as many each time, up to `households`; `times` call lists at each size.
 
-    The first ones are those after a silence. The sizes take turns, so that a busy moment of the machine hits all alike.
+    The first ones are those after a silence of so many `seconds`.
+    The sizes take turns, so that a busy moment of the machine hits all alike.
     """
     sizes = sizes_up_to(households, smallest=SMALLEST)
     direct: list[list[float]] = [[] for _ in sizes]
@@ -43,7 +44,7 @@ async def compare(households: int, times: int) -> Growth:
         rosters, chance = [Roster(nc, SITE) for nc in clients], random.Random(households)
         for number in track(range(times + WARM_UP), description="call lists", console=console, transient=True):
             if number == WARM_UP:
-                await silence()
+                await silence(seconds)
             for place, size in enumerate(sizes):
                 one, other = (home(chance.randrange(size)) for _ in range(2))
                 got, called = await _get(clients[place], one), await _list(rosters[place], other)

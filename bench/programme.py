@@ -46,11 +46,12 @@ class Sizes:
     past: int = 20_000
     reported: int = MILLION
     responders: int = 13
-    commands: int = 100
+    commands: int = 300
     messages: int = 5000
     households: int = 1_000_000
     cases: int = 100_000
     times: int = 2000
+    silence: int = 130
 
 
 @dataclass
@@ -135,12 +136,12 @@ async def _consume(stage: Stage) -> list[Result]:
 
 async def _lookup(stage: Stage) -> list[Result]:
     await stage.clear()
-    return [await lookup.compare(stage.sizes.households, stage.sizes.times)]
+    return [await lookup.compare(stage.sizes.households, stage.sizes.times, stage.sizes.silence)]
 
 
 async def _long_log(stage: Stage) -> list[Result]:
     await stage.clear()
-    return [*await long_log.compare(stage.sizes.cases, stage.sizes.times // 4)]
+    return [*await long_log.compare(stage.sizes.cases, stage.sizes.times // 4, stage.sizes.silence)]
 
 
 Play = Callable[[Stage], Awaitable[Sequence[Result]]]
