@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from typing import Any
 
 import psutil
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import TimeoutError as NoAnswer
 from nats.js.api import StreamConfig, StreamState
 
 from dispatch import app
 from dispatch.embedded import EmbeddedNats
-from dispatch.events import connect, ensure_streams, last_of_each, warm
-from dispatch.events.warm import APART, KEPT, MIB, keep, places_in
+from dispatch.events import CASES, ROSTER, TOKENS, connect, ensure_streams, last_of_each, warm
+from dispatch.events.warm import APART, MIB, keep, places_in
 from dispatch.settings import Settings
 from tests.waiting import until
 
 FILE, FILES = 8 * MIB, 5
+BUCKETS_FILE = 4 * MIB
 BODY = 64 * 1024
 MESSAGES = FILES * FILE // BODY
 STREAM = "LARGE"
@@ -94,6 +98,7 @@ async def test_watch_keeps_roster_tokens_and_log_warm_also_after_the_server_was_
 ) -> None:
     monkeypatch.setattr(warm, "ROUND_SECONDS", 0.1)
     monkeypatch.setattr(warm, "ANSWER_SECONDS", 0.2)
+    kept = {f"KV_{ROSTER}", f"KV_{TOKENS}", CASES}
     nc = await connect(fresh_nats.url, "test")
     await ensure_streams(nc.jetstream())
     subjects = ("$KV.ROSTER.other.household.h", "$KV.TOKENS.other.t", "cases.other.c.h")
@@ -107,11 +112,71 @@ async def test_watch_keeps_roster_tokens_and_log_warm_also_after_the_server_was_
 
     await nc.subscribe("$JS.API.DIRECT.GET.*", cb=hear)
     async with _running(asyncio.create_task(app.watch(Settings(site="s1", nats_url=fresh_nats.url)))):
-        await until(lambda: asked == set(KEPT), "each of the streams to be read")
+        await until(lambda: asked == kept, "each of the streams to be read")
         await fresh_nats.kill()
         await fresh_nats.start()
         asked.clear()
-        await until(lambda: asked == set(KEPT), "each of them to be read again")
+        await until(lambda: asked == kept, "each of them to be read again")
+    await nc.close()
+
+
+@pytest.mark.embedded
+async def test_a_stream_that_comes_later_is_read_and_one_without_direct_gets_is_asked_again(
+    fresh_nats: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm, "ROUND_SECONDS", 0.1)
+    nc = await connect(fresh_nats.url, "test")
+    js, asked, answered = nc.jetstream(), Counter[str](), Counter[str]()
+    request, info, get = nc.request, f"$JS.API.STREAM.INFO.{STREAM}", f"$JS.API.DIRECT.GET.{STREAM}"
+
+    async def hear(subject: str, *args: Any, **more: Any) -> Msg:
+        asked[subject] += 1
+        answer = await request(subject, *args, **more)
+        answered[subject] += 1
+        return answer
+
+    monkeypatch.setattr(nc, "request", hear)
+    async with _running(asyncio.create_task(keep(nc, STREAM))):
+        await until(lambda: asked[info] >= 2, "a stream that is missing to be asked for again")
+        config = StreamConfig(name=STREAM, subjects=["large.*"], allow_direct=False)
+        await js.add_stream(config)
+        await js.publish("large.1", b"x")
+        await until(lambda: asked[get] >= 2, "what is refused to be asked for again")
+        assert not answered[get]
+        config.allow_direct = True
+        await js.update_stream(config)
+        await until(lambda: answered[get], "a message to be read")
+    await nc.close()
+
+
+@pytest.mark.embedded
+@pytest.mark.parametrize("answers", [True, False])
+async def test_a_stop_in_the_moment_of_an_answer_is_heeded(
+    answers: bool, fresh_nats: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`asyncio.wait_for` of Python 3.11 forgets a cancellation that comes together with the answer."""
+    nc = await connect(fresh_nats.url, "test")
+    await nc.jetstream().add_stream(StreamConfig(name=STREAM, subjects=["large.*"], allow_direct=True))
+    await nc.jetstream().publish("large.1", b"x")
+    asked, request = asyncio.Event(), nc.request
+
+    async def answered_and_cancelled_at_once(subject: str, *args: Any, **more: Any) -> Msg:
+        answer = await request(subject, *args, **more)
+        if subject == f"$JS.API.DIRECT.GET.{STREAM}":
+            asked.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            if not answers:
+                raise NoAnswer
+        return answer
+
+    monkeypatch.setattr(nc, "request", answered_and_cancelled_at_once)
+    task = asyncio.create_task(keep(nc, STREAM))
+    await asked.wait()
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=2)
+    task.cancel()
+    assert done == {task}
     await nc.close()
 
 
@@ -125,7 +190,7 @@ def test_every_file_has_its_place(messages: int, each: int, first: int) -> None:
     places = places_in(_state(messages, each, first), most=10**12)
     ends = [first, *places, first + messages]
     assert all(first <= place < first + messages for place in places)
-    assert max(after - before for before, after in pairwise(ends)) * each <= 2 * APART + each
+    assert max(after - before for before, after in pairwise(ends)) * each <= BUCKETS_FILE + each
 
 
 def test_of_what_is_too_large_the_newest_is_kept() -> None:
