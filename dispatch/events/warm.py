@@ -1,10 +1,12 @@
 """Keeping what an alarm reads in the memory of nats-server: the first alarm of a night is then as fast as one of many.
 
-nats-server keeps a stream in files of up to 8 MiB and reads a message with its whole file. That stays in memory until
-nothing was read of it for ten seconds, and its index of subjects until nobody asked for two minutes
-(`defaultLargeBlockSize`, `defaultCacheBufferExpiration` and `defaultFssExpiration` in `server/filestore.go` of 2.15;
-no setting changes them). So what a quiet night leaves on disk costs an alarm milliseconds for each file, and more
-files the larger the roster. A message that is read here and there in time keeps all of it.
+nats-server keeps a stream in files of up to 8 MiB, a bucket in files of 4, and reads a message with its whole file.
+That stays in memory until nothing was read of it for ten seconds or Go collects garbage, which it does every two
+minutes at least, and its index of subjects until nobody asked for two minutes (`defaultLargeBlockSize`,
+`defaultKVBlockSize`, `defaultCacheBufferExpiration`, `finishedWithCache` and `defaultFssExpiration` in
+`server/filestore.go` of 2.15; no setting changes them). So what a quiet night leaves on disk costs an alarm
+milliseconds for each file, and more files the larger the roster. A message that is read here and there in time keeps
+all of it, or has it back within a round.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ cases."""
 ROUND_SECONDS = 4.0
 """All is read once in this time: twice in the ten seconds after which the server lets go of it."""
 APART = 2 * MIB
-"""Bytes between two messages that are read, by the mean of the stream: four to a file."""
+"""Bytes between two messages that are read, by the mean of the stream: four to a file, two to a file of a bucket."""
 ANSWER_SECONDS = 2.0
 
 
@@ -64,6 +66,8 @@ async def keep(nc: Client, stream: str, most: int = MOST) -> None:
 def places_in(state: StreamState, most: int) -> list[int]:
     """Sequence numbers, oldest first, of which one at least falls into each file of the newest `most` bytes.
 
+    That is so where bytes are spread evenly over the numbers. One key that was changed a hundred thousand times leaves
+    as many numbers without a message: behind them whole files are passed over, and stay as cold as they were.
     They are others each time, by chance: the server lets go of a file when its last message is read.
     """
     if not state.messages:
