@@ -14,6 +14,7 @@ from bench.scene import console, temporary_folder
 from dispatch.embedded import EmbeddedNats
 from dispatch.embedded.kept import write_private
 from dispatch.events import connect, ensure_streams, keep_warm
+from dispatch.settings import Settings
 
 Message = tuple[str, bytes, dict[str, str] | None]
 """Subject, body and headers."""
@@ -71,7 +72,7 @@ async def silence(seconds: float) -> None:
 
 @asynccontextmanager
 async def _warm(nc: Client) -> AsyncIterator[None]:
-    keeping = asyncio.create_task(keep_warm(nc))
+    keeping = asyncio.create_task(keep_warm(nc, Settings().warm_mib * 2**20))
     try:
         yield
     finally:

@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     archive: Path | None = None
     """Where the log is written down as it grows; `archive` in the data folder when unset."""
 
+    warm_mib: int = Field(1024, ge=0)
+    """How many MiB of each of roster, tokens and log `watch` keeps in nats-server's memory, the newest; 0: nothing."""
+
     timezone: str = "Asia/Shanghai"
     """The IANA name of the time zone by whose clocks reports count days, weeks, months and hours,
     and the command line shows times."""

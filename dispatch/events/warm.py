@@ -25,42 +25,58 @@ from dispatch.events.streams import CASES, ROSTER, TOKENS
 MIB = 1024 * 1024
 KEPT = (f"KV_{ROSTER}", f"KV_{TOKENS}", CASES)
 """What an alarm reads: who is called, whose token it is, and what was there before."""
-MOST = 1024 * MIB
-"""Bytes of each that are kept, the newest: nearly two million households with who lives there, or a hundred thousand
-cases."""
 ROUND_SECONDS = 4.0
 """All is read once in this time: twice in the ten seconds after which the server lets go of it."""
 APART = 2 * MIB
 """Bytes between two messages that are read, by the mean of the stream: four to a file, two to a file of a bucket."""
+INDEX_ROUNDS = 8
+"""The indexes are asked once in so many rounds: thrice in their two minutes."""
 ANSWER_SECONDS = 2.0
 
 
-async def keep_warm(nc: Client) -> None:
-    """Keep roster, tokens and log in the server's memory until cancelled."""
+async def keep_warm(nc: Client, most: int) -> None:
+    """Keep the newest `most` bytes of each of roster, tokens and log in the server's memory until cancelled."""
     async with asyncio.TaskGroup() as group:
         for stream in KEPT:
-            group.create_task(keep(nc, stream))
+            group.create_task(keep(nc, stream, most))
 
 
-async def keep(nc: Client, stream: str, most: int = MOST) -> None:
+async def keep(nc: Client, stream: str, most: int) -> None:
     """Read a bit of each file of the newest `most` bytes of `stream`, again and again, until cancelled.
 
     The stream must allow direct gets. While the server is away, or has no such stream, nothing is done.
     """
-    js = nc.jetstream(timeout=ANSWER_SECONDS)
+    js, number = nc.jetstream(timeout=ANSWER_SECONDS), 0
     while True:
         try:
             places = places_in((await js.stream_info(stream)).state, most)
             for place in places:
-                request = json.dumps({"seq": place, "next_by_subj": ">"}).encode()
-                await nc.request(f"$JS.API.DIRECT.GET.{stream}", request, timeout=ANSWER_SECONDS)
-                end_if_stopping()
+                await _read(nc, stream, place, index=number % INDEX_ROUNDS == 0)
                 await asyncio.sleep(ROUND_SECONDS / len(places))
+            number += 1
         except (NatsError, TimeoutError):
-            places = []
+            places, number = [], 0  # a server that was started anew has no indexes
         end_if_stopping()
         if not places:
             await asyncio.sleep(ROUND_SECONDS)
+
+
+async def _read(nc: Client, stream: str, place: int, *, index: bool) -> None:
+    """Read the message at `place`, or the next; with `index` also by its subject.
+
+    By its number alone first: what is stored meanwhile need not wait while the server reads the file.
+    """
+    found = await _ask(nc, stream, {"seq": place})
+    if index or not found:
+        await _ask(nc, stream, {"seq": place, "next_by_subj": ">"})
+
+
+async def _ask(nc: Client, stream: str, request: dict[str, object]) -> bool:
+    """Whether there is such a message."""
+    subject = f"$JS.API.DIRECT.GET.{stream}"
+    answer = await nc.request(subject, json.dumps(request).encode(), timeout=ANSWER_SECONDS)
+    end_if_stopping()
+    return "Status" not in (answer.headers or {})
 
 
 def places_in(state: StreamState, most: int) -> list[int]:
@@ -70,9 +86,9 @@ def places_in(state: StreamState, most: int) -> list[int]:
     as many numbers without a message: behind them whole files are passed over, and stay as cold as they were.
     They are others each time, by chance: the server lets go of a file when its last message is read.
     """
-    if not state.messages:
-        return []
     kept = min(state.bytes, most)
+    if not kept:
+        return []
     span = (state.last_seq - state.first_seq + 1) * kept / state.bytes
     number = -(-kept // APART)
     begin, step = state.last_seq + 1 - span, span / number

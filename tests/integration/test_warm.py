@@ -77,7 +77,7 @@ async def test_what_is_kept_warm_is_not_read_from_files_when_it_is_asked_for(
         seen.append(_bytes_read(fresh_nats))
         return seen[-1] - seen[0] >= FILES * FILE and seen[-1] - seen[-2] < MIB
 
-    async with _running(asyncio.create_task(keep(cold, STREAM))):
+    async with _running(asyncio.create_task(keep(cold, STREAM, 1024 * MIB))):
         await until(all_is_there, "all files to be read", every=0.3)
         before = _bytes_read(fresh_nats)
         await _read_of_each_file(cold)
@@ -136,7 +136,7 @@ async def test_a_stream_that_comes_later_is_read_and_one_without_direct_gets_is_
         return answer
 
     monkeypatch.setattr(nc, "request", hear)
-    async with _running(asyncio.create_task(keep(nc, STREAM))):
+    async with _running(asyncio.create_task(keep(nc, STREAM, MIB))):
         await until(lambda: asked[info] >= 2, "a stream that is missing to be asked for again")
         config = StreamConfig(name=STREAM, subjects=["large.*"], allow_direct=False)
         await js.add_stream(config)
@@ -171,12 +171,46 @@ async def test_a_stop_in_the_moment_of_an_answer_is_heeded(
         return answer
 
     monkeypatch.setattr(nc, "request", answered_and_cancelled_at_once)
-    task = asyncio.create_task(keep(nc, STREAM))
+    task = asyncio.create_task(keep(nc, STREAM, MIB))
     await asked.wait()
     task.cancel()
     done, _ = await asyncio.wait([task], timeout=2)
     task.cancel()
     assert done == {task}
+    await nc.close()
+
+
+@pytest.mark.embedded
+@pytest.mark.parametrize(
+    ("place", "asked"),
+    [(1, "number index number number number index number"), (2, "number index number index number index number")],
+)
+async def test_a_message_is_read_by_its_number_and_in_some_rounds_or_where_it_was_deleted_by_the_index(
+    place: int, asked: str, fresh_nats: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm, "ROUND_SECONDS", 0.02)
+    monkeypatch.setattr(warm, "INDEX_ROUNDS", 3)
+    monkeypatch.setattr(warm, "places_in", lambda *_: [place])
+    nc = await connect(fresh_nats.url, "test")
+    await nc.jetstream().add_stream(StreamConfig(name=STREAM, subjects=["large.*"], allow_direct=True))
+    for number in range(3):
+        await nc.jetstream().publish(f"large.{number}", b"x")
+    await nc.jetstream().delete_msg(STREAM, 2)
+    kinds, request = list[str](), nc.request
+    wanted = asked.split()
+
+    async def hear(subject: str, payload: bytes = b"", **more: Any) -> Msg:
+        if subject == f"$JS.API.DIRECT.GET.{STREAM}":
+            kinds.append("index" if "next_by_subj" in json.loads(payload) else "number")
+            if len(kinds) == len(wanted):
+                raise NoAnswer
+        return await request(subject, payload, **more)
+
+    monkeypatch.setattr(nc, "request", hear)
+    async with _running(asyncio.create_task(keep(nc, STREAM, MIB))):
+        await until(lambda: len(kinds) >= len(wanted) + 2, "rounds to go by")
+    after_no_answer = ["number", "index"]
+    assert kinds[: len(wanted) + 2] == wanted + after_no_answer
     await nc.close()
 
 
@@ -201,6 +235,7 @@ def test_of_what_is_too_large_the_newest_is_kept() -> None:
 
 def test_of_nothing_there_is_nothing_to_keep() -> None:
     assert places_in(_state(0, 0), most=MIB) == []
+    assert places_in(_state(100, 100), most=0) == []
 
 
 def test_the_places_are_others_each_time() -> None:
