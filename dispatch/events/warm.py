@@ -29,8 +29,6 @@ ROUND_SECONDS = 4.0
 """All is read once in this time: twice in the ten seconds after which the server lets go of it."""
 APART = 2 * MIB
 """Bytes between two messages that are read, by the mean of the stream: four to a file, two to a file of a bucket."""
-INDEX_ROUNDS = 8
-"""The indexes are asked once in so many rounds: thrice in their two minutes."""
 ANSWER_SECONDS = 2.0
 
 
@@ -46,37 +44,20 @@ async def keep(nc: Client, stream: str, most: int) -> None:
 
     The stream must allow direct gets. While the server is away, or has no such stream, nothing is done.
     """
-    js, number = nc.jetstream(timeout=ANSWER_SECONDS), 0
+    js = nc.jetstream(timeout=ANSWER_SECONDS)
     while True:
         try:
             places = places_in((await js.stream_info(stream)).state, most)
             for place in places:
-                await _read(nc, stream, place, index=number % INDEX_ROUNDS == 0)
+                request = json.dumps({"seq": place, "next_by_subj": ">"}).encode()
+                await nc.request(f"$JS.API.DIRECT.GET.{stream}", request, timeout=ANSWER_SECONDS)
+                end_if_stopping()
                 await asyncio.sleep(ROUND_SECONDS / len(places))
-            number += 1
         except (NatsError, TimeoutError):
-            places, number = [], 0  # a server that was started anew has no indexes
+            places = []
         end_if_stopping()
         if not places:
             await asyncio.sleep(ROUND_SECONDS)
-
-
-async def _read(nc: Client, stream: str, place: int, *, index: bool) -> None:
-    """Read the message at `place`, or the next; with `index` also by its subject.
-
-    By its number alone first: what is stored meanwhile need not wait while the server reads the file.
-    """
-    found = await _ask(nc, stream, {"seq": place})
-    if index or not found:
-        await _ask(nc, stream, {"seq": place, "next_by_subj": ">"})
-
-
-async def _ask(nc: Client, stream: str, request: dict[str, object]) -> bool:
-    """Whether there is such a message."""
-    subject = f"$JS.API.DIRECT.GET.{stream}"
-    answer = await nc.request(subject, json.dumps(request).encode(), timeout=ANSWER_SECONDS)
-    end_if_stopping()
-    return "Status" not in (answer.headers or {})
 
 
 def places_in(state: StreamState, most: int) -> list[int]:

@@ -120,6 +120,19 @@ async def test_watch_keeps_roster_tokens_and_log_warm_also_after_the_server_was_
     await nc.close()
 
 
+async def test_the_settings_say_how_much_watch_keeps(nats_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[int]()
+
+    async def keep_warm(_: Client, most: int) -> None:
+        asked.append(most)
+
+    monkeypatch.setattr(app, "keep_warm", keep_warm)
+    settings = nats_settings.model_copy(update={"warm_mib": 7})
+    async with _running(asyncio.create_task(app.watch(settings))):
+        await until(lambda: asked, "`watch` to begin")
+    assert asked[0] == 7 * MIB
+
+
 @pytest.mark.embedded
 async def test_a_stream_that_comes_later_is_read_and_one_without_direct_gets_is_asked_again(
     fresh_nats: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
@@ -177,40 +190,6 @@ async def test_a_stop_in_the_moment_of_an_answer_is_heeded(
     done, _ = await asyncio.wait([task], timeout=2)
     task.cancel()
     assert done == {task}
-    await nc.close()
-
-
-@pytest.mark.embedded
-@pytest.mark.parametrize(
-    ("place", "asked"),
-    [(1, "number index number number number index number"), (2, "number index number index number index number")],
-)
-async def test_a_message_is_read_by_its_number_and_in_some_rounds_or_where_it_was_deleted_by_the_index(
-    place: int, asked: str, fresh_nats: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(warm, "ROUND_SECONDS", 0.02)
-    monkeypatch.setattr(warm, "INDEX_ROUNDS", 3)
-    monkeypatch.setattr(warm, "places_in", lambda *_: [place])
-    nc = await connect(fresh_nats.url, "test")
-    await nc.jetstream().add_stream(StreamConfig(name=STREAM, subjects=["large.*"], allow_direct=True))
-    for number in range(3):
-        await nc.jetstream().publish(f"large.{number}", b"x")
-    await nc.jetstream().delete_msg(STREAM, 2)
-    kinds, request = list[str](), nc.request
-    wanted = asked.split()
-
-    async def hear(subject: str, payload: bytes = b"", **more: Any) -> Msg:
-        if subject == f"$JS.API.DIRECT.GET.{STREAM}":
-            kinds.append("index" if "next_by_subj" in json.loads(payload) else "number")
-            if len(kinds) == len(wanted):
-                raise NoAnswer
-        return await request(subject, payload, **more)
-
-    monkeypatch.setattr(nc, "request", hear)
-    async with _running(asyncio.create_task(keep(nc, STREAM, MIB))):
-        await until(lambda: len(kinds) >= len(wanted) + 2, "rounds to go by")
-    after_no_answer = ["number", "index"]
-    assert kinds[: len(wanted) + 2] == wanted + after_no_answer
     await nc.close()
 
 
