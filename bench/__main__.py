@@ -20,8 +20,7 @@ from bench.scene import RESPONDERS, console
 
 QUICK = Sizes(
     presses=100, alarms=40, seen=10, storm=30, past=500, reported=10_000, commands=5, messages=500, households=10_000,
-    cases=1000, times=100,
-    silence=1,
+    cases=1000, times=100, silence=1,
 )  # fmt: skip
 _HELP = {
     "presses": "presses to time",

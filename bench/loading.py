@@ -72,7 +72,7 @@ async def silence(seconds: float) -> None:
 
 @asynccontextmanager
 async def _warm(nc: Client) -> AsyncIterator[None]:
-    keeping = asyncio.create_task(keep_warm(nc, Settings().warm_mib * 2**20))
+    keeping = asyncio.create_task(keep_warm(nc, Settings().warm_mib))
     try:
         yield
     finally:

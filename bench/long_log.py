@@ -65,7 +65,7 @@ async def compare(cases: int, times: int, seconds: float) -> list[Growth]:
         measured, beside = [Measured(ours, took) for took in mine], [Measured(bare, took) for took in least]
         return Growth(title, "past cases in the log", sizes, measured, beside, WITHIN, facts=facts)
 
-    facts = {"commits_of_a_case": len(commands_of(_STAND_IN, _BEGAN))}
+    facts = {"commits_of_a_case": len(commands_of(_STAND_IN, _BEGAN)), "seconds_of_silence_before": seconds}
     return [
         growth("a press opens a case of a household that had one", "press", "one publish, fsynced", presses, publishes),
         growth("load of a past case", "load", "one direct get", loads, gets),

@@ -58,6 +58,7 @@ async def compare(households: int, times: int, seconds: float) -> Growth:
         ours=[Measured("call list, in four round trips", took) for took in listed],
         bare=[Measured("one direct get", took) for took in direct],
         within=WITHIN,
+        facts={"seconds_of_silence_before": seconds},
     )
 
 

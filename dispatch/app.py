@@ -174,7 +174,7 @@ async def watch(settings: Settings) -> None:
         desk, roster = base.desk, base.roster
         own = standing_in(base.nc, desk=desk, roster=roster, links=base.links, keys=base.keys, settings=settings)
         async with own as stand_in, asyncio.TaskGroup() as group:
-            group.create_task(going_on("events.warm", partial(keep_warm, base.nc, settings.warm_mib * 2**20)))
+            group.create_task(going_on("events.warm", partial(keep_warm, base.nc, settings.warm_mib)))
             group.create_task(Watchdog(base.nc, base.log, settings, stand_in=stand_in).run())
 
 

@@ -45,7 +45,7 @@ class RunningServers(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Everything that can be set from outside. Times are in seconds, sizes in bytes."""
+    """Everything that can be set from outside. Times are in seconds, sizes in bytes unless a name says otherwise."""
 
     model_config = SettingsConfigDict(env_prefix="DISPATCH_", extra="ignore")
 

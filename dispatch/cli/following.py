@@ -23,6 +23,7 @@ from dispatch.events import (
     RespondersCalled,
     commit_of,
     follow,
+    live_cases,
 )
 from dispatch.identifiers import CaseId, PersonId, Site
 
@@ -49,7 +50,7 @@ WORDS = {
 async def commits_of(nc: Client, site: Site | str, press: Press) -> AsyncIterator[tuple[Case, Commit]]:
     """Each commit of the case that `press` is on, with the case after it, from that press on and for ever."""
     cases: dict[CaseId, Case] = {}
-    async for message in follow(nc, CASES, f"cases.{site}.{press.household}.*"):
+    async for message in follow(nc, CASES, live_cases(site, press.household)):
         try:
             commit = commit_of(message)
         except Unreadable as error:

@@ -46,9 +46,9 @@ def case_subject(site: Site | str, case: CaseId, household: str) -> str:
     return f"{'history' if is_past(case) else 'cases'}.{site}.{household}.{case}"
 
 
-def live_cases(site: Site | str) -> str:
-    """The subject of every commit of a case that was played at `site`: not of those that were imported."""
-    return f"cases.{site}.*.*"
+def live_cases(site: Site | str, household: str = "*") -> str:
+    """The subject of every commit of cases played at `site`, of a `household` or all; not of imported ones."""
+    return f"cases.{site}.{household}.*"
 
 
 def all_cases(site: Site | str) -> str:

@@ -90,7 +90,7 @@ class CaseLog:
         headers["Nats-Msg-Id"] = f"{self.site}:{case}:{commit}"
         headers["Nats-Expected-Last-Subject-Sequence"] = str(after)
         if newest is not None:
-            headers["Nats-Expected-Last-Subject-Sequence-Subject"] = self._household_subject(household)
+            headers["Nats-Expected-Last-Subject-Sequence-Subject"] = live_cases(self.site, household)
             if newest != case:
                 headers[NEWEST_CASE] = newest
         stored = await self._store(subject, events, headers, case, after)
@@ -167,7 +167,7 @@ class CaseLog:
         Raises `Unavailable` when the server does not answer.
         """
         try:
-            message = await self._js.get_last_msg(CASES, self._household_subject(household))
+            message = await self._js.get_last_msg(CASES, live_cases(self.site, household))
         except NotFoundError:
             return None
         except (NatsError, APIError, TimeoutError) as error:
@@ -179,7 +179,7 @@ class CaseLog:
 
     async def cases_since(self, household: HouseholdId, since: datetime) -> list[CaseId]:
         """The cases of `household` on which anything was stored since `since`. Raises `Unavailable`."""
-        subject = self._household_subject(household)
+        subject = live_cases(self.site, household)
         place: dict[str, object] = {"start_time": for_server(since).isoformat()}
         cases: dict[CaseId, None] = {}
         while True:
@@ -209,9 +209,6 @@ class CaseLog:
         except (NatsError, APIError, TimeoutError) as error:
             raise Unavailable(f"the log does not answer: {error!r}") from error
         return info.state.last_seq
-
-    def _household_subject(self, household: str) -> str:
-        return f"cases.{self.site}.{household}.*"
 
 
 def commit_of(message: Msg) -> Commit:

@@ -32,11 +32,11 @@ APART = 2 * MIB
 ANSWER_SECONDS = 2.0
 
 
-async def keep_warm(nc: Client, most: int) -> None:
-    """Keep the newest `most` bytes of each of roster, tokens and log in the server's memory until cancelled."""
+async def keep_warm(nc: Client, mib: int) -> None:
+    """Keep the newest `mib` MiB of each of roster, tokens and log in the server's memory until cancelled."""
     async with asyncio.TaskGroup() as group:
         for stream in KEPT:
-            group.create_task(keep(nc, stream, most))
+            group.create_task(keep(nc, stream, mib * MIB))
 
 
 async def keep(nc: Client, stream: str, most: int) -> None:
@@ -49,6 +49,7 @@ async def keep(nc: Client, stream: str, most: int) -> None:
         try:
             places = places_in((await js.stream_info(stream)).state, most)
             for place in places:
+                # not in a batch, for which the server counts what is left behind it
                 request = json.dumps({"seq": place, "next_by_subj": ">"}).encode()
                 await nc.request(f"$JS.API.DIRECT.GET.{stream}", request, timeout=ANSWER_SECONDS)
                 end_if_stopping()
