@@ -103,7 +103,6 @@ async def serve(settings: Settings) -> None:
         try:
             way_out = "choose where to listen with DISPATCH_PORT and DISPATCH_HOST"
             await listen(runner, settings.host, settings.port, way_out)
-            collect_rarely()
             async with alive(base.nc, "serve", settings), asyncio.TaskGroup() as group:
                 group.create_task(intake.strain.tell(base.nc, settings.site))
                 for part in _button_parts(base, settings, intake.strain):
@@ -180,6 +179,7 @@ async def watch(settings: Settings) -> None:
 
 async def play(role: Role, settings: Settings) -> None:
     """Do what a process of `role` does, until cancelled."""
+    collect_rarely()
     match role:
         case "serve":
             await serve(settings)

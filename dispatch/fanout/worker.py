@@ -32,7 +32,6 @@ from dispatch.fanout.told import ToldBook
 from dispatch.fanout.turns import Rank, Turns
 from dispatch.fanout.work import Job, Work
 from dispatch.identifiers import Site
-from dispatch.process import collect_rarely
 from dispatch.roster import Roster
 from dispatch.settings import Settings
 
@@ -65,7 +64,6 @@ class Fanout:
 
     async def run(self) -> None:
         """Work until cancelled; then take nothing new, finish what is in hand within three seconds, and return."""
-        collect_rarely()
         async with AsyncExitStack() as stack:
             directory = Directory(self._roster)
             turns = Turns(DECIDED_AT_ONCE)

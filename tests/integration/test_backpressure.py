@@ -87,9 +87,8 @@ async def fill(js: JetStreamContext) -> None:
 
 
 @contextlib.asynccontextmanager
-async def desk_of(fresh_nats: EmbeddedNats, dsn: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
+async def desk_of(fresh_nats: EmbeddedNats, dsn: str) -> AsyncIterator[Api]:
     """A village whose NATS is its own, with all that takes presses and watches."""
-    monkeypatch.setattr(app, "collect_rarely", lambda: None)
     nc = await connect(fresh_nats.url, "test")
     await ensure_streams(nc.jetstream())
     settings = Settings(
@@ -114,7 +113,7 @@ async def desk_of(fresh_nats: EmbeddedNats, dsn: str, monkeypatch: pytest.Monkey
 async def test_while_the_store_is_full_the_desk_says_how_many_were_refused_and_then_no_more(
     fresh_nats: EmbeddedNats, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with desk_of(fresh_nats, postgres_dsn, monkeypatch) as api:
+    async with desk_of(fresh_nats, postgres_dsn) as api:
         assert (await api.press())[0] == 202
         await fill(api.js)
         for _ in range(2):
@@ -135,7 +134,7 @@ async def test_of_a_press_of_a_button_that_the_full_store_does_not_take_the_desk
     """nats-server itself would store it, and says to nobody that it did not."""
     monkeypatch.setattr(passing, "PATIENCE_SECONDS", 2.0)
     async with (
-        desk_of(fresh_nats, postgres_dsn, monkeypatch) as api,
+        desk_of(fresh_nats, postgres_dsn) as api,
         Button(fresh_nats.mqtt_port, "s1", HOUSEHOLD, await api.secret()) as button,
     ):
         assert not await button.press({"press_id": "a1"})
