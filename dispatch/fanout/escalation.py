@@ -49,6 +49,7 @@ class Escalation:
 
     async def seen(self, message: Msg) -> None:
         """A commit of the log. Raises `Unreadable` when it is none, `Unavailable` for "later"."""
+        await asyncio.sleep(0)  # whom the commit calls is called first
         commit = commit_of(message)
         if all(isinstance(event, QUIET) for event in commit.events):
             return

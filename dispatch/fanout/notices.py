@@ -88,6 +88,7 @@ class Notices:
 
     async def handle(self, message: Msg) -> None:
         """Tell whom the commit concerns. Raises `Unreadable` when it is none, `Unavailable` for "later"."""
+        await asyncio.sleep(0)  # whom the commit calls is called first
         commit = commit_of(message)
         if not any(isinstance(event, TOLD) for event in commit.events):
             return

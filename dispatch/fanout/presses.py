@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 import structlog
@@ -21,6 +22,9 @@ from dispatch.fanout.turns import Place, Rank, Turns
 from dispatch.identifiers import CommitId, HouseholdId
 
 log = structlog.get_logger()
+
+LINE_AFTER_SECONDS = 0.02
+"""The first rings of a case go before the line that says so in our own log."""
 
 
 class Presses:
@@ -66,7 +70,7 @@ class Presses:
                     handled = await self._take(press, arrived)
                 if handled.case.as_pressed.is_open:
                     self._floods.taken(press, arrived, looked)
-            _report(handled)
+            asyncio.get_running_loop().call_later(LINE_AFTER_SECONDS, _report, handled)
 
     def overheard(self, household: HouseholdId) -> None:
         """A press of `household` is on its way: unless it has an open case, read who is called meanwhile."""

@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
-from dispatch.cases import Case, evolve
-from dispatch.errors import Unavailable
+import pytest
+from structlog.contextvars import get_contextvars
+
+from dispatch.cases import Case, Handled, evolve
+from dispatch.errors import Unavailable, Unreadable
 from dispatch.events import CaseResolved, Channel, PlannedCall, Press, Reason, RespondersCalled, encode_press
 from dispatch.events.codec import commit_headers, encode_events
+from dispatch.fanout import presses as fanout_presses
 from dispatch.fanout.calls import Calls, RingKey, owed_of
 from dispatch.fanout.channels import Sent
 from dispatch.fanout.channels.live import Heard
@@ -87,6 +91,59 @@ async def test_presses_are_decided_before_steps_and_steps_before_notices() -> No
         assert desk.asked == []
     await asyncio.gather(*tasks, return_exceptions=True)
     assert desk.asked == ["press", "step", "notice"]
+
+
+class Late:
+    """A message that notes when it is read."""
+
+    def __init__(self, order: list[str]) -> None:
+        self.subject, self.headers, self._order = f"cases.s.h-1.{CASE}", None, order
+
+    @property
+    def metadata(self) -> None:
+        self._order.append("read")
+        raise Unreadable("it is read too soon or not at all")
+
+
+async def test_whom_a_commit_calls_is_called_before_others_read_what_it_says() -> None:
+    parts, order = cast("Any", None), list[str]()
+    escalation = Escalation(parts, roster=parts, timers=parts, turns=parts)
+    notices = Notices(parts, directory=parts, links=parts, sending=parts, turns=parts, book=parts)
+
+    async def ring() -> None:
+        order.append("rung")
+
+    async def call() -> None:
+        order.append("called")
+        rings.append(asyncio.create_task(ring()))
+
+    rings: list[asyncio.Task[None]] = []
+    late = cast("Any", Late(order))
+    await asyncio.gather(call(), escalation.seen(late), notices.handle(late), return_exceptions=True)
+    assert order == ["called", "rung", "read", "read"]
+
+
+async def test_the_first_rings_go_before_a_line_is_written_on_the_press(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = asyncio.get_running_loop().create_future()
+
+    class Taking(Desk):
+        async def press(self, *_: object) -> Any:
+            return Handled(Case(), ())
+
+    def report(_handled: Handled) -> None:
+        written.set_result(get_contextvars())
+
+    monkeypatch.setattr(fanout_presses, "_report", report)
+    desk, parts = cast("Any", Taking()), cast("Any", None)
+    drills = cast("Any", NoDrills())
+    presses = Presses(desk, directory=parts, turns=Turns(1), drills=drills, tell_rubbish=parts)
+    press = Press(press=PressId("press-1"), household=HouseholdId("h-1"), device="d", source="http", pressed_at=AT)
+    subject, headers, body = encode_press(press, Site("s"))
+    await presses.handle(message(subject, body, headers))
+    await asyncio.sleep(0)
+    assert not written.done()
+    async with asyncio.timeout(10):
+        assert await written == {"press": "press-1", "household": "h-1"}
 
 
 class Rung:
