@@ -6,11 +6,13 @@ import asyncio
 import time
 import uuid
 from collections import defaultdict
+from contextlib import closing
 
 import aiohttp
 from rich.progress import track
 
 from bench.figures import Goal, Measured
+from bench.phones import Phones
 from bench.results import Comparison
 from bench.scene import POSTS, RESPONDERS, VILLAGE, Scene, console, first_ring, member, post_holder
 from dispatch.cases import CaseDesk
@@ -59,24 +61,22 @@ async def _bare(scene: Scene, times: int) -> list[float]:
 async def _ours(scene: Scene) -> tuple[list[float], list[CaseId]]:
     pressed: dict[HouseholdId, tuple[CaseId, int]] = {}
     tokens = {h: await scene.system.token("device", h) for h in scene.households}
+    phones = Phones(scene.system.url)
     await scene.arrivals()
 
     async def press(household: HouseholdId) -> None:
-        name = uuid.uuid4().hex
-        headers = {"Authorization": f"Bearer {tokens[household]}", "Idempotency-Key": name}
-        started = time.monotonic_ns()
-        async with scene.system.http.post("/v1/alarms", json={}, headers=headers) as answer:
-            document = await answer.json()
-        pressed[household] = (case_id_for(household, PressId(document["press"])), started)
+        done = await phones.press(tokens[household], uuid.uuid4().hex)
+        pressed[household] = (case_id_for(household, PressId(done.answer["press"])), done.at)
 
     loop = asyncio.get_running_loop()
     begin = loop.time()
-    async with asyncio.TaskGroup() as group:
-        for number, household in enumerate(
-            track(scene.households, description="alarms", console=console, transient=True)
-        ):
-            await asyncio.sleep(max(0.0, begin + number / PER_SECOND - loop.time()))
-            group.create_task(press(household))
+    with closing(phones):
+        async with asyncio.TaskGroup() as group:
+            for number, household in enumerate(
+                track(scene.households, description="alarms", console=console, transient=True)
+            ):
+                await asyncio.sleep(max(0.0, begin + number / PER_SECOND - loop.time()))
+                group.create_task(press(household))
     last = await _last_arrivals(scene, {h: case for h, (case, _) in pressed.items()})
     took = [(last[case] - started) / 1e6 for case, started in list(pressed.values())[WARM_UP:]]
     return took, [case for case, _ in pressed.values()]
