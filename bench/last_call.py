@@ -32,8 +32,8 @@ async def compare(scene: Scene) -> Comparison:
     recorded = await _all_recorded(scene, cases)
     return Comparison(
         title=f"press to the last of {RESPONDERS} providers having the request, {PER_SECOND} alarms/s",
-        bare=Measured(f"{RESPONDERS} bare posts at once", bare),
-        ours=Measured("POST /v1/alarms to last arrival", ours),
+        bare=Measured(f"{RESPONDERS} bare posts at once, by aiohttp's sessions", bare),
+        ours=Measured("POST /v1/alarms written to an open connection, to last arrival", ours),
         goal=GOAL,
         facts={"alarms": len(cases), "calls": len(cases) * RESPONDERS, "outcomes_recorded": recorded},
     )

@@ -1,6 +1,6 @@
 """Residents' phones: they press over connections that are open, and time begins when the request is written.
 
-Phones are no machines of ours; here they share ours, so that they must be light: a parser and nothing around it.
+Phones are no machines of ours; here they share ours, so they must be light: a parser and nothing around it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import httptools
 import msgspec
 
 BODY = b"{}"
+ANSWER_SECONDS = 30.0
 
 
 class Pressed(msgspec.Struct, frozen=True):
@@ -28,10 +29,14 @@ class Phones:
 
     def __init__(self, url: str) -> None:
         self._server = urlsplit(url).netloc
+        self._open: list[_Connection] = []
         self._idle: list[_Connection] = []
 
     async def press(self, token: str, key: str) -> Pressed:
-        """Press with the device's `token`; `key` names the press. Fails when it is not accepted."""
+        """Press with the device's `token`; `key` names the press.
+
+        Fails when it is not accepted, or not answered within thirty seconds.
+        """
         head = (
             "POST /v1/alarms HTTP/1.1",
             f"Host: {self._server}",
@@ -42,36 +47,47 @@ class Phones:
             "\r\n",
         )
         request = "\r\n".join(head).encode() + BODY
-        phone = self._idle.pop() if self._idle else await self._connected()
+        phone = await self._connected()
         at = time.monotonic_ns()
-        status, body = await phone.asked(request)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            status, body = await phone.ask(request)
         if status != 202:
             raise AssertionError(f"the press was answered {status}: {body[:200]!r}")
         self._idle.append(phone)
         return Pressed(msgspec.json.decode(body), at)
 
     def close(self) -> None:
-        """Close all that are open."""
-        for phone in self._idle:
+        """Close every connection."""
+        for phone in self._open:
             phone.close()
 
     async def _connected(self) -> _Connection:
-        loop = asyncio.get_running_loop()
+        while self._idle:
+            if (phone := self._idle.pop()).is_open:
+                return phone
         host, _, port = self._server.partition(":")
-        _, phone = await loop.create_connection(_Connection, host, int(port))
+        _, phone = await asyncio.get_running_loop().create_connection(_Connection, host, int(port))
+        self._open.append(phone)
         return phone
 
 
 class _Connection(asyncio.Protocol):
     """One connection, for one request after the other."""
 
+    def __init__(self) -> None:
+        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return not self._transport.is_closing()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
-    def asked(self, request: bytes) -> asyncio.Future[tuple[int, bytes]]:
+    def ask(self, request: bytes) -> asyncio.Future[tuple[int, bytes]]:
         """Write `request`; its status and body when they are there."""
         self._parser, self._body = httptools.HttpResponseParser(self), b""
-        self._answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+        self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return self._answer
 
@@ -85,8 +101,9 @@ class _Connection(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
-        self._answer.set_result((self._parser.get_status_code(), self._body))
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result((self._parser.get_status_code(), self._body))
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self._answer.done():
+        if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error or ConnectionError("the connection was closed without an answer"))

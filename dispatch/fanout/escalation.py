@@ -30,6 +30,7 @@ from dispatch.events import AlarmRaised, CallsRecorded, CaseNoted, FellBack, Pre
 from dispatch.fanout.metrics import NEXT_CHANNELS, STEPS
 from dispatch.fanout.plan import due_step, policy_of, targets_of
 from dispatch.fanout.turns import Place, Rank, Turns
+from dispatch.fanout.work import after_first_rings
 from dispatch.identifiers import CaseId, CommitId, PersonId, household_of, short_hash
 from dispatch.roster import Roster, left_out_of
 
@@ -49,7 +50,7 @@ class Escalation:
 
     async def seen(self, message: Msg) -> None:
         """A commit of the log. Raises `Unreadable` when it is none, `Unavailable` for "later"."""
-        await asyncio.sleep(0)  # whom the commit calls is called first
+        await after_first_rings()
         commit = commit_of(message)
         if all(isinstance(event, QUIET) for event in commit.events):
             return

@@ -38,7 +38,7 @@ from dispatch.fanout.reasons import CLOSED, NOT_WANTED
 from dispatch.fanout.ring import Ring, Word, take_back
 from dispatch.fanout.told import Told, ToldBook
 from dispatch.fanout.turns import Place, Rank, Turns
-from dispatch.fanout.work import Job, LeftToOthers
+from dispatch.fanout.work import Job, LeftToOthers, after_first_rings
 from dispatch.identifiers import CaseId, PersonId, Site, household_of
 from dispatch.roster import Person
 
@@ -88,7 +88,7 @@ class Notices:
 
     async def handle(self, message: Msg) -> None:
         """Tell whom the commit concerns. Raises `Unreadable` when it is none, `Unavailable` for "later"."""
-        await asyncio.sleep(0)  # whom the commit calls is called first
+        await after_first_rings()
         commit = commit_of(message)
         if not any(isinstance(event, TOLD) for event in commit.events):
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from functools import partial
 
 import structlog
 from nats.aio.msg import Msg
@@ -24,7 +25,7 @@ from dispatch.identifiers import CommitId, HouseholdId
 log = structlog.get_logger()
 
 LINE_AFTER_SECONDS = 0.02
-"""The first rings of a case go before the line that says so in our own log."""
+"""The first rings of a case go before the line on its press. Who is stopped meanwhile does not write it."""
 
 
 class Presses:
@@ -70,7 +71,7 @@ class Presses:
                     handled = await self._take(press, arrived)
                 if handled.case.as_pressed.is_open:
                     self._floods.taken(press, arrived, looked)
-            asyncio.get_running_loop().call_later(LINE_AFTER_SECONDS, _report, handled)
+            _report(handled)
 
     def overheard(self, household: HouseholdId) -> None:
         """A press of `household` is on its way: unless it has an open case, read who is called meanwhile."""
@@ -98,10 +99,15 @@ def _report(handled: Handled) -> None:
     opened = any(isinstance(event, AlarmRaised) for event in handled.events)
     result = "opened" if opened else "called_again" if called else "again" if handled.events else "nothing_new"
     PRESSES.labels(result).inc()
-    log.info(
+    line = partial(
+        log.info,
         "press.taken",
         case=handled.case.id,
         result=result,
         called=sum(len(event.calls) for event in called),
         gaps=sum(len(event.gaps) for event in called),
     )
+    if called:
+        asyncio.get_running_loop().call_later(LINE_AFTER_SECONDS, line)
+    else:
+        line()

@@ -44,6 +44,8 @@ class LeftToOthers(Unavailable):
 
 
 Handler = Callable[[Msg], Awaitable[None]]
+TURNS_TO_CALL = 2
+"""Of the event loop: in the first the message is read that says whom to call, in the second they are called."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     handler: Handler
     at_once: int
+
+
+async def after_first_rings() -> None:
+    """Let whoever makes the calls of a commit go first, where all who are to see it get it in the same moment."""
+    for _ in range(TURNS_TO_CALL):
+        await asyncio.sleep(0)
 
 
 def consumer_name(job: str, site: Site | str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -28,6 +29,7 @@ from dispatch.fanout.ring import Ring, Scene
 from dispatch.fanout.turns import Place, Rank, Turns
 from dispatch.identifiers import CaseId, CommitId, HouseholdId, PersonId, PressId, Site
 from tests.rings import alarm
+from tests.waiting import until
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 CASE = CaseId("h-1-7K3M9QXZ")
@@ -93,59 +95,6 @@ async def test_presses_are_decided_before_steps_and_steps_before_notices() -> No
     assert desk.asked == ["press", "step", "notice"]
 
 
-class Late:
-    """A message that notes when it is read."""
-
-    def __init__(self, order: list[str]) -> None:
-        self.subject, self.headers, self._order = f"cases.s.h-1.{CASE}", None, order
-
-    @property
-    def metadata(self) -> None:
-        self._order.append("read")
-        raise Unreadable("it is read too soon or not at all")
-
-
-async def test_whom_a_commit_calls_is_called_before_others_read_what_it_says() -> None:
-    parts, order = cast("Any", None), list[str]()
-    escalation = Escalation(parts, roster=parts, timers=parts, turns=parts)
-    notices = Notices(parts, directory=parts, links=parts, sending=parts, turns=parts, book=parts)
-
-    async def ring() -> None:
-        order.append("rung")
-
-    async def call() -> None:
-        order.append("called")
-        rings.append(asyncio.create_task(ring()))
-
-    rings: list[asyncio.Task[None]] = []
-    late = cast("Any", Late(order))
-    await asyncio.gather(call(), escalation.seen(late), notices.handle(late), return_exceptions=True)
-    assert order == ["called", "rung", "read", "read"]
-
-
-async def test_the_first_rings_go_before_a_line_is_written_on_the_press(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = asyncio.get_running_loop().create_future()
-
-    class Taking(Desk):
-        async def press(self, *_: object) -> Any:
-            return Handled(Case(), ())
-
-    def report(_handled: Handled) -> None:
-        written.set_result(get_contextvars())
-
-    monkeypatch.setattr(fanout_presses, "_report", report)
-    desk, parts = cast("Any", Taking()), cast("Any", None)
-    drills = cast("Any", NoDrills())
-    presses = Presses(desk, directory=parts, turns=Turns(1), drills=drills, tell_rubbish=parts)
-    press = Press(press=PressId("press-1"), household=HouseholdId("h-1"), device="d", source="http", pressed_at=AT)
-    subject, headers, body = encode_press(press, Site("s"))
-    await presses.handle(message(subject, body, headers))
-    await asyncio.sleep(0)
-    assert not written.done()
-    async with asyncio.timeout(10):
-        assert await written == {"press": "press-1", "household": "h-1"}
-
-
 class Rung:
     """A way to send that notes in which turn of the event loop each channel was rung."""
 
@@ -174,6 +123,78 @@ class Pages:
 
     async def handle(self, _case: CaseId, _command: object) -> SimpleNamespace:
         return SimpleNamespace(case=None)
+
+
+class Late:
+    """A message that notes when it is read."""
+
+    def __init__(self, order: list[str]) -> None:
+        self.subject, self.headers, self._order = f"cases.s.h-1.{CASE}", None, order
+
+    @property
+    def metadata(self) -> None:
+        self._order.append("read")
+        raise Unreadable("it is read too soon or not at all")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+async def test_whom_a_commit_calls_is_called_before_others_read_what_it_says(order: tuple[int, ...]) -> None:
+    parts, seen = cast("Any", None), list[str]()
+    escalation = Escalation(parts, roster=parts, timers=parts, turns=parts)
+    notices = Notices(parts, directory=parts, links=parts, sending=parts, turns=parts, book=parts)
+    called = [PlannedCall(responder=PersonId(f"p-{n}"), reasons=REASONS, channels=("webhook",)) for n in range(9)]
+    case = evolve(evolve(Case(), alarm()), RespondersCalled(at=AT, step=0, calls=tuple(called)))
+    pages = cast("Any", Pages())
+    links = cast("Any", SimpleNamespace(make=lambda *_: "https://x.example/r/abc"))
+
+    class Noting(Rung):
+        async def send(self, *_: object, **__: object) -> Sent:
+            seen.append("rung")
+            return Sent("sent")
+
+    calls = Calls(pages, directory=pages, links=links, sending=cast("Any", Noting()))
+    asked: set[RingKey] = {(0, one.responder, "webhook") for one in called}
+    late = cast("Any", Late(seen))
+    work = [
+        calls._make(case, owed_of(case, asked), Recorder(pages, case.id)),
+        escalation.seen(late),
+        notices.handle(late),
+    ]
+    await asyncio.gather(*(work[place] for place in order), return_exceptions=True)
+    assert seen == ["rung"] * len(called) + ["read"] * 2
+
+
+async def test_the_line_on_a_press_that_calls_is_written_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events = [RespondersCalled(at=AT, step=0, calls=())]
+    lines: list[tuple[str, object]] = []
+
+    class Taking(Desk):
+        async def press(self, *_: object) -> Any:
+            return Handled(evolve(Case(), alarm()), tuple(events))
+
+    def write(line: str, **said: object) -> None:
+        lines.append((line, said["result"]))
+        contexts.append(get_contextvars())
+
+    contexts: list[dict[str, Any]] = []
+    monkeypatch.setattr(fanout_presses.log, "info", write, raising=False)
+    monkeypatch.setattr(fanout_presses, "LINE_AFTER_SECONDS", 0.05)
+    desk, parts = cast("Any", Taking()), cast("Any", None)
+    drills = cast("Any", NoDrills())
+    presses = Presses(desk, directory=parts, turns=Turns(1), drills=drills, tell_rubbish=parts)
+    press = Press(press=PressId("press-1"), household=HouseholdId("h-1"), device="d", source="http", pressed_at=AT)
+    subject, headers, body = encode_press(press, Site("s"))
+    began = asyncio.get_running_loop().time()
+    await presses.handle(message(subject, body, headers))
+    assert lines == []
+    await until(lambda: bool(lines), "the line on the press")
+    assert asyncio.get_running_loop().time() - began >= 0.04
+    assert (lines, contexts) == ([("press.taken", "called_again")], [{"press": "press-1", "household": "h-1"}])
+    events.clear()
+    await presses.handle(message(subject, body, headers))
+    assert lines[1:] == [("press.taken", "nothing_new")], "who rings nobody need not wait"
 
 
 async def test_what_leaves_the_house_is_written_before_open_pages_are_asked() -> None:

@@ -59,7 +59,7 @@ class Poster:
     ) -> Sent:
         """POST once. `judge` says what a status means, None leaving it to the rules of HTTP."""
         try:
-            where = _parsed(url)
+            where = URL(url)
             require_allowed(where, guarded=self._guarded)
         except (ValueError, NotAllowed) as error:
             return failed(str(error))
@@ -100,25 +100,13 @@ async def _exchange(connection: Connection, request: aiohttp.ClientRequest, body
             return answer
 
 
+@lru_cache(maxsize=4096)
 def origin_of(url: str) -> str:
     """Whose server `url` is on: the provider of what is posted there. Empty when it is no URL."""
     try:
-        where = _parsed(url)
-        return _origin(where.scheme, where.raw_authority)
+        return str(URL(url).origin())
     except ValueError:
         return ""
-
-
-@lru_cache(maxsize=4096)
-def _parsed(url: str) -> URL:
-    """Read once for the provider and for the post. Raises `ValueError` when it is no URL."""
-    return URL(url)
-
-
-@lru_cache(maxsize=1024)
-def _origin(scheme: str, authority: str) -> str:
-    """Remembered apart, for a post is the first to its address more often than to its server."""
-    return str(URL.build(scheme=scheme, authority=authority, encoded=True).origin())
 
 
 def temporary(reason: str, wait: float = 0.0) -> Sent:
