@@ -5,12 +5,15 @@ Bind ids where work on them begins: `structlog.contextvars.bound_contextvars(cas
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
+from contextlib import nullcontext, suppress
+from contextvars import Context
 from functools import lru_cache
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -52,7 +55,59 @@ QUIET = {
 }
 """Libraries that say at INFO what we say ourselves."""
 
+LATE_SECONDS = 0.02
+
 Event = MutableMapping[str, Any]
+
+
+class LateLines(logging.StreamHandler[TextIO]):
+    """Writes lines of ours that are no warnings 20 ms later, those of a moment together, where an event loop runs.
+
+    To make and write a line takes longer than to ring a phone, and phones ring at the same moment. What waits is
+    written before a warning, and when the process ends; who is killed does not write it.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._waiting: list[logging.LogRecord] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """Which has been asked to write them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        loop = _running_loop()
+        # What libraries say gets its time and its context when it is written.
+        if loop is None or record.levelno >= logging.WARNING or not isinstance(record.msg, dict):
+            self.flush()
+            super().emit(record)
+            return
+        self._waiting.append(record)
+        if self._loop is not loop:
+            self._loop = loop
+            loop.call_later(LATE_SECONDS, self.flush, context=Context())
+
+    def flush(self) -> None:
+        with self.lock or nullcontext():
+            waiting, self._waiting, self._loop = self._waiting, [], None
+            lines = self._lines(waiting)
+            with suppress(OSError, ValueError):  # whoever read it is gone: that stops nothing
+                self.stream.write("".join(lines))
+                super().flush()
+
+    def _lines(self, records: Iterable[logging.LogRecord]) -> list[str]:
+        lines: list[str] = []
+        for record in records:
+            try:
+                lines.append(self.format(record) + self.terminator)
+            except Exception:  # noqa: BLE001  (nor does a line that cannot be made)
+                self.handleError(record)
+        return lines
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def configure(role: str, settings: Settings) -> None:
@@ -78,7 +133,7 @@ def configure(role: str, settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LateLines(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.PositionalArgumentsFormatter()],

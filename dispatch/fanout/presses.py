@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
-from functools import partial
 
 import structlog
 from nats.aio.msg import Msg
@@ -23,9 +21,6 @@ from dispatch.fanout.turns import Place, Rank, Turns
 from dispatch.identifiers import CommitId, HouseholdId
 
 log = structlog.get_logger()
-
-LINE_AFTER_SECONDS = 0.02
-"""The first rings of a case go before the line on its press. Who is stopped meanwhile does not write it."""
 
 
 class Presses:
@@ -99,15 +94,10 @@ def _report(handled: Handled) -> None:
     opened = any(isinstance(event, AlarmRaised) for event in handled.events)
     result = "opened" if opened else "called_again" if called else "again" if handled.events else "nothing_new"
     PRESSES.labels(result).inc()
-    line = partial(
-        log.info,
+    log.info(
         "press.taken",
         case=handled.case.id,
         result=result,
         called=sum(len(event.calls) for event in called),
         gaps=sum(len(event.gaps) for event in called),
     )
-    if called:
-        asyncio.get_running_loop().call_later(LINE_AFTER_SECONDS, line)
-    else:
-        line()

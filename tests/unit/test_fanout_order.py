@@ -10,13 +10,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from structlog.contextvars import get_contextvars
 
-from dispatch.cases import Case, Handled, evolve
+from dispatch.cases import Case, evolve
 from dispatch.errors import Unavailable, Unreadable
 from dispatch.events import CaseResolved, Channel, PlannedCall, Press, Reason, RespondersCalled, encode_press
 from dispatch.events.codec import commit_headers, encode_events
-from dispatch.fanout import presses as fanout_presses
 from dispatch.fanout.calls import Calls, RingKey, owed_of
 from dispatch.fanout.channels import Sent
 from dispatch.fanout.channels.live import Heard
@@ -29,7 +27,6 @@ from dispatch.fanout.ring import Ring, Scene
 from dispatch.fanout.turns import Place, Rank, Turns
 from dispatch.identifiers import CaseId, CommitId, HouseholdId, PersonId, PressId, Site
 from tests.rings import alarm
-from tests.waiting import until
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 CASE = CaseId("h-1-7K3M9QXZ")
@@ -162,39 +159,6 @@ async def test_whom_a_commit_calls_is_called_before_others_read_what_it_says(ord
     ]
     await asyncio.gather(*(work[place] for place in order), return_exceptions=True)
     assert seen == ["rung"] * len(called) + ["read"] * 2
-
-
-async def test_the_line_on_a_press_that_calls_is_written_later(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    events = [RespondersCalled(at=AT, step=0, calls=())]
-    lines: list[tuple[str, object]] = []
-
-    class Taking(Desk):
-        async def press(self, *_: object) -> Any:
-            return Handled(evolve(Case(), alarm()), tuple(events))
-
-    def write(line: str, **said: object) -> None:
-        lines.append((line, said["result"]))
-        contexts.append(get_contextvars())
-
-    contexts: list[dict[str, Any]] = []
-    monkeypatch.setattr(fanout_presses.log, "info", write, raising=False)
-    monkeypatch.setattr(fanout_presses, "LINE_AFTER_SECONDS", 0.05)
-    desk, parts = cast("Any", Taking()), cast("Any", None)
-    drills = cast("Any", NoDrills())
-    presses = Presses(desk, directory=parts, turns=Turns(1), drills=drills, tell_rubbish=parts)
-    press = Press(press=PressId("press-1"), household=HouseholdId("h-1"), device="d", source="http", pressed_at=AT)
-    subject, headers, body = encode_press(press, Site("s"))
-    began = asyncio.get_running_loop().time()
-    await presses.handle(message(subject, body, headers))
-    assert lines == []
-    await until(lambda: bool(lines), "the line on the press")
-    assert asyncio.get_running_loop().time() - began >= 0.04
-    assert (lines, contexts) == ([("press.taken", "called_again")], [{"press": "press-1", "household": "h-1"}])
-    events.clear()
-    await presses.handle(message(subject, body, headers))
-    assert lines[1:] == [("press.taken", "nothing_new")], "who rings nobody need not wait"
 
 
 async def test_what_leaves_the_house_is_written_before_open_pages_are_asked() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import weakref
 from collections.abc import Iterator
 from time import process_time
 from typing import Literal
@@ -12,7 +14,8 @@ import pytest
 import structlog
 
 from dispatch.settings import Settings
-from dispatch.telemetry import configure, configure_command, hide_secrets
+from dispatch.telemetry import LATE_SECONDS, configure, configure_command, hide_secrets
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +48,63 @@ def test_an_event_carries_role_level_time_and_bound_ids(capsys: pytest.CaptureFi
         "press": "p1",
         "responder": "p-7",
     }
+
+
+async def test_what_is_no_warning_is_written_a_moment_later_in_the_order_in_which_it_was_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure("fanout", Settings())
+    said, seen = structlog.get_logger("dispatch.fanout"), list[dict[str, object]]()
+
+    def written() -> int:
+        seen.extend(json.loads(line) for line in capsys.readouterr().err.splitlines())
+        return len(seen)
+
+    with structlog.contextvars.bound_contextvars(case="h-1-ABCDEFGH"):
+        said.info("first")
+    said.info("second")
+    assert written() == 0
+    await until(lambda: written() == 2, "both lines")
+    assert [(line["message"], line.get("case")) for line in seen] == [("first", "h-1-ABCDEFGH"), ("second", None)]
+    said.info("third")
+    said.warning("fourth")
+    assert written() == 4
+    said.info("fifth")
+    logging.shutdown([weakref.ref(logging.getLogger().handlers[0])])
+    assert written() == 5
+    assert [line["message"] for line in seen[2:]] == ["third", "fourth", "fifth"]
+
+
+async def test_what_a_library_says_is_written_at_once_behind_what_waits(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("serve", Settings())
+    structlog.get_logger("x").info("ours")
+    logging.getLogger("somebody").info("theirs")
+    assert [json.loads(line)["message"] for line in capsys.readouterr().err.splitlines()] == ["ours", "theirs"]
+
+
+async def test_a_line_that_cannot_be_written_stops_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    class Odd:
+        def __repr__(self) -> str:
+            raise RuntimeError("no words")
+
+    configure("serve", Settings())
+    structlog.get_logger("x").info("odd", what=Odd())
+    structlog.get_logger("x").info("plain")
+    structlog.get_logger("x").warning("end")
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    assert [json.loads(line)["message"] for line in lines] == ["plain", "end"]
+
+
+def test_what_one_event_loop_left_is_written_by_the_next(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("serve", Settings())
+
+    async def say(line: str, seconds: float) -> None:
+        structlog.get_logger("x").info(line)
+        await asyncio.sleep(seconds)
+
+    asyncio.run(say("first", 0))
+    asyncio.run(say("second", 10 * LATE_SECONDS))
+    assert [json.loads(line)["message"] for line in capsys.readouterr().err.splitlines()] == ["first", "second"]
 
 
 def test_libraries_speak_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
