@@ -11,7 +11,6 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import nullcontext, suppress
-from contextvars import Context
 from functools import lru_cache
 from typing import Any, TextIO
 
@@ -83,7 +82,7 @@ class LateLines(logging.StreamHandler[TextIO]):
         self._waiting.append(record)
         if self._loop is not loop:
             self._loop = loop
-            loop.call_later(LATE_SECONDS, self.flush, context=Context())
+            loop.call_later(LATE_SECONDS, self.flush)
 
     def flush(self) -> None:
         with self.lock or nullcontext():
