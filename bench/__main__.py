@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import signal
 import sys
+from collections.abc import Coroutine
 from dataclasses import fields
 from pathlib import Path
+from typing import Any, TypeVar
 
 import structlog
 import uvloop
@@ -17,6 +21,8 @@ from bench.lookup import SMALLEST
 from bench.programme import SCENES, Sizes, play
 from bench.results import Failed
 from bench.scene import RESPONDERS, console
+
+T = TypeVar("T")
 
 QUICK = Sizes(
     presses=100, alarms=40, seen=10, storm=30, past=500, reported=10_000, commands=5, messages=500, households=10_000,
@@ -56,7 +62,11 @@ def main() -> None:
     asked = parser().parse_args()
     sizes = _sizes(asked)
     measured_on = machine.described()
-    results = uvloop.run(play(asked.only or SCENES, sizes))
+    try:
+        results = uvloop.run(_until_told(play(asked.only or SCENES, sizes)))
+    except asyncio.CancelledError:
+        console.print("told to end: the servers are stopped, and nothing is written")
+        sys.exit(128 + signal.SIGTERM)
     if asked.json:
         benchmarks = [{"scene": name} | each.document() for name, given in results.items() for each in given]
         print(json.dumps({"machine": measured_on, "benchmarks": benchmarks}, indent=2))
@@ -66,6 +76,13 @@ def main() -> None:
         console.print(f"written: {report.write(asked.write, measured_on, results)}")
     if any(isinstance(result, Failed) for given in results.values() for result in given):
         sys.exit(1)
+
+
+async def _until_told(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives; SIGTERM ends it as Ctrl-C does, for whoever is just killed leaves its servers behind."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def _sizes(asked: argparse.Namespace) -> Sizes:

@@ -55,7 +55,7 @@ async def compare(households: int, times: int, seconds: float) -> Growth:
         title=f"roster look-up: the call list of {RESPONDERS} for one household",
         of="households",
         sizes=sizes,
-        ours=[Measured("call list, in four round trips", took) for took in listed],
+        ours=[Measured("call list, in three round trips", took) for took in listed],
         bare=[Measured("one direct get", took) for took in direct],
         within=WITHIN,
         facts={"seconds_of_silence_before": seconds},

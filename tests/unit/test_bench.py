@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection, Sequence
+import os
+import signal
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -125,6 +127,39 @@ def test_a_run_with_a_failed_scene_ends_as_one(
     said = capsys.readouterr().out
     assert "[Errno 111] refused" in said
     assert "look-up" in said
+
+
+@pytest.fixture
+def deaf() -> Iterator[None]:
+    """A SIGTERM that nobody takes does nothing, where it would end the tests."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("deaf")
+def test_who_is_told_to_end_stops_the_servers_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended_in_order: list[bool] = []
+
+    async def played(*_: object) -> dict[str, Sequence[Result]]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            await asyncio.sleep(5)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+            ended_in_order.append(True)
+            raise
+        return {}
+
+    monkeypatch.setattr(bench.__main__, "play", played)
+    monkeypatch.setattr("sys.argv", ["bench"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert ended_in_order == [True]
+    assert "nothing is written" in capsys.readouterr().err
 
 
 def scenes_of_all_kinds() -> dict[str, Play]:
