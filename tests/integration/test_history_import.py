@@ -181,7 +181,7 @@ async def test_an_import_that_was_stopped_says_how_far_it_came_and_how_to_go_on(
     tmp_path: Path, nc: Client, site: Site, nats_url: str
 ) -> None:
     file = tmp_path / "many.csv"
-    file.write_text(HEADER + "".join(f"s-{n},fire,a-1,2017-01-01T00:00:00Z,e-1,,,,,\n" for n in range(20_000)))
+    file.write_text(HEADER + "".join(f"s-{n},fire,a-1,2017-01-01T00:00:00Z,e-1,,,,,\n" for n in range(60_000)))
     environment = os.environ | {"DISPATCH_NATS_URL": nats_url, "DISPATCH_SITE": site}
     importing = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "dispatch", "history", "import", str(file)),
@@ -198,10 +198,10 @@ async def test_an_import_that_was_stopped_says_how_far_it_came_and_how_to_go_on(
     await until(acknowledged, "the import to have begun")
     importing.send_signal(signal.SIGINT)
     _, errors = await importing.communicate()
-    said = re.search(r"stopped\. .* done: at least ([\d,]+) of 20,000 calls; what is written stays\.", errors.decode())
+    said = re.search(r"stopped\. .* done: at least ([\d,]+) of 60,000 calls; what is written stays\.", errors.decode())
     assert (importing.returncode, bool(said)) == (130, True), errors.decode()
     assert said is not None
-    assert 0 < int(said[1].replace(",", "")) <= await count(nc, site) < 20_000
+    assert 0 < int(said[1].replace(",", "")) <= await count(nc, site) < 60_000
     assert "run the same command again" in errors.decode()
 
 
