@@ -136,10 +136,12 @@ async def gate(nc: Client, site: str, seed: str, lifetime: timedelta = LIFETIME)
     judging = asyncio.create_task(ButtonGate(nc, site, seed, Tokens(nc, site).check, lifetime=lifetime).run())
     await asyncio.sleep(0)  # it subscribes
     await nc.flush()
-    yield
-    assert not judging.done(), judging
-    judging.cancel()
-    await asyncio.wait([judging])
+    try:
+        yield
+        assert not judging.done(), judging
+    finally:
+        judging.cancel()
+        await asyncio.wait([judging])
 
 
 async def is_cut_off(system: Client, client: str) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -62,10 +62,12 @@ class Sessions:
     async def discard_old(self) -> int:
         """How many were discarded, one after the other: presses go first.
 
-        Raises `Unavailable` or what nats-py raises when it cannot go on.
+        Old is what is old as the look begins: discarding, too, signs in, and the server takes that record away only
+        after it has closed. Raises `Unavailable` or what nats-py raises when it cannot go on.
         """
         discarded = failures = 0
-        record = await self._from(1)
+        before = for_server(self._clock()) - OLD
+        record = await self._from(1, before)
         while record is not None and not stopping():
             try:
                 await self._mqtt.discard(msgspec.json.decode(record.data or b"", type=_Record).id)
@@ -76,15 +78,15 @@ class Sessions:
                 failures += 1
                 if failures == MOST_FAILURES:
                     raise
-            record = await self._from((record.seq or 0) + 1)
+            record = await self._from((record.seq or 0) + 1, before)
         return discarded
 
-    async def _from(self, seq: int) -> RawStreamMsg | None:
-        """The first record at `seq` or behind it, if it is old. The oldest stand first, for none is ever changed."""
+    async def _from(self, seq: int, before: datetime) -> RawStreamMsg | None:
+        """The first record at `seq` or behind it, if written `before`. The oldest stand first: none is ever changed."""
         try:
             record = await self._js.get_msg(STREAM, seq=seq, subject=RECORDS, next=True)
         except NotFoundError:  # there is none, or no button has ever signed in
             return None
         if record.time is None:
             raise Unavailable("nats-server does not say how old a session is")
-        return record if record.time < for_server(self._clock()) - OLD else None
+        return record if record.time < before else None

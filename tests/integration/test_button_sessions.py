@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from dispatch.access import Tokens
 from dispatch.app import _button_parts, backbone
-from dispatch.clock import now
+from dispatch.clock import Clock, now
 from dispatch.embedded import EmbeddedNats
 from dispatch.errors import SetupError, Unavailable
 from dispatch.events import answer_subject, connect, ensure_streams
@@ -72,7 +72,10 @@ class Server:
 
     async def discard(self, at: datetime) -> int:
         """Discard what is old `at` that time."""
-        return await Sessions(self.nc, self._nats.mqtt_url, clock=lambda: at).discard_old()
+        return await self.discard_old(lambda: at)
+
+    async def discard_old(self, clock: Clock) -> int:
+        return await Sessions(self.nc, self._nats.mqtt_url, clock).discard_old()
 
 
 @pytest.fixture
@@ -95,7 +98,7 @@ async def test_a_new_client_id_for_each_connection_leaves_nothing_for_good(serve
     await until(lambda: _no_consumers(server), "consumers of those that are away to go")
     assert server.files() == files, "a record each, in one file"
     assert await server.discard(now() + OLD) == 21
-    assert await server.sessions() == 0
+    await until(lambda: _sessions(server, 0), "the last to go")
     assert await server.discard(now() + OLD) == 0
 
 
@@ -106,8 +109,22 @@ async def test_who_signed_in_lately_keeps_the_session_and_the_connection(server:
         await server.leave("lately")
         assert await server.discard(now()) == 0, "none is old"
         assert await server.discard(then + OLD) == 1
-        assert await server.sessions() == 2
+        await until(lambda: _sessions(server, 2), "the one that is gone to go")
         assert await server.hears(button)
+
+
+async def test_who_signs_in_during_a_look_is_not_old_in_it(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    await server.leave("gone")
+    discard = CleanSession.discard
+
+    async def beside_a_new_one(self: CleanSession, client: str) -> None:
+        await discard(self, client)
+        if client.startswith("gone"):
+            await server.leave("new")
+
+    monkeypatch.setattr(CleanSession, "discard", beside_a_new_one)
+    assert await server.discard_old(lambda: now() + OLD) == 1
+    await until(lambda: _sessions(server, 1), "only the new one to be there")
 
 
 async def test_a_button_that_was_away_for_long_presses_and_hears_when_it_is_back(server: Server) -> None:
@@ -171,6 +188,11 @@ async def _are(looks: list[str], least: int) -> bool:
 
 async def _no_consumers(server: Server) -> bool:
     return await server.consumers() == 0
+
+
+async def _sessions(server: Server, number: int) -> bool:
+    """Whether there are so many. The server takes the record of a clean session away after it has closed."""
+    return await server.sessions() == number
 
 
 async def _add_consumer(server: Server, number: int) -> None:

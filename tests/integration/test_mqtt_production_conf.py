@@ -26,7 +26,7 @@ from dispatch.embedded.programs import program
 from dispatch.events import INTAKE, ensure_streams, press_subject
 from dispatch.intake import ButtonGate, Expelling, Holds, Sessions
 from dispatch.intake.sessions import OLD
-from tests.buttons import FLOOD, Button, is_cut_off, needs_mosquitto
+from tests.buttons import FLOOD, Button, gate, is_cut_off, needs_mosquitto
 from tests.certificates import write_certificate
 from tests.system import free_port
 from tests.waiting import until
@@ -105,27 +105,23 @@ async def production(tmp_path: Path, certificate: Path) -> AsyncIterator[Product
 
 async def test_a_button_presses_over_tls_and_strangers_stay_outside(production: Production, certificate: Path) -> None:
     nc = await production.connect(f"dispatch:{PASSWORD}")
-    tokens = Tokens(nc, SITE)
-    secret = (await tokens.issue("device", "h-1")).secret
-    gate = asyncio.create_task(ButtonGate(nc, SITE, SEED, tokens.check).run())
-    await asyncio.sleep(0)
-    await nc.flush()
+    secret = (await Tokens(nc, SITE).issue("device", "h-1")).secret
 
     def button(password: str) -> Button:
         return Button(production.mqtt_port, SITE, "h-1", password, authority=certificate)
 
-    assert not await button(secret).press({"press_id": "a1"})
-    stored = await nc.jetstream().get_last_msg(INTAKE, press_subject(SITE, "h-1"))
-    assert json.loads(stored.data or b"") == {"press_id": "a1"}
+    async with gate(nc, SITE, SEED):
+        assert not await button(secret).press({"press_id": "a1"})
+        stored = await nc.jetstream().get_last_msg(INTAKE, press_subject(SITE, "h-1"))
+        assert json.loads(stored.data or b"") == {"press_id": "a1"}
 
-    assert await button(secret).press({"press_id": "a0"}, qos=2), "QoS 2 is refused"
-    assert (await nc.jetstream().stream_info(INTAKE)).state.messages == 1
+        assert await button(secret).press({"press_id": "a0"}, qos=2), "QoS 2 is refused"
+        assert (await nc.jetstream().stream_info(INTAKE)).state.messages == 1
 
-    assert "not authori" in (await button("guessed").press({"press_id": "a2"})).lower()
-    with pytest.raises(NatsError):
-        await production.connect("dispatch:guessed")
-    assert await Button(production.mqtt_port, SITE, "h-1", secret).press({"press_id": "a3"}), "without TLS"
-    gate.cancel()
+        assert "not authori" in (await button("guessed").press({"press_id": "a2"})).lower()
+        with pytest.raises(NatsError):
+            await production.connect("dispatch:guessed")
+        assert await Button(production.mqtt_port, SITE, "h-1", secret).press({"press_id": "a3"}), "without TLS"
     await nc.close()
 
 
@@ -165,16 +161,12 @@ async def test_the_session_of_a_button_that_is_gone_is_discarded_over_tls(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     nc = await production.connect(f"dispatch:{PASSWORD}")
-    tokens = Tokens(nc, SITE)
-    secret = (await tokens.issue("device", "h-1")).secret
-    gate = asyncio.create_task(ButtonGate(nc, SITE, SEED, tokens.check).run())
-    await asyncio.sleep(0)
-    await nc.flush()
-    async with Button(production.mqtt_port, SITE, "h-1", secret, authority=certificate, keeps_session=True):
-        pass
-    mqtt_url = f"mqtts://dispatch:{PASSWORD}@localhost:{production.mqtt_port}"
-    assert await Sessions(nc, mqtt_url, clock=lambda: now() + OLD).discard_old() == 1
-    gate.cancel()
+    secret = (await Tokens(nc, SITE).issue("device", "h-1")).secret
+    async with gate(nc, SITE, SEED):
+        async with Button(production.mqtt_port, SITE, "h-1", secret, authority=certificate, keeps_session=True):
+            pass
+        mqtt_url = f"mqtts://dispatch:{PASSWORD}@localhost:{production.mqtt_port}"
+        assert await Sessions(nc, mqtt_url, clock=lambda: now() + OLD).discard_old() == 1
     await nc.close()
 
 
@@ -183,23 +175,20 @@ async def test_behind_the_proxy_a_mad_button_is_as_slow_as_its_limit(
     production: Production, certificate: Path, tmp_path: Path
 ) -> None:
     nc = await production.connect(f"dispatch:{PASSWORD}")
-    tokens = Tokens(nc, SITE)
-    secret = (await tokens.issue("device", "h-1")).secret
-    gate = asyncio.create_task(ButtonGate(nc, SITE, SEED, tokens.check).run())
-    await nc.flush()
-    began = monotonic()
-    async with proxied(production, tmp_path) as port:
-        button = Button(port, SITE, "h-1", secret, authority=certificate)
-        async with button.flood():
-            for number in range(30):
-                await nc.jetstream().publish(press_subject(SITE, f"h-{number + 2}"), b'{"press_id":"a"}', timeout=5)
-                await asyncio.sleep(0.1)
-            seconds = monotonic() - began
-        info = await nc.jetstream().stream_info(INTAKE, subjects_filter=press_subject(SITE, "h-1"))
+    secret = (await Tokens(nc, SITE).issue("device", "h-1")).secret
+    async with gate(nc, SITE, SEED):
+        began = monotonic()
+        async with proxied(production, tmp_path) as port:
+            button = Button(port, SITE, "h-1", secret, authority=certificate)
+            async with button.flood():
+                for number in range(30):
+                    await nc.jetstream().publish(press_subject(SITE, f"h-{number + 2}"), b'{"press_id":"a"}', timeout=5)
+                    await asyncio.sleep(0.1)
+                seconds = monotonic() - began
+            info = await nc.jetstream().stream_info(INTAKE, subjects_filter=press_subject(SITE, "h-1"))
+    await nc.close()
     stored = (info.state.subjects or {})[press_subject(SITE, "h-1")]
     assert 0 < stored < (seconds + 3) * 4096 / len(FLOOD), "bytes a second, those of the topic and of TLS not counted"
-    gate.cancel()
-    await nc.close()
 
 
 @asynccontextmanager
