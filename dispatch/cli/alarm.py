@@ -37,6 +37,7 @@ NOT_YET = (
     "Stored, but not on a case yet: either no fan-out worker is running (`dispatch doctor` tells), "
     "or this was one of very many presses."
 )
+DRILL_PASSED_OVER = "A drill leaves no trace on a real case: `dispatch case list` tells whether this household has one."
 LOOKED_THROUGH = 20_000
 """Households that are looked through for one that may have been meant."""
 
@@ -138,7 +139,7 @@ class _Alarm:
         self._say_accepted(household, accepted)
         case = await self._case(nc)
         if case is None:
-            self._err.print(NOT_YET, style="yellow")
+            self._err.print(_not_yet(self._press), style="yellow")
             self._out.print("跟进 follow it: dispatch case list")
         else:
             self._out.print(f"警情 case: {case}\n跟进 follow it: dispatch case show {case}", markup=False)
@@ -171,7 +172,8 @@ class _Alarm:
 
         def tell() -> None:
             if not found.is_set():
-                self._err.print(f"{NOT_YET} Still waiting; Ctrl-C ends the waiting, not the alarm.", style="yellow")
+                words = f"{_not_yet(self._press)} Still waiting; Ctrl-C ends the waiting, not the alarm."
+                self._err.print(words, style="yellow")
 
         timer = asyncio.get_running_loop().call_later(HINT_SECONDS, tell)
         try:
@@ -210,6 +212,10 @@ class _Alarm:
 
     def _print(self, value: object) -> None:
         typer.echo(msgspec.json.encode(value).decode())
+
+
+def _not_yet(press: Press) -> str:
+    return f"{NOT_YET} {DRILL_PASSED_OVER}" if press.drill else NOT_YET
 
 
 def _command(press: Press) -> str:

@@ -46,6 +46,8 @@ _SEAL = Annotated[
 ]
 
 AGREED = "全部一致 everything agrees: archive, log and read models"
+AS_MADE = "备份完好 the backup is as it was made"
+WITHOUT_SEAL = "备份自身一致 the backup agrees with itself; only --seal proves that it is the one that was made"
 
 
 def register(app: typer.Typer) -> None:
@@ -126,7 +128,7 @@ def verify_command(
     seal: _SEAL = None,
     as_json: _JSON = False,
 ) -> None:
-    """Prove that archive, log and read models agree, or that a backup is as it was made.
+    """Prove that archive, log and read models agree, or that a backup is as it was made (with its --seal).
 
     The archive is compared with the log record by record: the first thing that is cut, edited, missing or in another's
     place is named, with exit code 1. Then the read models are made anew beside the live ones, and rows that differ are
@@ -144,16 +146,18 @@ def verify_command(
         if folder is not None:
             made, verified = verify_backup(folder, seal=seal, progress=told)
             proof = made.seal
+            agreed = WITHOUT_SEAL if seal is None else AS_MADE
         else:
             verified = uvloop.run(_verify(told))
             proof = verified.heads[CASES].seal
+            agreed = AGREED
     compared = uvloop.run(compare_read_models(as_json=as_json)) if folder is None else []
     if as_json:
         found = {"read_models": {one.projection: one.rows for one in compared}}
         typer.echo(json.dumps(msgspec.to_builtins(verified) | found))
     else:
         _tell_verified(verified, proof)
-    _conclude(compared, agreed="" if as_json else "备份完好 the backup is as it was made" if folder else AGREED)
+    _conclude(compared, agreed="" if as_json else agreed)
 
 
 def _tell_verified(verified: Verified, proof: str) -> None:

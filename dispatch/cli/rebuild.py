@@ -18,7 +18,7 @@ from dispatch.cli.asking import can_ask, sure
 from dispatch.cli.connected import connected
 from dispatch.cli.stopped import stopped
 from dispatch.errors import Malformed
-from dispatch.projections import Compared, Progress, rebuilding
+from dispatch.projections import Compared, Progress, Projection, all_projections, projections_named, rebuilding
 from dispatch.projections.rebuild import ADVICE
 from dispatch.settings import load_settings
 
@@ -56,10 +56,11 @@ def rebuild_command(
 
       dispatch rebuild --compare-only
     """
+    chosen = projections_named(names or [], all_projections())
     if not (compare_only or yes or can_ask()):
         raise Malformed("nobody can be asked here: add --yes, or --compare-only", field="yes")
     with stopped(lambda: ADVICE):
-        compared, switched = asyncio.run(_rebuild(names or [], switch=not compare_only, yes=yes, as_json=as_json))
+        compared, switched = asyncio.run(_rebuild(chosen, switch=not compare_only, yes=yes, as_json=as_json))
     if as_json:
         found = [{"projection": one.projection, "differ": one.rows, "because": one.because} for one in compared]
         typer.echo(json.dumps({"rebuilt": switched, "compared": found}))
@@ -71,16 +72,18 @@ def rebuild_command(
 
 async def compare_read_models(*, as_json: bool) -> list[Compared]:
     """What the live read models say otherwise than ones made anew; shown unless `as_json`. Nothing is changed."""
-    compared, _ = await _rebuild([], switch=False, yes=False, as_json=as_json)
+    compared, _ = await _rebuild(all_projections(), switch=False, yes=False, as_json=as_json)
     return compared
 
 
-async def _rebuild(names: Sequence[str], *, switch: bool, yes: bool, as_json: bool) -> tuple[list[Compared], list[str]]:
+async def _rebuild(
+    chosen: Sequence[Projection], *, switch: bool, yes: bool, as_json: bool
+) -> tuple[list[Compared], list[str]]:
     settings = load_settings()
     dsn, url = settings.require_postgres(), settings.require_nats()
     async with connected() as (nc, site):
         with _shown() as told:
-            async with rebuilding(nc, url, dsn, site, names, told=told) as under_way:
+            async with rebuilding(nc, url, dsn, site, projections=chosen, told=told) as under_way:
                 await under_way.build()
                 compared = await under_way.compare()
                 if not as_json:

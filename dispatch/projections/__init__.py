@@ -8,9 +8,9 @@ from dispatch.projections.models import all_projections
 from dispatch.projections.projection import Change, Projection
 from dispatch.projections.projector import Projector
 from dispatch.projections.queries import ReadModels
-from dispatch.projections.rebuild import Compared, Progress, rebuild, rebuilding
+from dispatch.projections.rebuild import Compared, Progress, projections_named, rebuild, rebuilding
 
 __all__ = [
     "Change", "Compared", "Progress", "ProjectAgain", "Projection", "Projector", "ReadModels", "all_projections",
-    "rebuild", "rebuilding",
+    "projections_named", "rebuild", "rebuilding",
 ]  # fmt: skip

@@ -251,7 +251,7 @@ async def rebuilding(
     Raises `Malformed` for a name that is no read model, `Refused` when this site is being rebuilt already or a read
     model cannot be built, `Unavailable` when Postgres or NATS does not answer or goes away.
     """
-    chosen = _chosen(names, projections or all_projections())
+    chosen = projections_named(names, projections or all_projections())
     try:
         connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS)
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
@@ -293,7 +293,8 @@ async def rebuild(
         return under_way.names
 
 
-def _chosen(names: Sequence[str], projections: Sequence[Projection]) -> list[Projection]:
+def projections_named(names: Sequence[str], projections: Sequence[Projection]) -> list[Projection]:
+    """Those of `projections` with one of `names`, all when none is given. Raises `Malformed` for any other name."""
     known = {projection.name: projection for projection in projections}
     for name in names:
         if name not in known:

@@ -78,6 +78,7 @@ async def test_a_press_from_the_command_line_is_stored(dispatch: CommandLine) ->
     pressing = dispatch.start("alarm", "h-0012", "--kind", "fire", "--silent", "--drill", "--json")
     press = await dispatch.press()
     again = dispatch.start("alarm", "h-0012", "--drill", "--press", press.press)
+    in_earnest = dispatch.start("alarm", "h-0012")
     (accepted,) = await told(pressing)
     assert (accepted["household"], accepted["duplicate"], accepted["case"]) == ("h-0012", False, None)
     assert press.press == accepted["press"]
@@ -87,9 +88,12 @@ async def test_a_press_from_the_command_line_is_stored(dispatch: CommandLine) ->
     code, out, err = await again
     assert code == 0
     assert "not on a case yet" in " ".join(err.split())
+    assert "A drill leaves no trace on a real case" in " ".join(err.split())
     assert "dispatch case list" in out
     assert "received before" in out
     assert "茅州村 李家" in out
+    _, _, err = await in_earnest
+    assert ("not on a case yet" in " ".join(err.split()), "drill" in err) == (True, False)
 
 
 async def test_a_press_says_on_which_case_it_is_and_how_to_follow_it(dispatch: CommandLine) -> None:

@@ -94,8 +94,9 @@ async def test_a_rebuild_on_a_terminal(terminal: Terminal, settings: Settings) -
     assert "{" not in err, "no log lines on the screen"
     assert (code, out, "1 行不同 rows differ" in err) == (0, "已重建 rebuilt: board\n", True), err
     assert [row["kind"] for row in (await terminal.json("case", "list"))["cases"]] == ["fire"]
-    code, _, err = await terminal.run("rebuild", "weather", "--yes")
-    assert (code, "weather" in err, "board" in err) == (2, True, True)
+    for told in ((), ("--yes",)):
+        code, _, err = await terminal.run("rebuild", "weather", *told)
+        assert (code, "weather" in err, "board" in err) == (2, True, True)
     code, _, err = await terminal.run("rebuild")
     assert (code, "--yes" in err) == (2, True), "nobody is asked where nobody is"
     site = settings.site

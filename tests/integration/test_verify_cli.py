@@ -54,6 +54,8 @@ async def test_a_backup_is_proved_by_its_seal(terminal: Terminal, tmp_path: Path
     seal = (await terminal.json("backup", str(tmp_path / "kept")))["seal"]
     code, out, err = await terminal.run("verify", str(tmp_path / "kept"), "--seal", seal)
     assert (code, out.splitlines()[-1]) == (0, "备份完好 the backup is as it was made"), err
+    code, out, err = await terminal.run("verify", str(tmp_path / "kept"))
+    assert (code, "only --seal proves that it is the one that was made" in out.splitlines()[-1]) == (0, True), err
     for wrong, said in (
         (seal[:8], "is too short: a seal is 64 characters, and this has 8"),
         (seal + "0", "is too long: a seal is 64 characters, and this has 65"),
